@@ -1,0 +1,62 @@
+/**
+ * What one request can ask of a transport, beyond what `HttpClient` has words for.
+ *
+ * @since 0.1.0
+ */
+import type * as Headers from "@effect/platform/Headers"
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+
+/**
+ * An interim (1xx) response: 100, 103, 104 and whatever else comes before the final one.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface InterimResponse {
+  readonly status: number
+  readonly headers: Headers.Headers
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface ExchangeOptions {
+  /** Runs for every interim response, in order. No further body byte is sent until it has finished. */
+  readonly onInterim?: ((response: InterimResponse) => Effect.Effect<void>) | undefined
+  /** Runs after a chunk was handed to the socket, with the body bytes written so far in this exchange. */
+  readonly onWritten?: ((bytes: number) => Effect.Effect<void>) | undefined
+  /**
+   * What a 3xx answer with a `Location` means. `refuse` fails with `RedirectRefused`, the default for PUT, POST and PATCH;
+   * `return` hands the answer to the caller, the default for everything else. Redirects are never followed.
+   */
+  readonly redirect?: "refuse" | "return" | undefined
+}
+
+/**
+ * Read from the fiber's context at the moment a request is executed, so it passes unharmed through every
+ * `HttpClient.mapRequest`-like wrapper. A transport that does not know it ignores it.
+ *
+ * @since 0.1.0
+ * @category references
+ */
+export class Exchange extends Context.Reference<Exchange>()("effect-elastic-extensions/transfer/Exchange", {
+  defaultValue: (): ExchangeOptions => ({})
+}) {}
+
+/**
+ * What the `HttpClient` standing in the same context can do. The default speaks for an unknown client.
+ *
+ * @since 0.1.0
+ * @category references
+ */
+export class TransportCapabilities extends Context.Reference<TransportCapabilities>()(
+  "effect-elastic-extensions/transfer/TransportCapabilities",
+  {
+    defaultValue: (): { readonly interimResponses: boolean; readonly expectContinue: boolean } => ({
+      interimResponses: false,
+      expectContinue: false
+    })
+  }
+) {}
