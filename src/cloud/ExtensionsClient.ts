@@ -1,0 +1,280 @@
+/**
+ * The six operations that Elastic Cloud documents for extensions, over whatever `HttpClient` is provided.
+ *
+ * @since 0.1.0
+ */
+import type * as HttpBody from "@effect/platform/HttpBody"
+import * as HttpClient from "@effect/platform/HttpClient"
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import type { HttpClientResponse } from "@effect/platform/HttpClientResponse"
+import type * as ConfigError from "effect/ConfigError"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import { flow } from "effect/Function"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+import type * as Stream from "effect/Stream"
+import { TransportCapabilities } from "../transfer/Exchange.ts"
+import { fromHttpClientError, type TransferError } from "../transfer/TransferError.ts"
+import { ElasticCloudConfig, type ElasticCloudConfigService } from "./ElasticCloudConfig.ts"
+import {
+  CreateExtensionRequest,
+  type Extension,
+  Extensions,
+  ResourceHeaders,
+  UpdateExtensionRequest,
+  VersionedExtension
+} from "./Extension.ts"
+import { type ExtensionId, toPathSegment } from "./ExtensionId.ts"
+import { type ExtensionsError, InvalidRequest, type Operation } from "./ExtensionsError.ts"
+import * as Answer from "./internal/answer.ts"
+import type { Call } from "./internal/errorAnswer.ts"
+import { problemsOf } from "./internal/problems.ts"
+import { makeScrub } from "./internal/scrub.ts"
+import * as VerificationLink from "./internal/verificationLink.ts"
+import { version } from "./internal/version.ts"
+
+/**
+ * What an upload protocol needs besides the prepared request.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface UploadTransport {
+  /** Adds neither base URL nor credentials, and leaves no trace of the addresses it is sent to. */
+  readonly client: HttpClient.HttpClient
+  readonly capabilities: Context.Tag.Service<typeof TransportCapabilities>
+  /** Scheme, host and port of the API: the only place that its key may be sent to. */
+  readonly origin: string
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface UploadTarget {
+  readonly transport: UploadTransport
+  /** The `PUT` with its absolute URL and headers, without a body. */
+  readonly request: HttpClientRequest.HttpClientRequest
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface ExtensionsClientService {
+  /** The address of the API, with its base path and without credentials: what identifies this endpoint. */
+  readonly baseUrl: string
+
+  /** `GET /deployments/extensions`. There is no paging. */
+  readonly list: Effect.Effect<ReadonlyArray<Extension>, ExtensionsError | TransferError>
+
+  /** `GET /deployments/extensions/{extension_id}`. `includeDeployments` asks for the deployments that use it. */
+  readonly get: (
+    id: ExtensionId,
+    options?: { readonly includeDeployments?: boolean | undefined }
+  ) => Effect.Effect<VersionedExtension, ExtensionsError | TransferError>
+
+  /** `POST /deployments/extensions`. Without a `downloadUrl` the extension has no file until `upload`. */
+  readonly create: (
+    request: CreateExtensionRequest
+  ) => Effect.Effect<VersionedExtension, ExtensionsError | TransferError>
+
+  /** `POST /deployments/extensions/{extension_id}`. `Extension.updateRequest` makes the request. */
+  readonly update: (
+    id: ExtensionId,
+    request: UpdateExtensionRequest
+  ) => Effect.Effect<VersionedExtension, ExtensionsError | TransferError>
+
+  /** `PUT /deployments/extensions/{extension_id}`: one request with the body as given. */
+  readonly upload: (
+    id: ExtensionId,
+    body: HttpBody.HttpBody
+  ) => Effect.Effect<VersionedExtension, ExtensionsError | TransferError>
+
+  /** What a protocol of its own needs to speak for an extension: the prepared `PUT` and a way to send it. */
+  readonly uploadTarget: (id: ExtensionId) => UploadTarget
+
+  /**
+   * The same, but `send` makes the exchanges itself, as many as its protocol takes. It gets the prepared `PUT` without a
+   * body (absolute URL and headers), and hands back the final response, which is read as that of `upload` is.
+   */
+  readonly uploadWith: <E, R>(
+    id: ExtensionId,
+    send: (
+      transport: UploadTransport,
+      request: HttpClientRequest.HttpClientRequest
+    ) => Effect.Effect<HttpClientResponse, E, R>
+  ) => Effect.Effect<VersionedExtension, E | ExtensionsError | TransferError, R>
+
+  /** `DELETE /deployments/extensions/{extension_id}`. */
+  readonly delete: (id: ExtensionId) => Effect.Effect<ResourceHeaders, ExtensionsError | TransferError>
+
+  /**
+   * The bytes behind the link in an extension's `fileMetadata`, by a plain GET: the link's server never gets the API
+   * key. A link that is refused or unusable is a `VerificationLinkRefused`.
+   */
+  readonly download: (
+    link: Redacted.Redacted<string>
+  ) => Stream.Stream<Uint8Array, ExtensionsError | TransferError>
+}
+
+const extensionsPath = "/deployments/extensions"
+
+const pathOf = (id: ExtensionId): string => `${extensionsPath}/${toPathSegment(id)}`
+
+const listed = { status: 200, schema: Schema.Struct({ body: Extensions }) }
+const found = { status: 200, schema: VersionedExtension }
+const created = { status: 201, schema: VersionedExtension }
+const deleted = {
+  status: 200,
+  schema: Schema.Struct({
+    headers: ResourceHeaders,
+    body: Schema.Record({ key: Schema.String, value: Schema.Unknown })
+  }),
+  emptyBody: "{}"
+}
+
+/**
+ * The spans of an `HttpClient` record whole URLs, headers and `Location`s; ours name the operation instead. The trace
+ * headers go too: the service never asked for them.
+ */
+const withoutTraces = (client: HttpClient.HttpClient): HttpClient.HttpClient =>
+  client.pipe(
+    HttpClient.withTracerDisabledWhen(() => true),
+    HttpClient.withTracerPropagation(false)
+  )
+
+const prepare = (config: ElasticCloudConfigService) =>
+  flow(
+    HttpClientRequest.prependUrl(config.baseUrl),
+    HttpClientRequest.setHeaders({
+      authorization: `ApiKey ${Redacted.value(config.apiKey)}`,
+      "user-agent": `effect-elastic-extensions/${version}`
+    }),
+    HttpClientRequest.acceptJson
+  )
+
+const traced = (call: Call, origin: string) =>
+  Effect.withSpan(`ExtensionsClient.${call.operation}`, {
+    kind: "client",
+    captureStackTrace: false,
+    attributes: {
+      "server.address": origin,
+      ...(call.extensionId === undefined ? {} : { "elastic.extension.id": call.extensionId })
+    }
+  })
+
+const encodeRequest = <A, I>(call: Call, schema: Schema.Schema<A, I>, request: A) =>
+  Effect.mapError(
+    Schema.encode(schema, { errors: "all" })(request),
+    (error) =>
+      new InvalidRequest({
+        operation: call.operation,
+        ...(call.extensionId === undefined ? {} : { extensionId: call.extensionId }),
+        problems: problemsOf(error, call.scrub)
+      })
+  )
+
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make: Effect.Effect<ExtensionsClientService, never, HttpClient.HttpClient | ElasticCloudConfig> =
+  Effect.gen(function* () {
+    const config = yield* ElasticCloudConfig
+    const capabilities = yield* TransportCapabilities
+    const client = withoutTraces(yield* HttpClient.HttpClient)
+    const prepared = prepare(config)
+    const api = HttpClient.mapRequest(client, prepared)
+    const scrub = makeScrub(config.apiKey)
+
+    const callOf = (operation: Operation, extensionId?: ExtensionId): Call => ({
+      operation,
+      scrub,
+      ...(extensionId === undefined ? {} : { extensionId })
+    })
+
+    const perform = <A, I>(
+      call: Call,
+      request: Effect.Effect<HttpClientRequest.HttpClientRequest, InvalidRequest>,
+      expected: Answer.Expected<A, I>
+    ) =>
+      request.pipe(
+        Effect.flatMap((request) => Effect.mapError(api.execute(request), fromHttpClientError)),
+        Effect.flatMap(Answer.read(call, expected)),
+        traced(call, config.origin)
+      )
+
+    const post = <A, I>(call: Call, path: string, schema: Schema.Schema<A, I>, request: A) =>
+      Effect.map(encodeRequest(call, schema, request), (body) =>
+        HttpClientRequest.bodyUnsafeJson(HttpClientRequest.post(path), body)
+      )
+
+    const uploadTarget = (id: ExtensionId): UploadTarget => ({
+      transport: { client, capabilities, origin: config.origin },
+      request: prepared(HttpClientRequest.put(pathOf(id)))
+    })
+
+    const uploadWith: ExtensionsClientService["uploadWith"] = (id, send) => {
+      const call = callOf("upload", id)
+      const { request, transport } = uploadTarget(id)
+      return send(transport, request).pipe(
+        Effect.flatMap(Answer.read(call, found)),
+        traced(call, config.origin)
+      )
+    }
+
+    return {
+      baseUrl: config.baseUrl,
+      uploadTarget,
+      list: Effect.map(
+        perform(callOf("list"), Effect.succeed(HttpClientRequest.get(extensionsPath)), listed),
+        ({ body }) => body.extensions
+      ),
+      get: (id, options) => {
+        const request = HttpClientRequest.get(
+          pathOf(id),
+          options?.includeDeployments === true ? { urlParams: { include_deployments: "true" } } : {}
+        )
+        return perform(callOf("get", id), Effect.succeed(request), found)
+      },
+      create: (request) => {
+        const call = callOf("create")
+        return perform(call, post(call, extensionsPath, CreateExtensionRequest, request), created)
+      },
+      update: (id, request) => {
+        const call = callOf("update", id)
+        return perform(call, post(call, pathOf(id), UpdateExtensionRequest, request), found)
+      },
+      upload: (id, body) => {
+        const request = HttpClientRequest.setBody(HttpClientRequest.put(pathOf(id)), body)
+        return perform(callOf("upload", id), Effect.succeed(request), found)
+      },
+      uploadWith,
+      delete: (id) =>
+        Effect.map(
+          perform(callOf("delete", id), Effect.succeed(HttpClientRequest.del(pathOf(id))), deleted),
+          ({ headers }) => headers
+        ),
+      download: (link) => VerificationLink.download(client, link)
+    }
+  })
+
+/**
+ * @since 0.1.0
+ * @category tags
+ */
+export class ExtensionsClient extends Context.Tag("effect-elastic-extensions/cloud/ExtensionsClient")<
+  ExtensionsClient,
+  ExtensionsClientService
+>() {
+  /** Over the `HttpClient` and the configuration in the context. */
+  static readonly layer: Layer.Layer<ExtensionsClient, never, HttpClient.HttpClient | ElasticCloudConfig> =
+    Layer.effect(this, make)
+
+  /** Configured by `ElasticCloudConfig.layerConfig`: `EC_API_KEY`, `EC_ENDPOINT` and their like. */
+  static readonly layerConfig: Layer.Layer<ExtensionsClient, ConfigError.ConfigError, HttpClient.HttpClient> =
+    Layer.provide(this.layer, ElasticCloudConfig.layerConfig)
+}

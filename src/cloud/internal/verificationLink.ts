@@ -1,0 +1,55 @@
+/** The download of a stored archive by its temporary link, which is a secret of its own and needs no other. */
+import * as HttpClient from "@effect/platform/HttpClient"
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import type { HttpClientResponse } from "@effect/platform/HttpClientResponse"
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import * as Stream from "effect/Stream"
+import { fromHttpClientError, type TransferError } from "../../transfer/TransferError.ts"
+import { type ExtensionsError, VerificationLinkRefused } from "../ExtensionsError.ts"
+import { type Call, statusError } from "./errorAnswer.ts"
+import { scrubAddresses } from "./scrub.ts"
+
+const call: Call = { operation: "download", scrub: scrubAddresses }
+
+const parseLink = (link: Redacted.Redacted<string>): Effect.Effect<URL, VerificationLinkRefused> => {
+  const text = Redacted.value(link)
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  return url !== undefined && /^https?:$/.test(url.protocol) && url.username === "" && url.password === ""
+    ? Effect.succeed(url)
+    : Effect.fail(new VerificationLinkRefused({ reason: "NotHttp" }))
+}
+
+const isRefusal = (status: number): boolean =>
+  status >= 400 && status < 500 && status !== 408 && status !== 429
+
+// Stores answer a refused link with details of its signature: their bodies are not kept.
+const contentOf = (
+  response: HttpClientResponse,
+  origin: string
+): Effect.Effect<Stream.Stream<Uint8Array, TransferError>, ExtensionsError> => {
+  const { status } = response
+  if (status === 200) return Effect.succeed(Stream.mapError(response.stream, fromHttpClientError))
+  return isRefusal(status)
+    ? Effect.fail(new VerificationLinkRefused({ reason: "Refused", origin, status }))
+    : Effect.flip(statusError(call, response, ""))
+}
+
+/** `client` adds no credentials and records no span of its own. */
+export const download = (
+  client: HttpClient.HttpClient,
+  link: Redacted.Redacted<string>
+): Stream.Stream<Uint8Array, ExtensionsError | TransferError> =>
+  Stream.unwrapScoped(
+    Effect.gen(function* () {
+      const url = yield* parseLink(link)
+      // A hash is taken of these bytes: no content coding may come between.
+      const request = HttpClientRequest.get(url).pipe(
+        HttpClientRequest.setHeader("accept-encoding", "identity")
+      )
+      const response = yield* HttpClient.withScope(client)
+        .execute(request)
+        .pipe(Effect.mapError(fromHttpClientError))
+      return yield* contentOf(response, url.origin)
+    })
+  ).pipe(Stream.withSpan("ExtensionsClient.download", { kind: "client", captureStackTrace: false }))
