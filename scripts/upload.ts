@@ -1,0 +1,77 @@
+/**
+ * Uploads one archive: `npx tsx scripts/upload.ts <extension-id> <archive> [--json]`.
+ *
+ * Runs unbuilt on tsx, Bun and Deno. Configured by environment variables (see the README). Progress goes to standard
+ * error; standard output gets the receipt, or with `--json` exactly one JSON object. Exits 0 or 1.
+ */
+import { parseArgs } from "node:util"
+import * as NodeContext from "@effect/platform-node/NodeContext"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as Cause from "effect/Cause"
+import * as ConfigError from "effect/ConfigError"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import { Archive, ExtensionUpload, UploadReceipt } from "../src/index.ts"
+import { describeReceipt, makeReporter } from "./support/report.ts"
+
+const usage = "usage: npx tsx scripts/upload.ts <extension-id> <archive> [--json]"
+
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  strict: false,
+  options: { json: { type: "boolean", default: false } }
+})
+const json = values.json === true
+const [extensionId, path] = positionals
+
+const encodeReceipt = Schema.encode(Schema.parseJson(UploadReceipt.UploadReceipt))
+const report = makeReporter((line) => process.stderr.write(`${line}\n`))
+
+const printFailure = (failure: { readonly _tag: string; readonly message: string }) =>
+  json
+    ? Console.log(JSON.stringify({ _tag: failure._tag, message: failure.message }))
+    : Console.error(`${failure._tag}: ${failure.message}`)
+
+class UsageError extends Schema.TaggedError<UsageError>()("UsageError", { message: Schema.String }) {}
+
+const upload = Effect.gen(function* () {
+  if (extensionId === undefined || path === undefined || positionals.length > 2) {
+    return yield* new UsageError({ message: usage })
+  }
+  const receipt = yield* ExtensionUpload.upload({
+    extensionId,
+    archive: Archive.file(path),
+    onEvent: (event) => Effect.sync(() => (json ? undefined : report(event)))
+  })
+  yield* Console.log(json ? yield* encodeReceipt(receipt) : describeReceipt(receipt))
+})
+
+const describeCause = (
+  cause: Cause.Cause<{ readonly _tag: string; readonly message: string } | ConfigError.ConfigError>
+) =>
+  Option.match(Cause.failureOption(cause), {
+    onNone: () => ({ _tag: "UnexpectedFailure", message: Cause.pretty(cause) }),
+    onSome: (error) =>
+      ConfigError.isConfigError(error) ? { _tag: "ConfigError", message: String(error) } : error
+  })
+
+const program = upload.pipe(
+  Effect.provide(ExtensionUpload.layerConfig),
+  Effect.provide(NodeContext.layer),
+  Effect.onInterrupt(() =>
+    Console.error(
+      `paused. To go on where it stopped, run the same command again:\n  npx tsx scripts/upload.ts ${positionals.join(" ")}`
+    )
+  ),
+  Effect.tapErrorCause((cause) =>
+    Cause.isInterrupted(cause) ? Effect.void : printFailure(describeCause(cause))
+  )
+)
+
+NodeRuntime.runMain(program, {
+  disableErrorReporting: true,
+  teardown: (exit, onExit) => onExit(Exit.isSuccess(exit) ? 0 : 1)
+})
