@@ -1,0 +1,210 @@
+/**
+ * What `LocalElasticCloud` can be told to do wrong: the line, the server, or another writer in between.
+ *
+ * A rule names the requests it is for and one or more faults; a request uses up the first rule that matches it.
+ *
+ * @since 0.1.0
+ */
+import type * as Effect from "effect/Effect"
+
+/**
+ * A point in the life of one request, in this order:
+ *
+ * - `"arrival"`: the head was read, nothing else was done; no `100 Continue` was sent.
+ * - `{ afterBodyBytes: n }`: exactly `n` bytes of the body were read (fewer when the body ends before).
+ * - `"body"`: the whole body was read, nothing was applied.
+ * - `"applied"`: the request was carried out or refused, nothing was answered.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Moment = "arrival" | "body" | "applied" | { readonly afterBodyBytes: number }
+
+/**
+ * How a connection ends: `"close"` destroys the socket (the system sends a reset if bytes are waiting unread),
+ * `"reset"` always sends a TCP reset, `"end"` sends a FIN and reads nothing more.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type CutKind = "close" | "reset" | "end"
+
+/**
+ * A (1xx) response before the final one, written as it stands.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface InterimResponse {
+  readonly status: number
+  readonly reason?: string | undefined
+  readonly headers?: Readonly<Record<string, string>> | undefined
+}
+
+/**
+ * An answer given in place of the service's own. `content-length` is added unless the headers name one.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ForcedAnswer {
+  readonly status: number
+  readonly headers?: Readonly<Record<string, string>> | undefined
+  readonly body?: string | Uint8Array | undefined
+}
+
+/**
+ * One thing that goes wrong. Make them with the constructors below.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Fault =
+  | { readonly _tag: "Cut"; readonly at: Moment; readonly how: CutKind }
+  | { readonly _tag: "Hang"; readonly at: Moment }
+  | { readonly _tag: "Delay"; readonly at: Moment; readonly millis: number }
+  | { readonly _tag: "Run"; readonly at: Moment; readonly effect: Effect.Effect<void> }
+  | { readonly _tag: "Interim"; readonly at: Moment; readonly responses: ReadonlyArray<InterimResponse> }
+  | ({ readonly _tag: "Answer" } & ForcedAnswer)
+  | ({ readonly _tag: "AnswerEarly"; readonly close: boolean } & ForcedAnswer)
+  | { readonly _tag: "CutAnswer"; readonly bytes: number | undefined }
+  | { readonly _tag: "ReadSlowly"; readonly bytesPerSecond: number }
+  | { readonly _tag: "IgnoreExpect" }
+  | { readonly _tag: "ExpectationFailed" }
+
+/**
+ * The faults that strike at a moment, as opposed to those that change how a whole request is treated.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type MomentaryFault = Extract<Fault, { readonly at: Moment }>
+
+/**
+ * Which requests a fault is for. Without `method` or `path`, any; without `times`, one.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface FaultRule {
+  readonly method?: string | undefined
+  /** Part of the path and query, or an expression that finds it. */
+  readonly path?: string | RegExp | undefined
+  /** How many matching requests are affected. Default 1. */
+  readonly times?: number | undefined
+  /** One fault, or several that strike the same request. */
+  readonly fault: Fault | ReadonlyArray<Fault>
+}
+
+/**
+ * The connection ends at a moment: `cut("arrival")` before the body is read, `cut({ afterBodyBytes: n })` in its
+ * middle, `cut("applied")` when the archive is stored and the answer is lost, `cut("arrival", "end")` for a server that
+ * closes without reading.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const cut = (at: Moment, how: CutKind = "close"): Fault => ({ _tag: "Cut", at, how })
+
+/**
+ * Nothing happens any more from a moment on, and the connection stays open: no byte is read, none is answered.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const hang = (at: Moment): Fault => ({ _tag: "Hang", at })
+
+/**
+ * A pause in milliseconds, by default between carrying the request out and answering it.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const delay = (millis: number, at: Moment = "applied"): Fault => ({ _tag: "Delay", at, millis })
+
+/**
+ * Runs an effect at a moment, and goes on when it is done: another writer in between, a restart, a latch for the test.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const run = (at: Moment, effect: Effect.Effect<void>): Fault => ({ _tag: "Run", at, effect })
+
+/**
+ * Interim (1xx) responses at a moment, in order.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const interim = (at: Moment, ...responses: ReadonlyArray<InterimResponse>): Fault => ({
+  _tag: "Interim",
+  at,
+  responses
+})
+
+/**
+ * Reads the whole body, applies nothing, and gives this answer.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const answer = (reply: ForcedAnswer): Fault => ({ _tag: "Answer", ...reply })
+
+/**
+ * Reads the whole body, applies nothing, and refuses as the service would: a code in the body and in
+ * `x-cloud-error-codes`.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const refuse = (status: number, code: string, message: string = code): Fault =>
+  answer({
+    status,
+    headers: { "content-type": "application/json", "x-cloud-error-codes": code },
+    body: JSON.stringify({ errors: [{ code, message }] })
+  })
+
+/**
+ * Answers without reading the body. With `close` the connection is closed at once, unread bytes or not, which can
+ * cost the client the answer; without, it stays open and unread.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const answerEarly = (reply: ForcedAnswer & { readonly close: boolean }): Fault => ({
+  _tag: "AnswerEarly",
+  ...reply
+})
+
+/**
+ * Cuts the connection when `bytes` bytes of the answer's body were sent, by default half of them. `content-length`
+ * still promises the whole.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const cutAnswer = (bytes?: number): Fault => ({ _tag: "CutAnswer", bytes })
+
+/**
+ * Reads the body at no more than this rate, in bytes per second.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const readSlowly = (bytesPerSecond: number): Fault => ({ _tag: "ReadSlowly", bytesPerSecond })
+
+/**
+ * Never sends `100 Continue`, and waits for the body all the same.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const ignoreExpect: Fault = { _tag: "IgnoreExpect" }
+
+/**
+ * Answers `417 Expectation Failed` to a request that carries `Expect`, and lets any other pass.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const expectationFailed: Fault = { _tag: "ExpectationFailed" }

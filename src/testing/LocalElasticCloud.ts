@@ -1,0 +1,266 @@
+/**
+ * A stand-in for the extensions API of Elastic Cloud: a real HTTP server with the six published operations, as strict
+ * as the service, that remembers every request and fails on demand.
+ *
+ * It shares nothing with the client it tests, and keeps real time even under a `TestClock`: it stands for another
+ * machine.
+ *
+ * @since 0.1.0
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import * as ScopedRef from "effect/ScopedRef"
+import * as Stream from "effect/Stream"
+import type { FaultRule } from "./Fault.ts"
+import * as Activity from "./internal/activity.ts"
+import * as Disk from "./internal/disk.ts"
+import type { Exchange } from "./internal/exchange.ts"
+import * as FaultPlan from "./internal/faultPlan.ts"
+import * as Handler from "./internal/handler.ts"
+import * as Recorder from "./internal/recorder.ts"
+import * as Server from "./internal/server.ts"
+import * as Store from "./internal/store.ts"
+import type { LocalElasticCloudError } from "./LocalElasticCloudError.ts"
+import type { RecordedRequest } from "./RecordedRequest.ts"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface LocalElasticCloudOptions {
+  /** Default 0: any free port. */
+  readonly port?: number | undefined
+  /** Default `127.0.0.1`. */
+  readonly hostname?: string | undefined
+  /** Where state and archives are kept. Default: a temporary folder, deleted with the scope. One process at a time. */
+  readonly dataDir?: string | undefined
+  /**
+   * Who may ask. A key without an owner stands for a session without a user id. Default: the key `local-key` of the
+   * owner `local`.
+   */
+  readonly accounts?:
+    | ReadonlyArray<{ readonly apiKey: string; readonly owner: string | undefined }>
+    | undefined
+  /** Serves https with this key and certificate, in PEM form. Default: plain http. */
+  readonly tls?: { readonly key: string | Buffer; readonly cert: string | Buffer } | undefined
+  /** Whether `file_metadata.url` holds a temporary link; if not, it is null. Default true. */
+  readonly verificationLinks?: boolean | undefined
+  /** The longest upload body that is accepted, in bytes; more is 413. Default 8 GB, the documented limit. */
+  readonly maxArchiveBytes?: number | undefined
+}
+
+/**
+ * An extension as it is in the store.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface StoredExtension {
+  readonly id: string
+  readonly owner: string
+  readonly name: string
+  readonly type: "plugin" | "bundle"
+  readonly version: string
+  readonly description: string | undefined
+  readonly downloadUrl: string | undefined
+  readonly deployments: ReadonlyArray<string>
+  /** Starts at 1 and grows by one with every change. */
+  readonly resourceVersion: number
+  /** ISO 8601, UTC, milliseconds. Every change has a later one than the change before. */
+  readonly lastModified: string
+  /** The current archive; `size` in bytes, `sha256` hexadecimal. Its path changes with its content. */
+  readonly file: { readonly size: number; readonly sha256: string; readonly path: string } | undefined
+  /** How many uploads were applied. */
+  readonly uploads: number
+}
+
+/**
+ * An extension to put into the store past the API. With the id of one that exists, it replaces what is given, as
+ * another writer would.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface SeedExtension {
+  /** Default: a new one, as the API would choose it. */
+  readonly id?: string | undefined
+  readonly name: string
+  readonly extension_type: "plugin" | "bundle"
+  readonly version: string
+  /** Default: the owner of the first account that has one. */
+  readonly owner?: string | undefined
+  readonly description?: string | undefined
+  /** Stored as it is, ZIP or not. */
+  readonly file?: Uint8Array | undefined
+  readonly deployments?: ReadonlyArray<string> | undefined
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface LocalElasticCloudService {
+  /** The origin, without a slash at its end. The API is under `/api/v1`. */
+  readonly url: string
+  /** Every request so far in order of arrival, unfinished ones with what was received of them. */
+  readonly requests: Effect.Effect<ReadonlyArray<RecordedRequest>>
+  readonly clearRequests: Effect.Effect<void>
+  /** Adds a rule. Rules are used up in the order they were planned; a request uses the first that matches it. */
+  readonly plan: (rule: FaultRule) => Effect.Effect<void>
+  readonly clearPlan: Effect.Effect<void>
+  readonly extension: (id: string) => Effect.Effect<Option.Option<StoredExtension>>
+  readonly extensions: Effect.Effect<ReadonlyArray<StoredExtension>>
+  readonly seed: (extension: SeedExtension) => Effect.Effect<StoredExtension>
+  /** What a crash and a new start look like: all connections drop, nothing unfinished survives, same port. */
+  readonly restart: Effect.Effect<void>
+  /** Waits until no request is being handled and no restart is under way. A request that a fault hangs does not count. */
+  readonly settled: Effect.Effect<void>
+}
+
+const DEFAULT_OWNER = "local"
+const DEFAULT_ACCOUNTS = [{ apiKey: "local-key", owner: DEFAULT_OWNER }]
+const DEFAULT_MAX_ARCHIVE_BYTES = 8_000_000_000
+
+/** Another machine's clock: the seeds, restarts and requests of a test keep real time whatever the test's clock says. */
+const onRealTime = Effect.withClock(Clock.make())
+
+const toStored = (disk: Disk.Disk, record: Store.ExtensionRecord): StoredExtension => ({
+  id: record.id,
+  owner: record.owner,
+  name: record.name,
+  type: record.type,
+  version: record.version,
+  description: record.description ?? undefined,
+  downloadUrl: record.downloadUrl ?? undefined,
+  deployments: record.deployments,
+  resourceVersion: record.resourceVersion,
+  lastModified: record.lastModified,
+  file:
+    record.file === null
+      ? undefined
+      : { size: record.file.size, sha256: record.file.sha256, path: disk.pathOf(record.file.name) },
+  uploads: record.uploads
+})
+
+const makeSeed =
+  (store: Store.Store, disk: Disk.Disk, defaultOwner: string) =>
+  (extension: SeedExtension): Effect.Effect<StoredExtension> =>
+    Effect.gen(function* () {
+      const file =
+        extension.file === undefined ? undefined : yield* disk.receive(Stream.succeed(extension.file))
+      const metadata = {
+        name: extension.name,
+        type: extension.extension_type,
+        version: extension.version,
+        description: extension.description ?? null,
+        downloadUrl: null,
+        deployments: extension.deployments ?? []
+      }
+      const replaced =
+        extension.id === undefined ? Option.none() : yield* store.change(extension.id, { metadata, file })
+      const record = Option.isSome(replaced)
+        ? replaced.value
+        : yield* store.create({ ...metadata, id: extension.id, owner: extension.owner ?? defaultOwner }, file)
+      return toStored(disk, record)
+    }).pipe(Effect.scoped, onRealTime)
+
+/**
+ * Starts the stand-in; it stops with the scope.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (
+  options: LocalElasticCloudOptions = {}
+): Effect.Effect<LocalElasticCloudService, LocalElasticCloudError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const disk = yield* Disk.open(options.dataDir)
+    const store = yield* Store.make(disk)
+    const recorder = Recorder.make()
+    const faults = yield* FaultPlan.make
+    const activity = yield* Activity.make
+    const accounts = options.accounts ?? DEFAULT_ACCOUNTS
+    const hostname = options.hostname ?? "127.0.0.1"
+    const scheme = options.tls === undefined ? "http" : "https"
+    const originAt = (port: number | undefined) =>
+      `${scheme}://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`
+    const desk: Handler.Desk = {
+      cloud: {
+        store,
+        disk,
+        accounts,
+        verificationLinks: options.verificationLinks ?? true,
+        maxArchiveBytes: options.maxArchiveBytes ?? DEFAULT_MAX_ARCHIVE_BYTES,
+        origin: (exchange: Exchange) => originAt(exchange.request.socket.localPort)
+      },
+      recorder,
+      faults,
+      activity
+    }
+    const serveAt = (port: number) =>
+      Server.serve({ port, hostname, tls: options.tls }, (incoming) => Handler.handle(desk, incoming))
+    const scope = yield* Effect.scope
+    const server = yield* ScopedRef.fromAcquire(serveAt(options.port ?? 0))
+    const port = yield* ScopedRef.get(server)
+    const owner = accounts.find((account) => account.owner !== undefined)?.owner ?? DEFAULT_OWNER
+
+    return {
+      url: originAt(port),
+      requests: Effect.sync(recorder.requests),
+      clearRequests: Effect.sync(recorder.clear),
+      plan: faults.add,
+      clearPlan: faults.clear,
+      extension: (id) =>
+        Effect.map(
+          store.find(id),
+          Option.map((record) => toStored(disk, record))
+        ),
+      extensions: Effect.map(store.all, (records) => records.map((record) => toStored(disk, record))),
+      seed: makeSeed(store, disk, owner),
+      // In a fiber of its own: a fault may ask for the restart, from within a request that the restart ends.
+      restart: Effect.acquireUseRelease(
+        activity.enter,
+        () => ScopedRef.set(server, Effect.zipRight(store.reload, serveAt(port))),
+        (leave) => leave
+      ).pipe(Effect.orDie, onRealTime, Effect.forkIn(scope), Effect.flatMap(Fiber.join)),
+      settled: activity.settled
+    } satisfies LocalElasticCloudService
+  }).pipe(onRealTime)
+
+/**
+ * A running stand-in.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import * as Fault from "effect-elastic-extensions/testing/Fault"
+ * import { LocalElasticCloud } from "effect-elastic-extensions/testing/LocalElasticCloud"
+ *
+ * const program = Effect.gen(function* () {
+ *   const cloud = yield* LocalElasticCloud
+ *   const extension = yield* cloud.seed({ name: "dictionary", extension_type: "bundle", version: "*" })
+ *   yield* cloud.plan({ method: "PUT", fault: Fault.cut({ afterBodyBytes: 1000 }) })
+ *   // ... upload to `${cloud.url}/api/v1` with the key "local-key" ...
+ *   return yield* cloud.extension(extension.id)
+ * }).pipe(Effect.provide(LocalElasticCloud.layer()))
+ * ```
+ *
+ * @since 0.1.0
+ * @category tags
+ */
+export class LocalElasticCloud extends Context.Tag("effect-elastic-extensions/testing/LocalElasticCloud")<
+  LocalElasticCloud,
+  LocalElasticCloudService
+>() {
+  /**
+   * @since 0.1.0
+   */
+  static layer(options?: LocalElasticCloudOptions): Layer.Layer<LocalElasticCloud, LocalElasticCloudError> {
+    return Layer.scoped(LocalElasticCloud, make(options))
+  }
+}
