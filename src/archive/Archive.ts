@@ -1,0 +1,165 @@
+/**
+ * What is uploaded: a source of known length that can be opened again at any offset.
+ *
+ * @since 0.1.0
+ */
+import type * as FileSystem from "@effect/platform/FileSystem"
+import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
+import * as Stream from "effect/Stream"
+import { type ArchiveChanged, ArchiveUnreadable } from "./ArchiveError.ts"
+import * as internalFile from "./internal/archiveFile.ts"
+import * as internalSource from "./internal/archiveSource.ts"
+
+/**
+ * @since 0.1.0
+ * @category symbols
+ */
+export const TypeId: unique symbol = Symbol.for("effect-elastic-extensions/archive/Archive")
+
+/**
+ * @since 0.1.0
+ * @category symbols
+ */
+export type TypeId = typeof TypeId
+
+/**
+ * The identity of an archive's content as far as its source can tell without reading it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ArchiveStat {
+  /** Length in bytes, always greater than zero. */
+  readonly size: number
+  /** Last modification in milliseconds since the epoch, where the source knows one. */
+  readonly modifiedMillis: number | undefined
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface ReadOptions {
+  /** First byte to read, in bytes from the start of the archive. At most the expected size; at it, nothing is read. */
+  readonly offset: number
+  /** What the archive was when the upload began; the stream fails with `ArchiveChanged` when it no longer is. */
+  readonly expected: ArchiveStat
+  /**
+   * When given, at most this many buffers are allocated and used in turn: a chunk's bytes are valid only until that
+   * many further chunks have been pulled. When absent, every chunk owns its bytes.
+   */
+  readonly recycle?: number | undefined
+}
+
+/**
+ * A source of known length that can be read from any offset, any number of times.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Archive<out R = never> {
+  readonly [TypeId]: TypeId
+  /** The file name sent to the server: no folders. */
+  readonly name: string
+  /** How the archive is named in errors and the journal: the path as given, or the name. */
+  readonly path: string
+  /** Fails when the source is missing, unreadable, a directory or empty. */
+  readonly stat: Effect.Effect<ArchiveStat, ArchiveUnreadable, R>
+  /**
+   * The bytes from `offset` to the expected size, never more, in chunks of at most 1 MiB and never an empty one. The
+   * last chunk is emitted only after the source was found unchanged at its end, so a receiver that counts bytes can
+   * not take a changed archive for whole.
+   */
+  readonly read: (options: ReadOptions) => Stream.Stream<Uint8Array, ArchiveUnreadable | ArchiveChanged, R>
+}
+
+/**
+ * @since 0.1.0
+ * @category guards
+ */
+export const isArchive = (u: unknown): u is Archive<unknown> => Predicate.hasProperty(u, TypeId)
+
+/**
+ * An archive on disk. Nothing is touched until it is read; the path is relative to the working directory.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const file = (path: string): Archive<FileSystem.FileSystem> => ({
+  [TypeId]: TypeId,
+  name: internalSource.baseName(path),
+  path,
+  stat: internalFile.stat(path),
+  read: internalFile.read(path)
+})
+
+/**
+ * Any other source of known length, for instance an object in a store or a build held in memory.
+ *
+ * `size` is in bytes. `open` is called once per reading, with the offset of the first byte wanted; a failure of the
+ * stream it returns becomes `ArchiveUnreadable`, and a stream that ends early or runs long becomes `ArchiveChanged`.
+ * Its chunks are passed on as they are, so they must not be overwritten later.
+ *
+ * @example
+ * ```ts
+ * import { Archive } from "effect-elastic-extensions"
+ * import { Stream } from "effect"
+ *
+ * const archive = Archive.make({
+ *   name: "dictionaries.zip",
+ *   size: 22,
+ *   open: (offset) => Stream.make(new Uint8Array(22).subarray(offset))
+ * })
+ * ```
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = <E, R>(options: {
+  readonly name: string
+  readonly size: number
+  readonly open: (offset: number) => Stream.Stream<Uint8Array, E, R>
+  readonly modifiedMillis?: number | undefined
+}): Archive<R> => {
+  const actual: ArchiveStat = { size: options.size, modifiedMillis: options.modifiedMillis }
+  const unreadable = (reason: ArchiveUnreadable["reason"], detail: string): ArchiveUnreadable =>
+    new ArchiveUnreadable({ path: options.name, reason, detail })
+
+  const stat =
+    options.size === 0
+      ? Effect.fail(unreadable("Empty", "the source says so"))
+      : Number.isSafeInteger(options.size) && options.size > 0
+        ? Effect.succeed(actual)
+        : Effect.fail(unreadable("ReadFailed", `${options.size} is not a size in bytes`))
+
+  return {
+    [TypeId]: TypeId,
+    name: internalSource.baseName(options.name),
+    path: options.name,
+    stat,
+    read: ({ expected, offset }) =>
+      Stream.suspend(() => {
+        const change = internalSource.changeBetween(options.name, expected, actual)
+        if (change !== undefined) return Stream.fail(change)
+        internalSource.assertOffset(offset, expected)
+        return options.open(offset).pipe(
+          Stream.mapError((cause) => unreadable("ReadFailed", internalSource.describe(cause))),
+          internalSource.ofLength(options.name, expected, offset)
+        )
+      })
+  }
+}
+
+/**
+ * An archive held in memory. The bytes are not copied.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const bytes = (options: { readonly name: string; readonly bytes: Uint8Array }): Archive =>
+  make({
+    name: options.name,
+    size: options.bytes.length,
+    open: (offset) => Stream.make(options.bytes.subarray(offset))
+  })

@@ -1,0 +1,220 @@
+/**
+ * Looks into an archive before it travels: what kind of extension it is, for which Elasticsearch, and what would keep
+ * Elastic Cloud from taking it.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import type { Archive, ArchiveStat } from "./Archive.ts"
+import type { ArchiveError } from "./ArchiveError.ts"
+import { Problem, type ProblemCode } from "./ArchiveProblem.ts"
+import * as descriptors from "./internal/descriptor.ts"
+import { EntryRules } from "./internal/entryRules.ts"
+import { type Found, type Limits, Rules } from "./internal/extensionRules.ts"
+import { isError, Problems } from "./internal/problems.ts"
+import { withDirectory, type ZipDirectory, type ZipError } from "./internal/zipDirectory.ts"
+
+/**
+ * A plugin with a classic or a stable descriptor, a bundle of configuration files, or something that is none of them.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const ArchiveType = Schema.Literal("plugin-classic", "plugin-stable", "bundle", "unknown")
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type ArchiveType = typeof ArchiveType.Type
+
+/**
+ * What was found in an archive.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export class ArchiveInspection extends Schema.Class<ArchiveInspection>(
+  "effect-elastic-extensions/archive/ArchiveInspection"
+)({
+  /** The archive's path, or its name where it is not a file. */
+  path: Schema.String,
+  /** Length of the archive in bytes. */
+  size: Schema.Number,
+  type: ArchiveType,
+  /** The descriptor's keys and values; empty for a bundle. */
+  descriptor: Schema.Record({ key: Schema.String, value: Schema.String }),
+  /** The version of Elasticsearch a plugin was built for. */
+  elasticsearchVersion: Schema.optionalWith(Schema.String, { exact: true }),
+  /** Entries read, folders included. */
+  entryCount: Schema.Number,
+  /** Sum over the entries, in bytes, as the ZIP's directory gives it. */
+  compressedBytes: Schema.Number,
+  uncompressedBytes: Schema.Number,
+  /** Errors first. */
+  problems: Schema.Array(Problem)
+}) {}
+
+/**
+ * The archive has errors that were not allowed by name. Nothing was sent.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class InvalidArchive extends Schema.TaggedError<InvalidArchive>(
+  "effect-elastic-extensions/archive/InvalidArchive"
+)("InvalidArchive", {
+  path: Schema.String,
+  /** The errors alone, at least one. */
+  problems: Schema.Array(Problem)
+}) {
+  readonly isRetryable = false
+
+  override get message(): string {
+    const shown = this.problems.slice(0, 5).map((problem) => problem.message)
+    const more = this.problems.length - shown.length
+    const rest = more > 0 ? ` And ${more} more.` : ""
+    const codes = [...new Set(this.problems.map((problem) => problem.code))].join(", ")
+    return `The archive "${this.path}" cannot be used: ${shown.join(" ")}${rest} Mend it, or allow by name: ${codes}.`
+  }
+}
+
+/**
+ * The extension an archive is meant for.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ExpectedExtension {
+  readonly type: "plugin" | "bundle"
+  /** The extension's version: of Elasticsearch for a plugin, possibly with wildcards for a bundle. */
+  readonly version?: string | undefined
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface InspectOptions {
+  /** The extension the archive is meant for. */
+  readonly expected?: ExpectedExtension | undefined
+  /** Above this many bytes Elastic Cloud wants a download URL instead of an upload. Default 200 MiB. */
+  readonly directUploadLimitBytes?: number | undefined
+  /** Reading stops after this many entries. Default 100 000. */
+  readonly maxEntries?: number | undefined
+}
+
+/**
+ * Inspects an archive. Reads the ZIP's directory and the descriptor only, in constant memory, whatever the archive's
+ * length. Whatever is wrong with the content is a problem in the result; only an archive that cannot be read fails.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const inspect = <R>(
+  archive: Archive<R>,
+  options: InspectOptions = {}
+): Effect.Effect<ArchiveInspection, ArchiveError, R> =>
+  Effect.gen(function* () {
+    const stat = yield* archive.stat
+    const limits: Limits = {
+      directUploadBytes: options.directUploadLimitBytes ?? defaultDirectUploadBytes,
+      entries: options.maxEntries ?? defaultEntries
+    }
+    const problems = new Problems()
+    const entries = new EntryRules(stat, problems)
+    const rules = new Rules(problems, limits, options.expected)
+
+    rules.checkSize(stat.size)
+    const found = yield* withDirectory(archive, stat, (zip) => scan(zip, stat, entries, rules, limits)).pipe(
+      Effect.catchTag("ZipError", (error) => Effect.as(explain(archive, stat, error, problems), nothing))
+    )
+    rules.checkFound(found)
+
+    const { compressedBytes, count, uncompressedBytes } = entries.totals
+    const version = found.descriptor.get("elasticsearch.version")?.trim()
+    return new ArchiveInspection({
+      path: archive.path,
+      size: stat.size,
+      type: found.type,
+      descriptor: Object.fromEntries(found.descriptor),
+      ...(version === undefined ? {} : { elasticsearchVersion: version }),
+      entryCount: count,
+      compressedBytes,
+      uncompressedBytes,
+      problems: problems.all
+    })
+  })
+
+const defaultDirectUploadBytes = 200 * 1024 * 1024
+const defaultEntries = 100_000
+const nothing: Found = { type: "unknown", descriptor: new Map() }
+
+/** Reads entry after entry, then the descriptor. */
+const scan = (
+  zip: ZipDirectory,
+  stat: ArchiveStat,
+  entries: EntryRules,
+  rules: Rules,
+  limits: Limits
+): Effect.Effect<Found, ZipError | ArchiveError> =>
+  Effect.gen(function* () {
+    const found = new descriptors.FoundDescriptors()
+    yield* zip.entries.pipe(
+      Stream.takeWhile(() => entries.totals.count < limits.entries || rules.tooManyEntries()),
+      Stream.runForEach((entry) =>
+        Effect.sync(() => {
+          entries.add(entry)
+          found.add(entry)
+        })
+      )
+    )
+    entries.finish()
+    return yield* rules.recognise(zip, stat, entries.totals, found)
+  })
+
+/** Says what a file is that could not be read as a ZIP: cut off, damaged, or something else altogether. */
+const explain = <R>(
+  archive: Archive<R>,
+  stat: ArchiveStat,
+  error: ZipError,
+  problems: Problems
+): Effect.Effect<void, ArchiveError, R> =>
+  archive.read({ offset: 0, expected: stat }).pipe(
+    Stream.take(1),
+    Stream.runForEach((start) =>
+      Effect.sync(() => {
+        const beginsLikeZip = start[0] === 0x50 && start[1] === 0x4b
+        const noEnd = error.detail.startsWith("End of central directory")
+        if (!noEnd) {
+          problems.error("unreadable-directory", `The ZIP's directory is damaged: ${error.detail}.`)
+        } else if (beginsLikeZip) {
+          problems.error(
+            "truncated",
+            "The ZIP is cut off: it begins like one, but its directory is missing at the end."
+          )
+        } else {
+          problems.error("not-a-zip", "The file is not a ZIP: it neither begins nor ends like one.")
+        }
+      })
+    )
+  )
+
+/**
+ * Refuses an archive with errors, but for those whose codes are in `allow`.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const check = (
+  inspection: ArchiveInspection,
+  options: { readonly allow?: ReadonlyArray<ProblemCode> | undefined } = {}
+): Effect.Effect<ArchiveInspection, InvalidArchive> => {
+  const allowed = new Set(options.allow)
+  const refused = inspection.problems.filter((problem) => isError(problem) && !allowed.has(problem.code))
+  return refused.length === 0
+    ? Effect.succeed(inspection)
+    : Effect.fail(new InvalidArchive({ path: inspection.path, problems: refused }))
+}

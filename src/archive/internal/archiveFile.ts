@@ -1,0 +1,135 @@
+/**
+ * Reading an archive from disk.
+ *
+ * @internal
+ */
+import type { PlatformError } from "@effect/platform/Error"
+import * as FileSystem from "@effect/platform/FileSystem"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { ArchiveStat, ReadOptions } from "../Archive.ts"
+import { type ArchiveChanged, type ArchiveError, ArchiveUnreadable } from "../ArchiveError.ts"
+import * as source from "./archiveSource.ts"
+
+export const stat = (path: string): Effect.Effect<ArchiveStat, ArchiveUnreadable, FileSystem.FileSystem> =>
+  Effect.flatMap(FileSystem.FileSystem, (fs) =>
+    // By path, not by descriptor: opening a pipe would wait for a writer that may never come.
+    fs.stat(path).pipe(
+      Effect.mapError(unreadable(path)),
+      Effect.flatMap((info) => regularFile(path, info))
+    )
+  )
+
+export const read =
+  (path: string) =>
+  (options: ReadOptions): Stream.Stream<Uint8Array, ArchiveError, FileSystem.FileSystem> =>
+    Stream.unwrapScoped(
+      Effect.gen(function* () {
+        source.assertOffset(options.offset, options.expected)
+        const file = yield* openUnchanged(path, options)
+        const nextBuffer = bufferSource(options)
+        return Stream.unfoldEffect(options.offset, (position) =>
+          position === options.expected.size
+            ? Effect.succeedNone
+            : Effect.map(readChunk(path, file, options.expected, position, nextBuffer(position)), (bytes) =>
+                Option.some([bytes, position + bytes.length] as const)
+              )
+        )
+      })
+    )
+
+const openUnchanged = (
+  path: string,
+  options: ReadOptions
+): Effect.Effect<FileSystem.File, ArchiveError, FileSystem.FileSystem | Scope.Scope> =>
+  Effect.gen(function* () {
+    const fs = yield* FileSystem.FileSystem
+    const file = yield* Effect.mapError(fs.open(path), unreadable(path))
+    yield* assertUnchanged(path, file, options.expected)
+    yield* file.seek(options.offset, "start")
+    return file
+  })
+
+const assertUnchanged = (
+  path: string,
+  file: FileSystem.File,
+  expected: ArchiveStat
+): Effect.Effect<void, ArchiveError> =>
+  file.stat.pipe(
+    Effect.mapError(unreadable(path)),
+    Effect.flatMap((info): Effect.Effect<void, ArchiveChanged> => {
+      const change = source.changeBetween(path, expected, identity(info))
+      return change === undefined ? Effect.void : Effect.fail(change)
+    })
+  )
+
+/**
+ * One buffer's worth of bytes. The read itself is not interruptible: the descriptor would be closed, and the buffer
+ * lent out again, while the operating system still writes to it.
+ */
+const readChunk = (
+  path: string,
+  file: FileSystem.File,
+  expected: ArchiveStat,
+  position: number,
+  buffer: Uint8Array
+): Effect.Effect<Uint8Array, ArchiveError> =>
+  Effect.gen(function* () {
+    const wanted = buffer.subarray(0, Math.min(buffer.length, expected.size - position))
+    const count = Number(yield* Effect.mapError(Effect.uninterruptible(file.read(wanted)), unreadable(path)))
+    if (count === 0) return yield* source.endedEarly(path, expected, position)
+    if (position + count === expected.size) yield* assertUnchanged(path, file, expected)
+    return wanted.subarray(0, count)
+  })
+
+/** A ring of `recycle` buffers, or a fresh buffer each time. Never larger than what is left to read. */
+const bufferSource = ({ expected, offset, recycle }: ReadOptions): ((position: number) => Uint8Array) => {
+  const bytesFor = (position: number) => Math.min(source.chunkBytes, expected.size - position)
+  if (recycle === undefined) return (position) => new Uint8Array(bytesFor(position))
+
+  const ring: Array<Uint8Array> = []
+  let turn = 0
+  return () => {
+    const slot = turn++ % Math.max(1, recycle)
+    const buffer = ring[slot] ?? new Uint8Array(bytesFor(offset))
+    ring[slot] = buffer
+    return buffer
+  }
+}
+
+const identity = (info: FileSystem.File.Info): ArchiveStat => ({
+  size: Number(info.size),
+  modifiedMillis: Option.getOrUndefined(Option.map(info.mtime, (date) => date.getTime()))
+})
+
+const regularFile = (
+  path: string,
+  info: FileSystem.File.Info
+): Effect.Effect<ArchiveStat, ArchiveUnreadable> => {
+  if (info.type === "Directory") return new ArchiveUnreadable({ path, reason: "IsDirectory" })
+  if (info.type !== "File") {
+    return new ArchiveUnreadable({
+      path,
+      reason: "ReadFailed",
+      detail: `it is a ${info.type}, not a regular file`
+    })
+  }
+  const found = identity(info)
+  return found.size === 0 ? new ArchiveUnreadable({ path, reason: "Empty" }) : Effect.succeed(found)
+}
+
+const unreadable =
+  (path: string) =>
+  (error: PlatformError): ArchiveUnreadable => {
+    if (
+      error._tag === "SystemError" &&
+      (error.reason === "NotFound" || error.reason === "PermissionDenied")
+    ) {
+      return new ArchiveUnreadable({ path, reason: error.reason })
+    }
+    // The platform names its own module and method; the operating system's words say more to a reader.
+    const detail = error.description ?? source.describe(error.cause ?? error)
+    return new ArchiveUnreadable({ path, reason: "ReadFailed", detail })
+  }
