@@ -1,0 +1,135 @@
+/**
+ * What can go wrong with the journal of uploads.
+ *
+ * @since 0.1.0
+ */
+import * as Schema from "effect/Schema"
+import { JournalId } from "./JournalRecord.ts"
+
+const optional = <A, I, R>(schema: Schema.Schema<A, I, R>) => Schema.optionalWith(schema, { exact: true })
+
+/**
+ * Somebody else is uploading to the extension. `pid` and `hostname` tell who, as far as the runtime lets a process know;
+ * `sinceMillis` is when they began, in milliseconds since the epoch.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class JournalLocked extends Schema.TaggedError<JournalLocked>(
+  "effect-elastic-extensions/upload/JournalLocked"
+)("JournalLocked", {
+  id: JournalId,
+  extensionId: optional(Schema.String),
+  pid: optional(Schema.Int),
+  hostname: optional(Schema.String),
+  sinceMillis: Schema.Int.pipe(Schema.between(0, 8.64e15))
+}) {
+  readonly isRetryable = true
+
+  override get message(): string {
+    const what = this.extensionId === undefined ? `Upload ${this.id}` : `Extension "${this.extensionId}"`
+    const who = this.pid === undefined ? "another process" : `process ${this.pid}`
+    const where = this.hostname === undefined ? "" : ` on ${this.hostname}`
+    const since = new Date(this.sinceMillis).toISOString()
+    return `${what} is in use by ${who}${where} since ${since}. Wait for it to finish or stop it, then run again; a process that died is noticed within 30 seconds.`
+  }
+}
+
+/**
+ * A record cannot be understood. It is kept: `keptAt` is the file or key that holds it. Opening the same upload again
+ * starts afresh.
+ *
+ * `detail` names the fields that were refused, never what they hold.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class JournalCorrupt extends Schema.TaggedError<JournalCorrupt>(
+  "effect-elastic-extensions/upload/JournalCorrupt"
+)("JournalCorrupt", {
+  id: JournalId,
+  keptAt: Schema.String,
+  reason: Schema.Literal("InvalidJson", "InvalidRecord", "NewerVersion", "SetAside"),
+  detail: Schema.String
+}) {
+  readonly isRetryable = false
+
+  override get message(): string {
+    const remedy =
+      this.reason === "NewerVersion"
+        ? "Run the newer release again to go on from it"
+        : "Nothing is known of that upload any more: check what the extension holds"
+    return `The journal record of upload ${this.id} cannot be used (${this.detail}). It is kept at "${this.keptAt}". ${remedy}, or run the upload again to start from the beginning.`
+  }
+}
+
+/**
+ * What the journal was doing when it failed.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const JournalOperation = Schema.Literal("read", "write", "lock", "list", "remove")
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type JournalOperation = typeof JournalOperation.Type
+
+const UnavailableReason = Schema.Literal(
+  "PermissionDenied",
+  "ReadOnly",
+  "DiskFull",
+  "NotAFolder",
+  "LockLost",
+  "Failed"
+)
+
+const remedies: Record<typeof UnavailableReason.Type, string> = {
+  PermissionDenied: "Let this user write there, or set EC_UPLOAD_JOURNAL to a folder that may be written.",
+  ReadOnly: "Set EC_UPLOAD_JOURNAL to a folder on a file system that may be written.",
+  DiskFull: "Free some space, or set EC_UPLOAD_JOURNAL to a folder on another disk.",
+  NotAFolder: "Set EC_UPLOAD_JOURNAL to the path of a folder.",
+  LockLost:
+    "Its lock was removed while in use. Make sure no other process uploads to this extension, then run again.",
+  Failed: "Run again; if it persists, use another folder or store."
+}
+
+/**
+ * The journal's folder or store cannot be used. The record that was there before is still whole.
+ *
+ * `location` is the folder, or a name for a store that is not a file system; `detail` is what the system said.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class JournalUnavailable extends Schema.TaggedError<JournalUnavailable>(
+  "effect-elastic-extensions/upload/JournalUnavailable"
+)("JournalUnavailable", {
+  location: Schema.String,
+  operation: JournalOperation,
+  reason: UnavailableReason,
+  detail: Schema.String
+}) {
+  /** Full disks and missing permissions do not heal by waiting. */
+  get isRetryable(): boolean {
+    return this.reason === "Failed"
+  }
+
+  override get message(): string {
+    return `The upload journal in "${this.location}" failed to ${this.operation}: ${this.detail}. ${remedies[this.reason]}`
+  }
+}
+
+/**
+ * @since 0.1.0
+ * @category schemas
+ */
+export const JournalError = Schema.Union(JournalLocked, JournalCorrupt, JournalUnavailable)
+
+/**
+ * @since 0.1.0
+ * @category errors
+ */
+export type JournalError = typeof JournalError.Type
