@@ -1,0 +1,150 @@
+/**
+ * Everything an upload can fail with.
+ *
+ * @since 0.1.0
+ */
+import * as Schema from "effect/Schema"
+import { ArchiveChanged, ArchiveUnreadable } from "../archive/ArchiveError.ts"
+import { ExtensionsError } from "../cloud/ExtensionsError.ts"
+import { ResumableUploadError } from "../transfer/ResumableUploadError.ts"
+import { TransferError } from "../transfer/TransferError.ts"
+import { JournalError } from "./JournalError.ts"
+
+/** What the server was last seen to hold, as far as it said. */
+const Holder = Schema.Struct({
+  resourceVersion: Schema.NullOr(Schema.String),
+  lastModified: Schema.NullOr(Schema.DateTimeUtc),
+  size: Schema.NullOr(Schema.NonNegativeInt)
+})
+
+const written = (holder: typeof Holder.Type): string => {
+  const parts = [
+    holder.resourceVersion === null ? undefined : `version ${holder.resourceVersion}`,
+    holder.lastModified === null
+      ? undefined
+      : `modified ${new Date(holder.lastModified.epochMillis).toISOString()}`,
+    holder.size === null ? undefined : `${holder.size} bytes`
+  ].filter((part) => part !== undefined)
+  return parts.length === 0 ? "no details known" : parts.join(", ")
+}
+
+/**
+ * Someone else wrote to the extension while this upload was under way. Nothing of theirs was overwritten.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class UploadConflict extends Schema.TaggedError<UploadConflict>(
+  "effect-elastic-extensions/upload/UploadConflict"
+)("UploadConflict", {
+  extensionId: Schema.String,
+  /** What was there when the upload began, and what is there now. */
+  before: Holder,
+  now: Holder
+}) {
+  readonly isRetryable = false
+
+  override get message(): string {
+    return `Extension ${this.extensionId} was written by someone else during this upload (now: ${written(this.now)}; before: ${written(this.before)}). Their archive was left alone. Look at it, then upload again if yours should replace it, or use onConflict "overwrite".`
+  }
+}
+
+/**
+ * The upload may or may not have taken effect, and the server could not tell. The journal keeps what is known: running
+ * the same upload again asks once more before it sends anything.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class OutcomeUnknown extends Schema.TaggedError<OutcomeUnknown>(
+  "effect-elastic-extensions/upload/OutcomeUnknown"
+)("OutcomeUnknown", {
+  extensionId: Schema.String,
+  /** `_tag` and message of what ended the attempt, and of what kept the server from telling. */
+  cause: Schema.String,
+  detail: Schema.String
+}) {
+  readonly isRetryable = false
+
+  override get message(): string {
+    return `It is not known whether the upload to extension ${this.extensionId} took effect (${this.cause}), because ${this.detail}. Run the same upload again: it asks the server first and sends only what is missing.`
+  }
+}
+
+/**
+ * The service accepted the upload, but what it holds is not the archive that was sent.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class VerificationFailed extends Schema.TaggedError<VerificationFailed>(
+  "effect-elastic-extensions/upload/VerificationFailed"
+)("VerificationFailed", {
+  extensionId: Schema.String,
+  reason: Schema.Literal("Size", "Hash"),
+  expected: Schema.String,
+  actual: Schema.String
+}) {
+  readonly isRetryable = false
+
+  override get message(): string {
+    const what = this.reason === "Size" ? "size in bytes" : "SHA-256"
+    return `Extension ${this.extensionId} does not hold the archive that was sent: its ${what} is ${this.actual}, expected ${this.expected}. Do not use it; upload again.`
+  }
+}
+
+/**
+ * The archive is larger than Elastic Cloud accepts by any way.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ArchiveTooLarge extends Schema.TaggedError<ArchiveTooLarge>(
+  "effect-elastic-extensions/upload/ArchiveTooLarge"
+)("ArchiveTooLarge", { path: Schema.String, size: Schema.Number, limit: Schema.Number }) {
+  readonly isRetryable = false
+
+  override get message(): string {
+    return `The archive "${this.path}" has ${this.size} bytes; Elastic Cloud accepts at most ${this.limit}. Split it, or leave out what is not needed.`
+  }
+}
+
+/**
+ * The id given is not an extension id. Nothing was sent.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class InvalidExtensionId extends Schema.TaggedError<InvalidExtensionId>(
+  "effect-elastic-extensions/upload/InvalidExtensionId"
+)("InvalidExtensionId", { extensionId: Schema.String, detail: Schema.String }) {
+  readonly isRetryable = false
+
+  override get message(): string {
+    return `${JSON.stringify(this.extensionId)} cannot be uploaded to. ${this.detail}`
+  }
+}
+
+/**
+ * @since 0.1.0
+ * @category schemas
+ */
+export const UploadError = Schema.Union(
+  ArchiveUnreadable,
+  ArchiveChanged,
+  ArchiveTooLarge,
+  InvalidExtensionId,
+  UploadConflict,
+  OutcomeUnknown,
+  VerificationFailed,
+  ExtensionsError,
+  TransferError,
+  ResumableUploadError,
+  JournalError
+)
+
+/**
+ * @since 0.1.0
+ * @category errors
+ */
+export type UploadError = typeof UploadError.Type

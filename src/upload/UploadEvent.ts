@@ -1,0 +1,109 @@
+/**
+ * What happens during an upload, as it happens. Nothing here renders; every event can be encoded as JSON.
+ *
+ * @since 0.1.0
+ */
+import * as Schema from "effect/Schema"
+import { Proof, UploadReceipt } from "./UploadReceipt.ts"
+
+/** Offsets and totals count bytes of what is sent: the archive, or the multipart form around it. */
+const Bytes = Schema.NonNegativeInt
+
+/** The archive is being hashed: `bytes` of `total` are done. @since 0.1.0 @category schemas */
+export const DigestProgress = Schema.TaggedStruct("DigestProgress", { bytes: Bytes, total: Bytes })
+
+/** The archive's SHA-256 is known. @since 0.1.0 @category schemas */
+export const DigestComputed = Schema.TaggedStruct("DigestComputed", { sha256: Schema.String, size: Bytes })
+
+/** An earlier run left an upload of the same archive; this one goes on with it. @since 0.1.0 @category schemas */
+export const UploadContinued = Schema.TaggedStruct("UploadContinued", { acknowledged: Bytes, total: Bytes })
+
+/** An earlier run left an upload of another archive; it was given up. @since 0.1.0 @category schemas */
+export const StaleUploadDiscarded = Schema.TaggedStruct("StaleUploadDiscarded", { name: Schema.String })
+
+/** @since 0.1.0 @category schemas */
+export const AttemptStarted = Schema.TaggedStruct("AttemptStarted", {
+  /** 1 for the first. */
+  attempt: Schema.Positive,
+  total: Bytes
+})
+
+/** A request with content begins at `offset`. @since 0.1.0 @category schemas */
+export const SendingStarted = Schema.TaggedStruct("SendingStarted", { offset: Bytes, total: Bytes })
+
+/** Bytes up to `offset` were handed to the transport; the server may have seen less. @since 0.1.0 @category schemas */
+export const BytesWritten = Schema.TaggedStruct("BytesWritten", { offset: Bytes, total: Bytes })
+
+/** The server has kept the bytes up to `offset`. @since 0.1.0 @category schemas */
+export const BytesAcknowledged = Schema.TaggedStruct("BytesAcknowledged", { offset: Bytes, total: Bytes })
+
+/** The server can resume this upload from now on. @since 0.1.0 @category schemas */
+export const ResumptionOffered = Schema.TaggedStruct("ResumptionOffered", {})
+
+/** @since 0.1.0 @category schemas */
+export const RetryScheduled = Schema.TaggedStruct("RetryScheduled", {
+  /** Attempt that failed. */
+  attempt: Schema.NonNegativeInt,
+  delayMillis: Schema.NonNegativeInt,
+  /** `_tag` of the error. */
+  reason: Schema.String,
+  message: Schema.String
+})
+
+/** The end of an attempt left open whether it took effect; the server is being asked. @since 0.1.0 @category schemas */
+export const ReconciliationStarted = Schema.TaggedStruct("ReconciliationStarted", {
+  reason: Schema.String,
+  message: Schema.String
+})
+
+/** @since 0.1.0 @category schemas */
+export const Reconciled = Schema.TaggedStruct("Reconciled", {
+  outcome: Schema.Literal("NotApplied", "Applied", "Conflict", "Unknown")
+})
+
+/** The archive on the server is being fetched and hashed. @since 0.1.0 @category schemas */
+export const VerificationProgress = Schema.TaggedStruct("VerificationProgress", {
+  bytes: Bytes,
+  total: Bytes
+})
+
+/** @since 0.1.0 @category schemas */
+export const Verified = Schema.TaggedStruct("Verified", { proof: Proof })
+
+/** Something to know that does not stop the upload. @since 0.1.0 @category schemas */
+export const Warning = Schema.TaggedStruct("Warning", {
+  code: Schema.Literal("LargeArchive", "WeakerProof", "OverwritingConflict"),
+  message: Schema.String
+})
+
+/** The last event of every upload that succeeds. @since 0.1.0 @category schemas */
+export const Completed = Schema.TaggedStruct("Completed", { receipt: UploadReceipt })
+
+/**
+ * @since 0.1.0
+ * @category schemas
+ */
+export const UploadEvent = Schema.Union(
+  DigestProgress,
+  DigestComputed,
+  UploadContinued,
+  StaleUploadDiscarded,
+  AttemptStarted,
+  SendingStarted,
+  BytesWritten,
+  BytesAcknowledged,
+  ResumptionOffered,
+  RetryScheduled,
+  ReconciliationStarted,
+  Reconciled,
+  VerificationProgress,
+  Verified,
+  Warning,
+  Completed
+)
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type UploadEvent = typeof UploadEvent.Type

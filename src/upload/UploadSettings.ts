@@ -1,0 +1,133 @@
+/**
+ * How uploads are made, where a call does not say otherwise.
+ *
+ * @since 0.1.0
+ */
+import * as Config from "effect/Config"
+import type * as ConfigError from "effect/ConfigError"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Layer from "effect/Layer"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface UploadOptions {
+  /** `raw` sends `application/zip`, `multipart` a form with the field `file`. Default `raw`. */
+  readonly contentType: "raw" | "multipart"
+  /**
+   * The strongest proof to seek: `hash` fetches and hashes what the server holds where it gives a link, `size` reads its
+   * size back, `response` takes the answer's word. Default `hash`.
+   */
+  readonly verification: "hash" | "size" | "response"
+  /** `auto` resumes where the server can, `never` sends ordinary requests, `required` fails where it cannot. */
+  readonly resumable: "auto" | "never" | "required"
+  /** Iteration of the resumable-upload draft to speak. Default 8. */
+  readonly interopVersion: 6 | 7 | 8
+  /** What to do when someone else wrote to the extension meanwhile. Default `fail`. */
+  readonly onConflict: "fail" | "overwrite"
+  /** How long to watch the server after an answer was lost, before its silence counts as "not applied". Default 10 s. */
+  readonly reconcileWindow: Duration.DurationInput
+  /** Archives larger than this many bytes bring a warning. Default 200 MB, the documented limit of direct uploads. */
+  readonly directUploadLimit: number
+}
+
+/** Elastic documents 200 MB for direct uploads, and 8 GB for archives by any way. */
+const defaults: UploadOptions = {
+  contentType: "raw",
+  verification: "hash",
+  resumable: "auto",
+  interopVersion: 8,
+  onConflict: "fail",
+  reconcileWindow: Duration.seconds(10),
+  directUploadLimit: 200_000_000
+}
+
+/**
+ * The settings in force: a reference with defaults, so nothing has to be provided.
+ *
+ * @since 0.1.0
+ * @category references
+ */
+export class UploadSettings extends Context.Reference<UploadSettings>()(
+  "effect-elastic-extensions/upload/UploadSettings",
+  { defaultValue: () => defaults }
+) {}
+
+/**
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (options: Partial<UploadOptions>): Layer.Layer<UploadSettings> =>
+  Layer.succeed(UploadSettings, { ...defaults, ...options })
+
+/**
+ * `EC_UPLOAD_CONTENT_TYPE`, `EC_UPLOAD_VERIFICATION`, `EC_UPLOAD_RESUMABLE`, `EC_UPLOAD_INTEROP_VERSION`,
+ * `EC_UPLOAD_ON_CONFLICT`, `EC_UPLOAD_RECONCILE_WINDOW`, `EC_UPLOAD_DIRECT_LIMIT`.
+ *
+ * @since 0.1.0
+ * @category config
+ */
+export const config: Config.Config<UploadOptions> = Config.all({
+  contentType: Config.literal(
+    "raw",
+    "multipart"
+  )("EC_UPLOAD_CONTENT_TYPE").pipe(
+    Config.withDefault(defaults.contentType),
+    Config.withDescription(
+      'How the archive is framed: "raw" (application/zip) or "multipart" (field "file").'
+    )
+  ),
+  verification: Config.literal(
+    "hash",
+    "size",
+    "response"
+  )("EC_UPLOAD_VERIFICATION").pipe(
+    Config.withDefault(defaults.verification),
+    Config.withDescription('The strongest proof to seek after an upload: "hash", "size" or "response".')
+  ),
+  resumable: Config.literal(
+    "auto",
+    "never",
+    "required"
+  )("EC_UPLOAD_RESUMABLE").pipe(
+    Config.withDefault(defaults.resumable),
+    Config.withDescription('Whether to use resumable uploads: "auto", "never" or "required".')
+  ),
+  interopVersion: Config.literal(
+    8,
+    7,
+    6
+  )("EC_UPLOAD_INTEROP_VERSION").pipe(
+    Config.withDefault(defaults.interopVersion),
+    Config.withDescription("Interop version of the resumable-upload draft to speak: 8, 7 or 6.")
+  ),
+  onConflict: Config.literal(
+    "fail",
+    "overwrite"
+  )("EC_UPLOAD_ON_CONFLICT").pipe(
+    Config.withDefault(defaults.onConflict),
+    Config.withDescription(
+      'What to do when someone else wrote to the extension meanwhile: "fail" or "overwrite".'
+    )
+  ),
+  reconcileWindow: Config.duration("EC_UPLOAD_RECONCILE_WINDOW").pipe(
+    Config.withDefault(Duration.decode(defaults.reconcileWindow)),
+    Config.withDescription("How long the server is watched after a lost answer before sending again.")
+  ),
+  directUploadLimit: Config.integer("EC_UPLOAD_DIRECT_LIMIT").pipe(
+    Config.validate({ message: "must be greater than 0 bytes", validation: (bytes) => bytes > 0 }),
+    Config.withDefault(defaults.directUploadLimit),
+    Config.withDescription("Archives larger than this many bytes bring a warning before they are sent.")
+  )
+})
+
+/**
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerConfig: Layer.Layer<UploadSettings, ConfigError.ConfigError> = Layer.effect(
+  UploadSettings,
+  config
+)

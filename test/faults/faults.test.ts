@@ -1,0 +1,180 @@
+/**
+ * Faults × phases, against a server that cannot resume (as today's service) and one that can. Every row asserts the
+ * receipt or the error, and from the server's record: the content, what was sent twice, and whom it overwrote.
+ */
+import { NodeContext } from "@effect/platform-node"
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Either, Layer } from "effect"
+import * as Archive from "../../src/archive/Archive.ts"
+import * as Fault from "../../src/testing/Fault.ts"
+import { LocalElasticCloud, type LocalElasticCloudService } from "../../src/testing/LocalElasticCloud.ts"
+import * as ExtensionUpload from "../../src/upload/ExtensionUpload.ts"
+import { UploadJournal } from "../../src/upload/UploadJournal.ts"
+import { zipOf } from "../upload/support/archives.ts"
+import { client, held, journaled, otherWriter, seed, sha256 } from "../upload/support/world.ts"
+import { ledger } from "./support/ledger.ts"
+
+const MiB = 1024 * 1024
+const contentBytes = 2 * MiB + 512 * 1024
+
+interface Scene {
+  readonly cloud: LocalElasticCloudService
+  readonly extension: string
+  readonly size: number
+  readonly theirs: Uint8Array
+  readonly write: (extension: string, file: Uint8Array) => Effect.Effect<void>
+}
+
+/** What a restart loses: bytes the stand-in had read and not yet written. */
+const inFlight = 2 * MiB
+
+interface Row {
+  readonly name: string
+  readonly plan: (scene: Scene) => ReadonlyArray<Fault.FaultRule>
+  /** `Uploaded`, or the tag of the error. */
+  readonly ends?: string
+  /** Bytes that this fault forces to be sent a second time. */
+  readonly repeated: {
+    readonly ordinary: (size: number) => number
+    readonly resumable: (size: number) => number
+  }
+}
+
+const none = () => 0
+const cutDuring =
+  (at: Fault.Moment, how?: Fault.CutKind): Row["plan"] =>
+  () => [{ method: "PUT", fault: Fault.cut(at, how) }]
+const atByte = (bytes: number): Row => ({
+  name: `cut at byte ${bytes}`,
+  plan: cutDuring({ afterBodyBytes: bytes }),
+  repeated: { ordinary: () => bytes, resumable: none }
+})
+
+const rows: ReadonlyArray<Row> = [
+  {
+    name: "cut before the body is read",
+    plan: cutDuring("arrival"),
+    repeated: { ordinary: none, resumable: none }
+  },
+  atByte(0),
+  atByte(1),
+  atByte(MiB - 1),
+  atByte(MiB),
+  atByte(MiB + 1),
+  {
+    name: "reset at the last byte",
+    plan: ({ size }) => [{ method: "PUT", fault: Fault.cut({ afterBodyBytes: size - 1 }, "reset") }],
+    repeated: { ordinary: (size) => size - 1, resumable: none }
+  },
+  {
+    name: "half closed in the middle",
+    plan: cutDuring({ afterBodyBytes: MiB }, "end"),
+    repeated: { ordinary: () => MiB, resumable: none }
+  },
+  {
+    name: "cut after the whole body, before it is applied",
+    plan: cutDuring("body"),
+    repeated: { ordinary: (size) => size, resumable: none }
+  },
+  {
+    name: "applied, and the answer lost",
+    plan: cutDuring("applied"),
+    repeated: { ordinary: none, resumable: none }
+  },
+  {
+    name: "applied, and the answer cut in its middle",
+    plan: () => [{ method: "PUT", fault: Fault.cutAnswer() }],
+    repeated: { ordinary: none, resumable: none }
+  },
+  {
+    name: "cut again and again",
+    plan: () => [
+      { method: "PUT", fault: Fault.cut({ afterBodyBytes: MiB }) },
+      { method: "PATCH", fault: Fault.cut({ afterBodyBytes: 1000 }) },
+      { method: "PATCH", fault: Fault.cut({ afterBodyBytes: 0 }) }
+    ],
+    repeated: { ordinary: () => MiB, resumable: none }
+  },
+  {
+    name: "a gateway's 503 after the whole body, in place of any upload resource",
+    plan: () => [{ method: "PUT", fault: Fault.answer({ status: 503 }) }],
+    repeated: { ordinary: (size) => size, resumable: (size) => size }
+  },
+  {
+    name: "the server restarts in the middle",
+    plan: ({ cloud }) => [{ method: "PUT", fault: Fault.run({ afterBodyBytes: MiB }, cloud.restart) }],
+    repeated: { ordinary: () => inFlight, resumable: () => inFlight }
+  },
+  {
+    name: "another writer, and a cut",
+    plan: ({ extension, theirs, write }) => [
+      {
+        method: "PUT",
+        fault: [
+          Fault.run({ afterBodyBytes: MiB }, write(extension, theirs)),
+          Fault.cut({ afterBodyBytes: MiB })
+        ]
+      }
+    ],
+    ends: "UploadConflict",
+    repeated: { ordinary: none, resumable: none }
+  },
+  {
+    name: "another writer after the answer was lost",
+    plan: ({ extension, theirs, write }) => [
+      {
+        method: "PUT",
+        fault: [Fault.run("applied", write(extension, theirs)), Fault.cut("applied")]
+      }
+    ],
+    ends: "UploadConflict",
+    repeated: { ordinary: none, resumable: none }
+  }
+]
+
+const servers = [
+  ["ordinary", undefined],
+  ["resumable", {}]
+] as const
+const settings = { reconcileWindow: "60 millis" } as const
+
+describe.each(servers)("a server with %s uploads", (kind, resumable) => {
+  it.live.each(rows)("$name", (row) =>
+    Effect.gen(function* () {
+      const cloud = yield* LocalElasticCloud
+      const context = yield* Effect.context<LocalElasticCloud>()
+      const content = yield* zipOf(contentBytes)
+      const theirs = yield* zipOf(1000)
+      const extension = yield* seed()
+      const write = (id: string, file: Uint8Array) => Effect.provide(otherWriter(id, file), context)
+      const size = content.length
+      yield* Effect.forEach(row.plan({ cloud, extension, size, theirs, write }), cloud.plan)
+
+      const outcome = yield* Effect.either(
+        ExtensionUpload.upload({
+          extensionId: extension,
+          archive: Archive.bytes({ name: "words.zip", bytes: content })
+        })
+      )
+
+      const ending = Either.merge(outcome)._tag
+      const { repeated, requests } = yield* ledger(size)
+      expect(ending, requests.join(", ")).toBe(row.ends ?? "Uploaded")
+      expect((yield* held(extension)).sha256).toBe(sha256(row.ends === undefined ? content : theirs))
+      expect(repeated, requests.join(", ")).toBeLessThanOrEqual(row.repeated[kind](size))
+      expect(yield* journaled).toEqual([])
+      yield* locksFree(extension)
+    }).pipe(
+      Effect.provide(
+        Layer.mergeAll(client({ settings }), UploadJournal.layerMemory).pipe(
+          Layer.provideMerge(LocalElasticCloud.layer({ resumable })),
+          Layer.provideMerge(NodeContext.layer),
+          Layer.orDie
+        )
+      )
+    )
+  )
+})
+
+/** A lock left behind would refuse the next run. */
+const locksFree = (extension: string) => ExtensionUpload.cancel(extension)
