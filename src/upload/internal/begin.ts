@@ -33,9 +33,11 @@ export const begin = (setup: Setup): Effect.Effect<readonly [Run.Run, Beginning]
     return yield* startFresh(setup)
   })
 
+/** Whether this run can go on with what the record tells of: same content, same framing, and resuming wanted. */
 const isSameUpload = ({ digest, settings }: Setup, record: JournalRecord): boolean =>
   record.archive.sha256 === digest.sha256 &&
   record.archive.size === digest.stat.size &&
+  (settings.resumable !== "never" || record.upload === undefined) &&
   (record.multipartBoundary !== undefined) === (settings.contentType === "multipart")
 
 /** An earlier run may have been cut off anywhere, so its end is open until the server has been watched for a while. */
