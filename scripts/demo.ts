@@ -1,6 +1,6 @@
 /**
  * The main job, offline: builds a real bundle, starts the local stand-in, uploads, loses the connection once on the way,
- * verifies, and shows that a second run has nothing to do.
+ * recovers, verifies, and shows that a second run has nothing to do. Then the same where the server can resume.
  */
 import { createRequire } from "node:module"
 import { dirname, join } from "node:path"
@@ -24,56 +24,58 @@ import {
 import { buildBundle } from "./support/bundle.ts"
 import { describeReceipt, makeReporter } from "./support/report.ts"
 
-const demo = Effect.gen(function* () {
+const report = makeReporter((line) => process.stdout.write(`${line}\n`))
+
+const build = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
-  const cloud = yield* LocalElasticCloud.LocalElasticCloud
   const folder = yield* fs.makeTempDirectoryScoped({ prefix: "hunspell-bundle-" })
   const dictionary = dirname(createRequire(import.meta.url).resolve("dictionary-en"))
   const path = join(folder, "hunspell-en-US.zip")
-
   yield* Console.log("Building a bundle: an English Hunspell dictionary where Elasticsearch looks for it")
   const entries = yield* buildBundle(path, [
     { file: join(dictionary, "index.aff"), entry: "hunspell/en_US/en_US.aff" },
     { file: join(dictionary, "index.dic"), entry: "hunspell/en_US/en_US.dic" }
   ])
   yield* Console.log(entries.map((entry) => `  ${entry}`).join("\n"))
-
-  const client = yield* ExtensionsClient.ExtensionsClient
-  const { extension } = yield* client.create({
-    name: "hunspell-en-US",
-    version: "*",
-    extensionType: "bundle"
-  })
-  yield* Console.log(`\nCreated extension ${extension.id} on the stand-in at ${cloud.url}`)
-
-  const upload = ExtensionUpload.upload({
-    extensionId: extension.id,
-    archive: Archive.file(path),
-    onEvent: (event) => Effect.sync(() => report(event))
-  })
-
-  yield* Console.log("\nUploading; the line will be cut in the middle of the first attempt")
-  yield* cloud.plan({ method: "PUT", fault: Fault.cut({ afterBodyBytes: 250_000 }, "reset") })
-  yield* Console.log(`\n${describeReceipt(yield* upload)}`)
-
-  yield* Console.log("\nThe same again")
-  yield* Console.log(`\n${describeReceipt(yield* upload)}`)
-
-  const puts = (yield* cloud.requests).filter(({ method }) => method === "PUT")
-  yield* Console.log("\nWhat the server saw of it")
-  for (const { bodyBytes, complete, headers, status } of puts) {
-    const answered = status === undefined ? "no answer: the line was cut" : `answered ${status}`
-    const whole = complete ? "whole" : "cut short"
-    yield* Console.log(`  PUT  ${bodyBytes} of ${headers["content-length"]} bytes (${whole}), ${answered}`)
-  }
+  return path
 })
 
-const report = makeReporter((line) => process.stdout.write(`${line}\n`))
+/** Creates an extension, uploads to it over a line that is cut once, and shows what the server saw of it. */
+const uploadTo = (title: string, path: string) =>
+  Effect.gen(function* () {
+    const cloud = yield* LocalElasticCloud.LocalElasticCloud
+    const client = yield* ExtensionsClient.ExtensionsClient
+    yield* Console.log(`\n── ${title} ──`)
+    const { extension } = yield* client.create({
+      name: "hunspell-en-US",
+      version: "*",
+      extensionType: "bundle"
+    })
+    yield* Console.log(`Uploading to extension ${extension.id}; the line will be cut in the middle`)
+    yield* cloud.plan({ method: "PUT", fault: Fault.cut({ afterBodyBytes: 250_000 }, "reset") })
+    const upload = ExtensionUpload.upload({
+      extensionId: extension.id,
+      archive: Archive.file(path),
+      onEvent: (event) => Effect.sync(() => report(event))
+    })
+    yield* Console.log(`\n${describeReceipt(yield* upload)}`)
+    yield* Console.log(`\nWhat the server received\n${(yield* received).join("\n")}`)
+    return upload
+  })
 
-const Cloud = LocalElasticCloud.LocalElasticCloud.layer()
+const received = Effect.gen(function* () {
+  const cloud = yield* LocalElasticCloud.LocalElasticCloud
+  const requests = yield* cloud.requests
+  return requests
+    .filter(({ method }) => method === "PUT" || method === "PATCH")
+    .map(({ bodyBytes, headers, method, status }) => {
+      const answer = status === undefined ? "no answer: the line was cut" : `answered ${status}`
+      return `  ${method.padEnd(5)} ${bodyBytes} of ${headers["content-length"]} bytes, ${answer}`
+    })
+})
 
+/** A slow line, so that there is something to see. */
 const Client = ExtensionsClient.ExtensionsClient.layer.pipe(
-  // A slow line, so that there is something to see.
   Layer.provide(UploadHttpClient.layer({ bandwidth: 250_000 })),
   Layer.provide(
     Layer.unwrapEffect(
@@ -84,9 +86,23 @@ const Client = ExtensionsClient.ExtensionsClient.layer.pipe(
   )
 )
 
-const Live = Layer.mergeAll(Client, UploadJournal.UploadJournal.layerMemory).pipe(
-  Layer.provideMerge(Cloud),
-  Layer.provideMerge(NodeContext.layer)
-)
+const standIn = (options: LocalElasticCloud.LocalElasticCloudOptions) =>
+  Layer.merge(Client, UploadJournal.UploadJournal.layerMemory).pipe(
+    Layer.provideMerge(LocalElasticCloud.LocalElasticCloud.layer(options))
+  )
 
-NodeRuntime.runMain(Effect.scoped(demo).pipe(Effect.provide(Live)))
+const demo = Effect.gen(function* () {
+  const path = yield* build
+
+  yield* Effect.gen(function* () {
+    const again = yield* uploadTo("A service that cannot resume, as Elastic Cloud today", path)
+    yield* Console.log("\nThe same once more")
+    yield* Console.log(`\n${describeReceipt(yield* again)}`)
+  }).pipe(Effect.provide(standIn({})))
+
+  yield* uploadTo("A server that speaks the resumable-upload draft", path).pipe(
+    Effect.provide(standIn({ resumable: {} }))
+  )
+})
+
+NodeRuntime.runMain(Effect.scoped(demo).pipe(Effect.provide(NodeContext.layer)))
