@@ -12,7 +12,7 @@ import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import { resume } from "./internal/resumableAppend.ts"
 import { create } from "./internal/resumableCreation.ts"
-import { makeSession, resourceRequest } from "./internal/resumableSession.ts"
+import { giveUp, makeSession, resourceRequest } from "./internal/resumableSession.ts"
 import type { Representation } from "./Representation.ts"
 import type { ResumableUploadError } from "./ResumableUploadError.ts"
 import { fromHttpClientError, type TransferError } from "./TransferError.ts"
@@ -37,8 +37,8 @@ export interface UploadResource {
 }
 
 /**
- * `auto` offers the upgrade and takes what comes; `never` sends an ordinary request; `required` fails before the first
- * byte unless the server says it can resume.
+ * `auto` offers the upgrade and takes what comes; `never` sends an ordinary request, and cancels an upload that was begun;
+ * `required` fails before the first byte unless the server says it can resume.
  *
  * @since 0.1.0
  * @category models
@@ -87,9 +87,10 @@ export interface SendOptions<E> {
 export const send = <E>(
   options: SendOptions<E>
 ): Effect.Effect<HttpClientResponse.HttpClientResponse, TransferError | ResumableUploadError | E> =>
-  Effect.flatMap(makeSession(options), (session) =>
-    options.resource === undefined ? create(session) : resume(session, options.resource)
-  )
+  Effect.flatMap(makeSession(options), (session) => {
+    if (options.mode === "never") return Effect.zipRight(giveUp(session), create(session))
+    return options.resource === undefined ? create(session) : resume(session, options.resource)
+  })
 
 /**
  * Tells the server to forget an upload. Answers of any kind count as done: an upload that cannot be cancelled expires.

@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import * as Clock from "effect/Clock"
 import * as Config from "effect/Config"
 import type * as ConfigError from "effect/ConfigError"
 import * as Context from "effect/Context"
@@ -53,7 +54,7 @@ export interface RetryPolicyOptions {
   readonly maxDelay?: Duration.DurationInput | undefined
   /** Retries without progress. Default 8. */
   readonly maxRetries?: number | undefined
-  /** No retry begins later than this after the first attempt began. Default 1 hour. */
+  /** No retry begins later than this after the first attempt began. Default 24 hours: some lines are slow. */
   readonly deadline?: Duration.DurationInput | undefined
   /** Retries that all uploads of one policy may have in a row before a success pays some back. Default 100. */
   readonly budget?: number | undefined
@@ -64,19 +65,17 @@ export interface RetryPolicyOptions {
  * @category models
  */
 export interface RetryPolicyService {
-  /** Decides after each failure; its output tells the wait to come. Backoff state is per retried effect. */
-  readonly schedule: <E extends Retryable>() => Schedule.Schedule<Retry<E>, E>
+  /**
+   * Decides after each failure; its output tells the wait to come. Backoff state is per retried effect, whose first
+   * attempt began at `startedAtMillis` (since the epoch).
+   */
+  readonly schedule: <E extends Retryable>(startedAtMillis: number) => Schedule.Schedule<Retry<E>, E>
   /** Called after a success, so that a policy with a budget can refill it. */
   readonly succeeded: Effect.Effect<void>
 }
 
-interface Progress {
-  readonly startedAt: number | undefined
-  readonly retries: number
-}
-
-const stop = <E>(error: E, progress: Progress) =>
-  [progress, { error, retry: progress.retries, delayMillis: 0 }, Decision.done] as const
+const stop = <E>(error: E, retries: number) =>
+  [retries, { error, retry: retries, delayMillis: 0 }, Decision.done] as const
 
 /**
  * Exponential backoff with full jitter (`random × min(cap, base × 2ⁿ)`), a cap, a deadline over all attempts, and a
@@ -95,7 +94,7 @@ const withBudget = (options: RetryPolicyOptions, tokens: Ref.Ref<number>): Retry
   const capacity = options.budget ?? defaultBudget
   const baseMillis = Duration.toMillis(options.baseDelay ?? "500 millis")
   const maxMillis = Duration.toMillis(options.maxDelay ?? "30 seconds")
-  const deadlineMillis = Duration.toMillis(options.deadline ?? "1 hour")
+  const deadlineMillis = Duration.toMillis(options.deadline ?? "24 hours")
   const maxRetries = options.maxRetries ?? 8
 
   const takeToken = Ref.modify(tokens, (left) => (left > 0 ? [true, left - 1] : [false, left]))
@@ -108,22 +107,17 @@ const withBudget = (options: RetryPolicyOptions, tokens: Ref.Ref<number>): Retry
       )
     )
 
-  const start: Progress = { startedAt: undefined, retries: 0 }
-  const schedule = <E extends Retryable>() =>
-    Schedule.makeWithState(start, (now, error: E, previous) =>
+  const schedule = <E extends Retryable>(startedAtMillis: number) =>
+    Schedule.makeWithState(0, (now, error: E, previous) =>
       Effect.gen(function* () {
-        const progress: Progress = {
-          startedAt: previous.startedAt ?? now,
-          retries: error.madeProgress === true ? 0 : previous.retries
-        }
-        if (!error.isRetryable || progress.retries >= maxRetries) return stop(error, progress)
-        const delayMillis = yield* delayOf(error, progress.retries)
-        const pastDeadline = now + delayMillis - (progress.startedAt ?? now) > deadlineMillis
-        if (pastDeadline || !(yield* takeToken)) return stop(error, progress)
-        const next: Progress = { ...progress, retries: progress.retries + 1 }
+        const retries = error.madeProgress === true ? 0 : previous
+        if (!error.isRetryable || retries >= maxRetries) return stop(error, retries)
+        const delayMillis = yield* delayOf(error, retries)
+        const pastDeadline = now + delayMillis - startedAtMillis > deadlineMillis
+        if (pastDeadline || !(yield* takeToken)) return stop(error, retries)
         return [
-          next,
-          { error, retry: next.retries, delayMillis },
+          retries + 1,
+          { error, retry: retries + 1, delayMillis },
           Decision.continueWith(Interval.after(now + delayMillis))
         ] as const
       })
@@ -175,7 +169,7 @@ export const config: Config.Config<RetryPolicyOptions> = Config.all({
     Config.withDescription("Retries without progress before the upload fails. 0 switches retrying off.")
   ),
   deadline: Config.duration("EC_UPLOAD_RETRY_DEADLINE").pipe(
-    Config.withDefault(Duration.hours(1)),
+    Config.withDefault(Duration.hours(24)),
     Config.withDescription("No retry begins later than this after the first attempt.")
   )
 })
@@ -201,13 +195,15 @@ export const retry =
     onRetry: (retry: Retry<E>) => Effect.Effect<void, never, R2> = () => Effect.void
   ) =>
   <A, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R | R2> =>
-    Effect.flatMap(RetryPolicy, (policy) =>
-      self.pipe(
+    Effect.gen(function* () {
+      const policy = yield* RetryPolicy
+      const schedule = policy.schedule<E>(yield* Clock.currentTimeMillis)
+      return yield* self.pipe(
         Effect.retry(
-          Schedule.onDecision(policy.schedule<E>(), (retry, decision) =>
+          Schedule.onDecision(schedule, (retry, decision) =>
             Decision.isContinue(decision) ? onRetry(retry) : Effect.void
           )
         ),
         Effect.tap(policy.succeeded)
       )
-    )
+    })

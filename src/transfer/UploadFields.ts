@@ -33,8 +33,8 @@ const limitKeys = new Map<string, keyof UploadLimits>([
   ["expires", "maxAgeSeconds"]
 ])
 
-const parsed = <A>(field: Option.Option<string>, parse: (value: string) => A): Option.Option<A> =>
-  Option.flatMap(field, Option.liftThrowable(parse))
+const item = Option.liftThrowable(parseItem)
+const dictionary = Option.liftThrowable(parseDictionary)
 
 /** The parser folds the Decimal `1.0` into the number 1; the draft wants an Integer. */
 const isInteger = (value: BareItem, text: string): value is number =>
@@ -44,7 +44,7 @@ const nonNegativeInteger =
   (name: string) =>
   (headers: Headers.Headers): Option.Option<number> =>
     Option.flatMap(Headers.get(headers, name), (text) =>
-      Option.flatMap(parsed(Option.some(text), parseItem), ([value]) =>
+      Option.flatMap(item(text), ([value]) =>
         isInteger(value, text) && value >= 0 ? Option.some(value) : Option.none()
       )
     )
@@ -80,10 +80,15 @@ export const interopVersion = nonNegativeInteger("upload-draft-interop-version")
  * @category fields
  */
 export const uploadComplete = (headers: Headers.Headers): Option.Option<boolean> =>
-  parsed(Headers.get(headers, "upload-complete"), parseItem).pipe(
+  Headers.get(headers, "upload-complete").pipe(
+    Option.flatMap(item),
     Option.map(([value]) => value),
     Option.filter((value) => typeof value === "boolean")
   )
+
+/** As with Items, what the parser folds into an integer is looked for in the text. */
+const isDecimalMember = (key: string, text: string): boolean =>
+  new RegExp(`(?:^|[\\s,])${key}=-?\\d+\\.`).test(text)
 
 /**
  * `Upload-Limit`. Unknown keys are ignored; a known key of a wrong type makes the whole field absent.
@@ -92,13 +97,16 @@ export const uploadComplete = (headers: Headers.Headers): Option.Option<boolean>
  * @category fields
  */
 export const uploadLimits = (headers: Headers.Headers): Option.Option<UploadLimits> =>
-  Option.flatMap(parsed(Headers.get(headers, "upload-limit"), parseDictionary), (members) => {
-    const known: Array<readonly [string, number]> = []
-    for (const [key, [value]] of members) {
-      const name = limitKeys.get(key)
-      if (name === undefined) continue
-      if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0) return Option.none()
-      known.push([name, value])
-    }
-    return Option.some(Object.fromEntries(known))
-  })
+  Option.flatMap(Headers.get(headers, "upload-limit"), (text) =>
+    Option.flatMap(dictionary(text), (members) => {
+      const known: Array<readonly [string, number]> = []
+      for (const [key, [value]] of members) {
+        const name = limitKeys.get(key)
+        if (name === undefined) continue
+        if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0) return Option.none()
+        if (isDecimalMember(key, text)) return Option.none()
+        known.push([name, value])
+      }
+      return Option.some(Object.fromEntries(known))
+    })
+  )

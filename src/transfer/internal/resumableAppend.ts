@@ -1,7 +1,7 @@
 /** Continuing an upload: ask for the offset, append the rest, collect the targeted resource's own answer. */
 
 import { createHash } from "node:crypto"
-import * as Headers from "@effect/platform/Headers"
+import type * as Headers from "@effect/platform/Headers"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as Clock from "effect/Clock"
@@ -26,9 +26,20 @@ export const resume = <E>(session: Session.Session<E>, resource: UploadResource)
     const now = yield* Clock.currentTimeMillis
     if (resource.expiresAtMillis !== undefined && resource.expiresAtMillis <= now)
       return yield* lost(session, undefined)
+    return yield* continueAtOffset(session, resource, 0)
+  })
+
+const continueAtOffset = <E>(
+  session: Session.Session<E>,
+  resource: UploadResource,
+  setbacks: number
+): Session.Answer<E> =>
+  Effect.gen(function* () {
     const position = yield* retrieveOffset(session, resource)
     if (position._tag === "Answer") return position.response
-    return yield* position.complete ? collectAnswer(session, position) : append(session, position, 0)
+    return yield* position.complete
+      ? collectAnswer(session, position.resource)
+      : append(session, position.resource, setbacks)
   })
 
 /** The server has forgotten the upload: so does the journal, and the next attempt starts anew. */
@@ -43,8 +54,8 @@ const lost = <E>(session: Session.Session<E>, status: number | undefined) =>
 /** Where to go on, or an answer that ends this attempt. */
 interface Position {
   readonly _tag: "Position"
+  /** With the offset the server told. */
   readonly resource: UploadResource
-  readonly offset: number
   /** The targeted resource has answered before; only that answer was lost. */
   readonly complete: boolean
 }
@@ -58,7 +69,10 @@ const retrieveOffset = <E>(session: Session.Session<E>, resource: UploadResource
     const response = yield* toResource(session, resource, "HEAD", undefined)
     const answer: Answer = { _tag: "Answer", response }
     if (isGone(response.status)) return yield* lost(session, response.status)
-    if (response.status < 200 || response.status >= 300) return answer
+    if (response.status < 200 || response.status >= 300) {
+      if (!Session.keepsUpload(response.status)) yield* Session.forget(session)
+      return answer
+    }
     const offset = Fields.uploadOffset(response.headers)
     if (Option.isNone(offset)) {
       const error = Session.violation(
@@ -73,10 +87,13 @@ const retrieveOffset = <E>(session: Session.Session<E>, resource: UploadResource
       const detail = `the server expects ${length.value} bytes, this upload has ${session.size}`
       return yield* Session.abandon(session, Session.violation(session, "LengthMismatch", detail))
     }
-    const known = yield* withAnnouncedLimits(session, resource, response.headers)
     yield* acknowledge(session, offset.value)
-    const complete = Option.contains(Fields.uploadComplete(response.headers), true)
-    const position: Position = { _tag: "Position", resource: known, offset: offset.value, complete }
+    const told: UploadResource = { ...resource, offset: offset.value }
+    const position: Position = {
+      _tag: "Position",
+      resource: yield* withAnnouncedLimits(session, told, response.headers),
+      complete: Option.contains(Fields.uploadComplete(response.headers), true)
+    }
     return position
   })
 
@@ -97,7 +114,7 @@ const withAnnouncedLimits = <E>(
         yield* Effect.catchTag(Session.withinLimits(session, limits), "UploadLimitExceeded", (error) =>
           Session.abandon(session, error)
         )
-        const known: UploadResource = { ...resource, ...(yield* Session.lifetime(limits)) }
+        const known = yield* Session.withLimits(resource, limits)
         yield* Session.remember(session, known)
         return known
       })
@@ -109,46 +126,51 @@ const isGone = (status: number): boolean => status === 404 || status === 410
  * Asks for a lost final answer by an empty append. A server that does not replay it leaves the outcome to be settled by
  * looking at the targeted resource.
  */
-const collectAnswer = <E>(session: Session.Session<E>, position: Position): Session.Answer<E> =>
+const collectAnswer = <E>(session: Session.Session<E>, resource: UploadResource): Session.Answer<E> =>
   Effect.gen(function* () {
-    const response = yield* sendPart(session, position.resource, position.offset, 0)
-    if (!Option.contains(Fields.uploadComplete(response.headers), true))
-      return yield* lost(session, response.status)
-    return yield* Effect.as(Session.forget(session), response)
+    const response = yield* sendPart(session, resource, 0)
+    if (Option.contains(Fields.uploadComplete(response.headers), true))
+      return yield* Effect.as(Session.forget(session), response)
+    return Session.keepsUpload(response.status) ? response : yield* lost(session, response.status)
   })
 
 /** One append after another until the targeted resource has answered. */
-const append = <E>(session: Session.Session<E>, position: Position, setbacks: number): Session.Answer<E> =>
+const append = <E>(
+  session: Session.Session<E>,
+  resource: UploadResource,
+  setbacks: number
+): Session.Answer<E> =>
   Effect.gen(function* () {
+    const { limits, offset } = resource
     if (setbacks > maxSetbacks) {
-      const detail = `${setbacks} answers in a row at offset ${position.offset} without progress`
+      const detail = `${setbacks} answers in a row at offset ${offset} without progress`
       return yield* Session.abandon(session, Session.violation(session, "NoProgress", detail))
     }
-    const { offset, resource } = position
     const left = session.size - offset
-    const length = Math.min(left, resource.limits?.maxAppendSize ?? left)
-    const response = yield* sendPart(session, resource, offset, length)
+    const length = Math.min(left, limits?.maxAppendSize ?? left)
+    const response = yield* sendPart(session, resource, length)
     const { headers, status } = response
     if (Option.contains(Fields.uploadComplete(headers), true))
       return yield* Effect.as(Session.forget(session), response)
     if (status >= 200 && status < 300) {
       const next = yield* nextOffset(session, headers, offset, length)
       yield* acknowledge(session, next)
-      return yield* append(session, { ...position, offset: next }, next > offset ? 0 : setbacks + 1)
+      return yield* append(session, { ...resource, offset: next }, next > offset ? 0 : setbacks + 1)
     }
     if (status === 409) {
       const expected = Fields.uploadOffset(headers)
-      if (Option.isNone(expected)) return response
+      if (Option.isNone(expected)) return yield* continueAtOffset(session, resource, setbacks + 1)
       yield* acknowledge(session, expected.value)
-      return yield* append(session, { ...position, offset: expected.value }, setbacks + 1)
+      return yield* append(session, { ...resource, offset: expected.value }, setbacks + 1)
     }
     if (status === 413) {
+      const announced = Option.isSome(Fields.uploadLimits(headers))
       const smaller = yield* smallerAppends(session, resource, headers, length)
-      return smaller === undefined
-        ? response
-        : yield* append(session, { ...position, resource: smaller }, setbacks + 1)
+      // Halving comes to an end by itself; what a server announces may not.
+      if (smaller !== undefined) return yield* append(session, smaller, announced ? setbacks + 1 : setbacks)
     }
     if (isGone(status)) return yield* lost(session, status)
+    if (!Session.keepsUpload(status)) yield* Session.forget(session)
     return response
   })
 
@@ -189,8 +211,9 @@ const smallerAppends = <E>(
     return half < refused ? { ...known, limits: { ...known.limits, maxAppendSize: half } } : undefined
   })
 
-const sendPart = <E>(session: Session.Session<E>, resource: UploadResource, offset: number, length: number) =>
+const sendPart = <E>(session: Session.Session<E>, resource: UploadResource, length: number) =>
   Effect.gen(function* () {
+    const { offset } = resource
     const complete = length === 0 || offset + length === session.size
     const digest = length === 0 ? {} : { "content-digest": yield* contentDigest(session, offset, length) }
     return yield* toResource(session, resource, "PATCH", {
@@ -242,7 +265,7 @@ const toResource = <E>(
       const error = Session.violation(session, "TooManyRedirects", `more than ${maxRedirects} in a row`)
       return yield* Session.abandon(session, error)
     }
-    const target = redirectTarget(session, resource, response.headers)
+    const target = Session.locationOf(session, response.headers, Redacted.value(resource.url))
     if (Option.isNone(target)) {
       const error = Session.violation(
         session,
@@ -251,22 +274,9 @@ const toResource = <E>(
       )
       return yield* Session.abandon(session, error)
     }
-    return yield* toResource(session, { ...resource, url: target.value }, method, patch, redirects + 1)
+    const moved: UploadResource = { ...resource, url: Redacted.make(target.value) }
+    return yield* toResource(session, moved, method, patch, redirects + 1)
   })
-
-const redirectTarget = (
-  session: Session.Session<unknown>,
-  resource: UploadResource,
-  headers: Headers.Headers
-) => {
-  const base = Redacted.value(resource.url)
-  return Headers.get(headers, "location").pipe(
-    Option.filter((location) => URL.canParse(location, base)),
-    Option.map((location) => new URL(location, base)),
-    Option.filter((url) => url.origin === session.origin),
-    Option.map((url) => Redacted.make(url.href))
-  )
-}
 
 /** Progress only. An offset out of range shows again, and is dealt with, in the final response. */
 const onAppendInterim = (

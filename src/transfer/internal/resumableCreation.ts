@@ -1,5 +1,5 @@
 /** Creating an upload: optimistically where 104 can be seen, carefully where it cannot or a limit demands it. */
-import * as Headers from "@effect/platform/Headers"
+import type * as Headers from "@effect/platform/Headers"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as Data from "effect/Data"
@@ -9,7 +9,6 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Ref from "effect/Ref"
 import type { InterimResponse } from "../Exchange.ts"
-import type { UploadResource } from "../ResumableUpload.ts"
 import {
   type ResumableUploadError,
   ResumptionUnsupported,
@@ -55,7 +54,10 @@ const whole = (session: Session.Session<unknown>): Session.Part => ({
   contentType: session.options.representation.contentType
 })
 
-/** `Upload-Limit` in the answer to OPTIONS is the one sign of support; any other answer means there is none. */
+/**
+ * `Upload-Limit` in the answer to OPTIONS is the one sign of support; any other answer means there is none, as does a
+ * minimum that this upload does not reach.
+ */
 const discover = (
   session: Session.Session<unknown>
 ): Effect.Effect<Option.Option<Fields.UploadLimits>, TransferError> =>
@@ -68,10 +70,9 @@ const discover = (
     .pipe(
       Effect.mapError(fromHttpClientError),
       Effect.map((response) =>
-        response.status >= 200 && response.status < 300
-          ? Fields.uploadLimits(response.headers)
-          : Option.none()
-      )
+        isSuccess(response.status) ? Fields.uploadLimits(response.headers) : Option.none()
+      ),
+      Effect.map(Option.filter(({ minSize = 0 }) => session.size >= minSize))
     )
 
 const creationRequest = (
@@ -93,24 +94,27 @@ const creationRequest = (
 class AppendInstead extends Data.TaggedError("AppendInstead") {}
 
 /** The whole content in one request, watching for the 104 that makes it resumable. */
-const optimistic = <E>(session: Session.Session<E>): Session.Answer<E> =>
+const optimistic = <E>(session: Session.Session<E>): Session.Answer<E> => creation(session, true)
+
+/** An empty creation that only asks for the upload resource; the content follows in appends. */
+const careful = <E>(session: Session.Session<E>): Session.Answer<E> => creation(session, false)
+
+const creation = <E>(session: Session.Session<E>, complete: boolean): Session.Answer<E> =>
   Effect.gen(function* () {
     const stop = yield* Deferred.make<never, AppendInstead | ResumableUploadError | E>()
     // The transport sends nothing while an interim response is being handled, so a stop leaves no byte behind it.
     const onInterim = (interim: InterimResponse) =>
-      Effect.catchAllCause(onCreationInterim(session, interim), (cause) =>
+      Effect.catchAllCause(onCreationInterim(session, complete, interim), (cause) =>
         Effect.zipRight(Deferred.failCause(stop, cause), Effect.never)
       )
-    const request = creationRequest(session, true)
-    return yield* Session.exchange(session, request, whole(session), onInterim).pipe(
+    const part = complete ? whole(session) : { ...whole(session), length: 0 }
+    return yield* Session.exchange(session, creationRequest(session, complete), part, onInterim).pipe(
       Effect.raceFirst(Deferred.await(stop)),
-      Effect.matchEffect({
-        onSuccess: (response) => afterCreation(session, response),
-        onFailure: (error) => {
-          if (error instanceof AppendInstead) return resumeKnown(session)
-          if (isDeadEnd(error)) return Session.abandon(session, error)
-          return Effect.fail(error)
-        }
+      Effect.flatMap((response) => afterCreation(session, complete, response)),
+      Effect.catchAll((error) => {
+        if (error instanceof AppendInstead) return resumeKnown(session)
+        if (isDeadEnd(error)) return Session.abandon(session, error)
+        return Effect.fail(error)
       })
     )
   })
@@ -120,6 +124,7 @@ const isDeadEnd = (error: unknown): error is UploadProtocolViolation | UploadLim
 
 const onCreationInterim = <E>(
   session: Session.Session<E>,
+  complete: boolean,
   { status, headers }: InterimResponse
 ): Effect.Effect<void, AppendInstead | ResumableUploadError | E> =>
   Effect.gen(function* () {
@@ -128,81 +133,57 @@ const onCreationInterim = <E>(
     yield* learnResource(session, headers)
     const offset = Fields.uploadOffset(headers)
     if (Option.isSome(offset)) yield* Session.acknowledge(session, offset.value)
-    const limits = Option.getOrElse(Fields.uploadLimits(headers), () => ({}))
-    yield* Session.withinLimits(session, limits)
-    if (!fitsOneRequest(session, limits) && Option.isSome(yield* Ref.get(session.resource))) {
+    const known = yield* Ref.get(session.resource)
+    if (complete && Option.exists(known, ({ limits = {} }) => !fitsOneRequest(session, limits))) {
       return yield* new AppendInstead()
     }
   })
 
-/** The first `Location` is the upload resource, and every later one of the same request has to be the same. */
+/**
+ * The first `Location` is the upload resource, and every later one of the same request has to be the same. Limits hold
+ * from when they are announced.
+ */
 const learnResource = <E>(
   session: Session.Session<E>,
   headers: Headers.Headers
-): Effect.Effect<void, UploadProtocolViolation | E> =>
+): Effect.Effect<void, UploadProtocolViolation | UploadLimitExceeded | E> =>
   Effect.gen(function* () {
-    const location = locationOf(session, headers)
-    if (Option.isNone(location)) return
+    const location = Session.locationOf(session, headers)
+    const limits = Option.getOrElse(Fields.uploadLimits(headers), (): Fields.UploadLimits => ({}))
     const known = yield* Ref.get(session.resource)
-    if (Option.isNone(known)) {
-      return yield* Session.remember(session, yield* resourceAt(session, location.value, headers))
+    if (Option.isSome(known)) {
+      yield* Ref.set(session.resource, Option.some(yield* Session.withLimits(known.value, limits)))
+      if (Option.exists(location, (url) => url !== Redacted.value(known.value.url))) {
+        const detail = "two different Location values in one upload"
+        return yield* Session.violation(session, "LocationChanged", detail)
+      }
+    } else if (Option.isSome(location)) {
+      const { interopVersion } = session.options
+      const resource = { url: Redacted.make(location.value), offset: 0, interopVersion }
+      yield* Session.remember(session, yield* Session.withLimits(resource, limits))
     }
-    if (Redacted.value(known.value.url) !== location.value) {
-      return yield* Session.violation(
-        session,
-        "LocationChanged",
-        "two different Location values in one upload"
-      )
-    }
+    yield* Session.withinLimits(session, limits)
   })
-
-/**
- * The absolute address in `Location`. One on another origin is as good as none: credentials and archives are not sent
- * where nobody asked for, so such an upload goes on without resumption.
- */
-const locationOf = (session: Session.Session<unknown>, headers: Headers.Headers): Option.Option<string> =>
-  Headers.get(headers, "location").pipe(
-    Option.filter((location) => URL.canParse(location, session.options.request.url)),
-    Option.map((location) => new URL(location, session.options.request.url)),
-    Option.filter((url) => url.origin === session.origin && url.username === "" && url.href.length <= 8192),
-    Option.map((url) => url.href)
-  )
-
-const resourceAt = (
-  session: Session.Session<unknown>,
-  location: string,
-  headers: Headers.Headers
-): Effect.Effect<UploadResource> => {
-  const limits = Option.getOrElse(Fields.uploadLimits(headers), (): Fields.UploadLimits => ({}))
-  return Effect.map(Session.lifetime(limits), (lifetime) => ({
-    url: Redacted.make(location),
-    offset: 0,
-    interopVersion: session.options.interopVersion,
-    ...lifetime
-  }))
-}
 
 const afterCreation = <E>(
   session: Session.Session<E>,
+  complete: boolean,
   response: HttpClientResponse.HttpClientResponse
 ): Session.Answer<E> =>
   Effect.gen(function* () {
-    const complete = Fields.uploadComplete(response.headers)
-    if (Option.contains(complete, true)) return yield* Effect.as(Session.forget(session), response)
-    if (response.status === 413) return yield* inSmallerPieces(session, response)
-    if (isSuccess(response.status) && Option.contains(complete, false)) {
-      yield* learnResource(session, response.headers)
+    const { headers, status } = response
+    const answered = Fields.uploadComplete(headers)
+    if (Option.contains(answered, true)) return yield* Effect.as(Session.forget(session), response)
+    if (complete && status === 413) return yield* inSmallerPieces(session, response)
+    if (isSuccess(status) && (!complete || Option.contains(answered, false))) {
+      yield* learnResource(session, headers)
       return yield* resumeKnown(session)
     }
-    if (isSuccess(response.status) || isFinalRefusal(response.status)) yield* Session.forget(session)
+    if (!Session.keepsUpload(status)) yield* Session.forget(session)
     return response
   })
 
 const isSuccess = (status: number): boolean => status >= 200 && status < 300
-
-/** The client errors after which trying again may help; all others end the upload, and its resource with it. */
-const isFinalRefusal = (status: number): boolean =>
-  status >= 400 && status < 500 && status !== 408 && status !== 425 && status !== 429
 
 const resumeKnown = <E>(session: Session.Session<E>): Session.Answer<E> =>
   Effect.flatMap(
@@ -226,21 +207,4 @@ const inSmallerPieces = <E>(
     if (Option.isNone(limits) || fitsOneRequest(session, limits.value)) return refusal
     yield* Session.withinLimits(session, limits.value)
     return yield* careful(session)
-  })
-
-/** An empty creation that only asks for the upload resource; the content follows in appends. */
-const careful = <E>(session: Session.Session<E>): Session.Answer<E> =>
-  Effect.gen(function* () {
-    const contentType = session.options.representation.contentType
-    const empty: Session.Part = { offset: 0, length: 0, contentType }
-    const response = yield* Session.exchange(
-      session,
-      creationRequest(session, false),
-      empty,
-      () => Effect.void
-    )
-    if (!isSuccess(response.status) || Option.contains(Fields.uploadComplete(response.headers), true))
-      return response
-    yield* learnResource(session, response.headers)
-    return yield* resumeKnown(session)
   })

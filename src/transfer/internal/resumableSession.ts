@@ -72,6 +72,34 @@ export const resourceRequest = (
   )
 }
 
+/**
+ * The absolute address in `Location`. One on another origin is as good as none, for credentials and content are not sent
+ * where nobody asked for. So is the targeted resource's own: cancelling an upload must never delete what it was for.
+ *
+ * @internal
+ */
+export const locationOf = (
+  session: Session<unknown>,
+  headers: Headers.Headers,
+  base: string = session.options.request.url
+): Option.Option<string> =>
+  Headers.get(headers, "location").pipe(
+    Option.filter((location) => URL.canParse(location, base)),
+    Option.map((location) => new URL(location, base)),
+    Option.filter((url) => url.origin === session.origin && url.username === "" && url.href.length <= 8192),
+    Option.filter((url) => url.pathname !== new URL(session.options.request.url).pathname),
+    Option.map((url) => url.href)
+  )
+
+/**
+ * Whether an answer says nothing of the upload itself, but of the server, the credentials or the moment: such an upload
+ * can be continued.
+ *
+ * @internal
+ */
+export const keepsUpload = (status: number): boolean =>
+  status >= 500 || [401, 403, 407, 408, 425, 429].includes(status)
+
 /** A part of the representation, in bytes. @internal */
 export interface Part {
   readonly offset: number
@@ -154,23 +182,25 @@ export const forget = <E>(session: Session<E>): Effect.Effect<void, E> =>
   )
 
 /**
- * The upload cannot go on: tells the server, forgets the resource, fails. The cancellation is a courtesy: its own
- * failure changes nothing.
+ * Gives the upload up: tells the server, forgets the resource. The cancellation is a courtesy: its own failure changes
+ * nothing.
  *
  * @internal
  */
-export const abandon = <E>(
-  session: Session<E>,
-  error: ResumableUploadError
-): Effect.Effect<never, ResumableUploadError | E> =>
+export const giveUp = <E>(session: Session<E>): Effect.Effect<void, E> =>
   Effect.gen(function* () {
     const request = Option.flatMap(yield* Ref.get(session.resource), (resource) =>
       resourceRequest("DELETE", session.options.request, resource)
     )
     if (Option.isSome(request)) yield* Effect.ignore(session.options.client.execute(request.value))
     yield* forget(session)
-    return yield* Effect.fail(error)
   })
+
+/** The upload cannot go on. @internal */
+export const abandon = <E>(
+  session: Session<E>,
+  error: ResumableUploadError
+): Effect.Effect<never, ResumableUploadError | E> => Effect.zipRight(giveUp(session), Effect.fail(error))
 
 /** @internal */
 export const violation = (
@@ -192,15 +222,15 @@ export const acknowledge = <E>(
         Option.map(known, (resource) => ({ ...resource, offset: Math.max(resource.offset, offset) }))
       ).pipe(Effect.zipRight(session.options.onAcknowledged(offset)))
 
-/** Limits as they came, with the time they put an end to. @internal */
-export const lifetime = (
-  limits: UploadLimits
-): Effect.Effect<Pick<UploadResource, "limits" | "expiresAtMillis">> =>
-  Effect.map(Clock.currentTimeMillis, (now) =>
-    limits.maxAgeSeconds === undefined
-      ? { limits }
-      : { limits, expiresAtMillis: Math.min(now + limits.maxAgeSeconds * 1000, farFuture) }
-  )
+/** A resource under newly announced limits. What is not announced again stays as it was. @internal */
+export const withLimits = (resource: UploadResource, limits: UploadLimits): Effect.Effect<UploadResource> =>
+  Effect.map(Clock.currentTimeMillis, (now) => ({
+    ...resource,
+    limits: { ...resource.limits, ...limits },
+    ...(limits.maxAgeSeconds === undefined
+      ? {}
+      : { expiresAtMillis: Math.min(now + limits.maxAgeSeconds * 1000, farFuture) })
+  }))
 
 /** The largest time a date can hold: a server may announce any integer. */
 const farFuture = 8.64e15
