@@ -69,7 +69,7 @@ export interface SendOptions<E> {
    * it fails, so does the upload.
    */
   readonly onResource: (resource: UploadResource | undefined) => Effect.Effect<void, E>
-  /** Runs before each request with content, with the offset its content begins at. */
+  /** Runs before each request with content, and before an append with none left, with the offset it begins at. */
   readonly onPart: (offset: number) => Effect.Effect<void>
   /** Offset in the representation up to which bytes were handed to the transport. */
   readonly onWritten: (offset: number) => Effect.Effect<void>

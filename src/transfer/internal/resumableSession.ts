@@ -126,7 +126,8 @@ export const exchange = <E>(
         ? request
         : HttpClientRequest.setBody(request, partBody(session, part, sourceFailure))
     const start = part?.offset ?? 0
-    if (part !== undefined && part.length > 0) yield* session.options.onPart(start)
+    // An empty creation is no beginning; an empty append is: nothing is left to send.
+    if (part !== undefined && (part.length > 0 || start > 0)) yield* session.options.onPart(start)
     return yield* session.options.client.execute(withBody).pipe(
       Effect.provideService(Exchange, {
         onInterim,
