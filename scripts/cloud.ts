@@ -11,9 +11,10 @@ import * as LocalElasticCloud from "../src/testing/LocalElasticCloud.ts"
 const HELP = `Usage: npm run cloud -- [options]
 
   --port N           port to listen on (default: any free one)
-  --data DIR         folder that keeps extensions and archives (default: a temporary one)
+  --data DIR         folder that keeps extensions, archives and uploads (default: a temporary one)
   --api-key KEY      the key clients must send (default: local-key)
   --extension NAME   create this extension if it is not there yet; may be given several times
+  --resumable        let uploads be resumed (the service itself does not, today)
   --help             show this text`
 
 class UsageError extends Data.TaggedError("UsageError")<{ readonly message: string }> {}
@@ -34,6 +35,7 @@ const options = Effect.gen(function* () {
           data: { type: "string" },
           "api-key": { type: "string", default: "local-key" },
           extension: { type: "string", multiple: true, default: [] },
+          resumable: { type: "boolean", default: false },
           help: { type: "boolean", default: false }
         }
       }),
@@ -44,6 +46,7 @@ const options = Effect.gen(function* () {
     data: values.data,
     apiKey: values["api-key"],
     extensions: values.extension,
+    resumable: values.resumable,
     help: values.help
   }
 })
@@ -55,18 +58,20 @@ const ensureExtension = (cloud: LocalElasticCloud.LocalElasticCloudService, name
   })
 
 const program = Effect.gen(function* () {
-  const { apiKey, data, extensions, help, port } = yield* options
+  const { apiKey, data, extensions, help, port, resumable } = yield* options
   if (help) return yield* Console.log(HELP)
   const cloud = yield* LocalElasticCloud.make({
     port,
     dataDir: data,
-    accounts: [{ apiKey, owner: "local" }]
+    accounts: [{ apiKey, owner: "local" }],
+    resumable: resumable ? {} : undefined
   })
   yield* Effect.forEach(extensions, (name) => ensureExtension(cloud, name), { discard: true })
   const known = yield* cloud.extensions
   yield* Console.log(`A local Elastic Cloud is running at ${cloud.url}. Ctrl-C stops it.
 
   API key     ${apiKey}
+  Resumable   ${resumable ? "yes" : "no, like the service"}
   Data        ${data ?? "a temporary folder, deleted when this stops"}
   Extensions  ${known.length === 0 ? "none yet" : known.map(({ id, name }) => `${name} has the id ${id}`).join("\n              ")}
 

@@ -23,10 +23,12 @@ import type { Exchange } from "./internal/exchange.ts"
 import * as FaultPlan from "./internal/faultPlan.ts"
 import * as Handler from "./internal/handler.ts"
 import * as Recorder from "./internal/recorder.ts"
+import * as ResumableService from "./internal/resumableService.ts"
 import * as Server from "./internal/server.ts"
 import * as Store from "./internal/store.ts"
 import type { LocalElasticCloudError } from "./LocalElasticCloudError.ts"
 import type { RecordedRequest } from "./RecordedRequest.ts"
+import type { ResumableOptions, StoredUpload } from "./ResumableUploads.ts"
 
 /**
  * @since 0.1.0
@@ -52,6 +54,11 @@ export interface LocalElasticCloudOptions {
   readonly verificationLinks?: boolean | undefined
   /** The longest upload body that is accepted, in bytes; more is 413. Default 8 GB, the documented limit. */
   readonly maxArchiveBytes?: number | undefined
+  /**
+   * Serves resumable uploads. Default: not, as the service itself: fields that ask for them are ignored, and `OPTIONS`
+   * says nothing of them.
+   */
+  readonly resumable?: ResumableOptions | undefined
 }
 
 /**
@@ -116,6 +123,18 @@ export interface LocalElasticCloudService {
   readonly extension: (id: string) => Effect.Effect<Option.Option<StoredExtension>>
   readonly extensions: Effect.Effect<ReadonlyArray<StoredExtension>>
   readonly seed: (extension: SeedExtension) => Effect.Effect<StoredExtension>
+  /** The upload resources, complete and expired ones as well. */
+  readonly uploads: Effect.Effect<ReadonlyArray<StoredUpload>>
+  /**
+   * Loses an upload, named by its token or address: 404 from then on. As a request to it would, this and the next end a
+   * transfer that is under way.
+   */
+  readonly forgetUpload: (upload: string) => Effect.Effect<void>
+  /**
+   * Loses the bytes behind an offset, or fills up to it with zeros. Changes nothing if there is no such upload or it is
+   * complete.
+   */
+  readonly setUploadOffset: (upload: string, offset: number) => Effect.Effect<void>
   /** What a crash and a new start look like: all connections drop, nothing unfinished survives, same port. */
   readonly restart: Effect.Effect<void>
   /** Waits until no request is being handled and no restart is under way. A request that a fault hangs does not count. */
@@ -184,6 +203,10 @@ export const make = (
     const recorder = Recorder.make()
     const faults = yield* FaultPlan.make
     const activity = yield* Activity.make
+    const resumable =
+      options.resumable === undefined ? undefined : yield* ResumableService.make(disk, options.resumable)
+    const knobs = resumable === undefined ? ResumableService.noKnobs : ResumableService.knobs(resumable)
+    const reload = Effect.zipRight(store.reload, resumable?.uploads.reload ?? Effect.void)
     const accounts = options.accounts ?? DEFAULT_ACCOUNTS
     const hostname = options.hostname ?? "127.0.0.1"
     const scheme = options.tls === undefined ? "http" : "https"
@@ -196,6 +219,7 @@ export const make = (
         accounts,
         verificationLinks: options.verificationLinks ?? true,
         maxArchiveBytes: options.maxArchiveBytes ?? DEFAULT_MAX_ARCHIVE_BYTES,
+        resumable,
         origin: (exchange: Exchange) => originAt(exchange.request.socket.localPort)
       },
       recorder,
@@ -222,10 +246,13 @@ export const make = (
         ),
       extensions: Effect.map(store.all, (records) => records.map((record) => toStored(disk, record))),
       seed: makeSeed(store, disk, owner),
+      uploads: onRealTime(knobs.uploads(originAt(port))),
+      forgetUpload: (upload) => onRealTime(knobs.forgetUpload(upload)),
+      setUploadOffset: (upload, offset) => onRealTime(knobs.setUploadOffset(upload, offset)),
       // In a fiber of its own: a fault may ask for the restart, from within a request that the restart ends.
       restart: Effect.acquireUseRelease(
         activity.enter,
-        () => ScopedRef.set(server, Effect.zipRight(store.reload, serveAt(port))),
+        () => ScopedRef.set(server, Effect.zipRight(reload, serveAt(port))),
         (leave) => leave
       ).pipe(Effect.orDie, onRealTime, Effect.forkIn(scope), Effect.flatMap(Fiber.join)),
       settled: activity.settled

@@ -5,7 +5,8 @@
  */
 
 /**
- * The archive inside a request: the multipart part called `file`, or the raw body.
+ * The archive inside a request: the multipart part called `file`, or the raw body. Of an upload that was resumed, the
+ * whole archive, with the request that completed it.
  *
  * @since 0.1.0
  * @category models

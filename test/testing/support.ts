@@ -62,6 +62,8 @@ export interface Answer {
   readonly text: string
   readonly json: () => unknown
   readonly interim: ReadonlyArray<number>
+  /** The same with their fields. */
+  readonly information: ReadonlyArray<Http.InformationEvent>
 }
 
 export interface Ask {
@@ -85,7 +87,11 @@ const headersOf = ({
   length = "exact"
 }: Ask): Http.OutgoingHttpHeaders => ({
   ...(key === "" ? {} : { authorization: `ApiKey ${key}` }),
-  ...(body === undefined || length === "chunked" ? {} : { "content-length": Buffer.byteLength(body) }),
+  ...(body === undefined
+    ? {}
+    : length === "chunked"
+      ? { "transfer-encoding": "chunked" }
+      : { "content-length": Buffer.byteLength(body) }),
   ...(expect === true ? { expect: "100-continue" } : {}),
   ...headers
 })
@@ -96,7 +102,7 @@ export const ask = (options: Ask): Effect.Effect<Answer, RequestFailed, LocalEla
 
 export const askAt = (url: string, options: Ask): Effect.Effect<Answer, RequestFailed> =>
   Effect.async((resume) => {
-    const interim: Array<number> = []
+    const information: Array<Http.InformationEvent> = []
     let received = ""
     const fail = (cause: NodeJS.ErrnoException) =>
       resume(Effect.fail(new RequestFailed({ code: cause.code, received })))
@@ -109,7 +115,7 @@ export const askAt = (url: string, options: Ask): Effect.Effect<Answer, RequestF
       headers: headersOf(options),
       agent: options.agent ?? new Http.Agent({ keepAlive: false })
     })
-    request.on("information", ({ statusCode }) => interim.push(statusCode))
+    request.on("information", (event) => information.push(event))
     request.on("continue", () => request.end(options.body))
     request.on("error", fail)
     request.on("response", (response) => {
@@ -125,7 +131,8 @@ export const askAt = (url: string, options: Ask): Effect.Effect<Answer, RequestF
             headers: response.headers,
             text: received,
             json: (): unknown => JSON.parse(received),
-            interim
+            interim: information.map(({ statusCode }) => statusCode),
+            information
           })
         )
       })

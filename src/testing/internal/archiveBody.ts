@@ -8,8 +8,6 @@ import * as Multipart from "./multipart.ts"
 import { documented, type Refusal, undocumented } from "./reply.ts"
 import * as RequestBody from "./requestBody.ts"
 
-type Bytes = Stream.Stream<Uint8Array, ConnectionGone | Refusal>
-
 interface PartHead {
   readonly filename: string | undefined
   readonly contentType: string | undefined
@@ -17,7 +15,7 @@ interface PartHead {
 
 /** The archive's bytes out of a body, and what the body says about them once they were read. */
 interface Framing {
-  readonly archive: (body: Bytes) => Bytes
+  readonly archive: <E>(body: Stream.Stream<Uint8Array, E>) => Stream.Stream<Uint8Array, E | Refusal>
   readonly head: () => PartHead
 }
 
@@ -75,8 +73,7 @@ const multipart = (boundary: string): Framing => {
   }
 }
 
-const framingOf = (exchange: Exchange): Effect.Effect<Framing, Refusal> => {
-  const contentType = exchange.request.headers["content-type"] ?? ""
+const framingOf = (contentType: string): Effect.Effect<Framing, Refusal> => {
   const boundary = Multipart.boundaryOf(contentType)
   if (boundary !== undefined) return Effect.succeed(multipart(boundary))
   return contentType.split(";")[0]?.trim().toLowerCase() === RAW_TYPE
@@ -95,12 +92,40 @@ const checkLength = (exchange: Exchange, maxBytes: number): Effect.Effect<void, 
 
 const limited =
   (exchange: Exchange, maxBytes: number) =>
-  (body: Stream.Stream<Uint8Array, ConnectionGone>): Bytes =>
+  (body: Stream.Stream<Uint8Array, ConnectionGone>): Stream.Stream<Uint8Array, ConnectionGone | Refusal> =>
     Stream.mapEffect(body, (chunk) =>
       exchange.entry.bodyBytes() > maxBytes
         ? Effect.fail(undocumented.tooLarge(maxBytes))
         : Effect.succeed(chunk)
     )
+
+/** @internal */
+export const contentTypeOf = ({ request }: Exchange): string => request.headers["content-type"] ?? ""
+
+/**
+ * Refuses by its type what cannot hold an archive.
+ *
+ * @internal
+ */
+export const checkType = (contentType: string): Effect.Effect<void, Refusal> => framingOf(contentType)
+
+/**
+ * Writes the archive in a body of this type to disk.
+ *
+ * @internal
+ */
+export const extract = <E>(
+  exchange: Exchange,
+  disk: Disk.Disk,
+  contentType: string,
+  body: Stream.Stream<Uint8Array, E>
+): Effect.Effect<Disk.ReceivedFile, E | Refusal, Scope.Scope> =>
+  Effect.gen(function* () {
+    const framing = yield* framingOf(contentType)
+    const file = yield* disk.receive(framing.archive(body))
+    exchange.entry.found({ size: file.size, sha256: file.sha256, ...framing.head() })
+    return file
+  })
 
 /**
  * Reads the archive in an upload's body to disk. What can be refused by the head alone is, before a byte is read; a
@@ -114,10 +139,9 @@ export const receive = (
   maxBytes: number
 ): Effect.Effect<Disk.ReceivedFile, ConnectionGone | Refusal, Scope.Scope> =>
   Effect.gen(function* () {
-    const framing = yield* framingOf(exchange)
+    const contentType = contentTypeOf(exchange)
+    yield* checkType(contentType)
     yield* checkLength(exchange, maxBytes)
     const body = RequestBody.stream(exchange).pipe(limited(exchange, maxBytes))
-    const file = yield* disk.receive(framing.archive(body))
-    exchange.entry.found({ size: file.size, sha256: file.sha256, ...framing.head() })
-    return file
+    return yield* extract(exchange, disk, contentType, body)
   })

@@ -37,6 +37,8 @@ export interface Disk {
   readonly remove: (name: string) => Effect.Effect<void>
   /** Deletes what a process that died left behind: incoming files, and kept ones that nothing refers to. */
   readonly sweep: (inUse: ReadonlySet<string>) => Effect.Effect<void>
+  /** The path of another folder beside these, which nothing here looks into. */
+  readonly folder: (name: string) => Effect.Effect<string, LocalElasticCloudError>
 }
 
 const isMissing = (cause: unknown): boolean =>
@@ -83,10 +85,9 @@ export const open = (dataDir: string | undefined): Effect.Effect<Disk, LocalElas
     const files = Path.join(root, "files")
     const incoming = Path.join(root, "incoming")
     const state = Path.join(root, "state.json")
-    yield* Effect.tryPromise({
-      try: () => Promise.all([files, incoming].map((folder) => Fs.mkdir(folder, { recursive: true }))),
-      catch: unusable(root)
-    })
+    const makeFolder = (path: string) =>
+      Effect.tryPromise({ try: () => Fs.mkdir(path, { recursive: true }), catch: unusable(root) })
+    yield* Effect.forEach([files, incoming], makeFolder, { discard: true })
     const pathOf = (name: string) => Path.join(files, name)
     return {
       readState: Effect.tryPromise({
@@ -117,6 +118,7 @@ export const open = (dataDir: string | undefined): Effect.Effect<Disk, LocalElas
           const stale = (await Fs.readdir(files)).filter((name) => !inUse.has(name)).map(pathOf)
           const unfinished = (await Fs.readdir(incoming)).map((name) => Path.join(incoming, name))
           await Promise.all([...stale, ...unfinished].map((path) => Fs.rm(path, { force: true })))
-        })
+        }),
+      folder: (name) => Effect.as(makeFolder(Path.join(root, name)), Path.join(root, name))
     }
   })

@@ -78,6 +78,16 @@ const interimText = ({ headers, reason, status }: InterimResponse): string => {
 }
 
 /**
+ * Writes (1xx) responses before the final one, as they stand: `node:http` itself offers only a few of them.
+ *
+ * @internal
+ */
+export const interim = (exchange: Exchange, responses: ReadonlyArray<InterimResponse>): Effect.Effect<void> =>
+  Effect.sync(() => {
+    exchange.request.socket.write(responses.map(interimText).join(""))
+  })
+
+/**
  * Keeps the connection open, does nothing with it, and no longer counts as being handled.
  *
  * @internal
@@ -101,9 +111,7 @@ export const strike = (exchange: Exchange, fault: MomentaryFault): Effect.Effect
     case "Run":
       return fault.effect
     case "Interim":
-      return Effect.sync(() => {
-        exchange.request.socket.write(fault.responses.map(interimText).join(""))
-      })
+      return interim(exchange, fault.responses)
   }
 }
 

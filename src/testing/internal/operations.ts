@@ -9,6 +9,7 @@ import type { ConnectionGone, Exchange } from "./exchange.ts"
 import * as JsonBody from "./jsonBody.ts"
 import { documented, extensionJson, json, type Refusal, type Reply, resourceHeaders } from "./reply.ts"
 import * as RequestBody from "./requestBody.ts"
+import type { Resumable } from "./resumableSettings.ts"
 import type { ExtensionRecord, Metadata, Store } from "./store.ts"
 import * as Zip from "./zip.ts"
 
@@ -24,6 +25,8 @@ export interface Cloud {
   readonly verificationLinks: boolean
   /** In bytes. */
   readonly maxArchiveBytes: number
+  /** Uploads can be resumed, if this is given. */
+  readonly resumable: Resumable | undefined
   /** Scheme, host and port, as clients see them. */
   readonly origin: (exchange: Exchange) => string
 }

@@ -23,9 +23,10 @@ const readChunk = (request: Http.IncomingMessage): Effect.Effect<Option.Option<U
       const chunk: Uint8Array | null = request.read()
       if (chunk !== null) finish(Effect.succeedSome(chunk))
     }
-    if (request.readableEnded || request.destroyed) return onClose()
     request.on("readable", onReadable).on("end", onEnd).on("close", onClose).on("error", onClose)
-    onReadable()
+    const buffered: Uint8Array | null = request.read()
+    if (buffered !== null) finish(Effect.succeedSome(buffered))
+    else if (request.readableEnded || request.destroyed) onClose()
     return Effect.sync(stop)
   })
 
