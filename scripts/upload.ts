@@ -25,7 +25,6 @@ const { positionals, values } = parseArgs({
   options: { json: { type: "boolean", default: false } }
 })
 const json = values.json === true
-const [extensionId, path] = positionals
 
 const encodeReceipt = Schema.encode(Schema.parseJson(UploadReceipt.UploadReceipt))
 const report = makeReporter((line) => process.stderr.write(`${line}\n`))
@@ -37,17 +36,23 @@ const printFailure = (failure: { readonly _tag: string; readonly message: string
 
 class UsageError extends Schema.TaggedError<UsageError>()("UsageError", { message: Schema.String }) {}
 
-const upload = Effect.gen(function* () {
-  if (extensionId === undefined || path === undefined || positionals.length > 2) {
-    return yield* new UsageError({ message: usage })
-  }
-  const receipt = yield* ExtensionUpload.upload({
-    extensionId,
-    archive: Archive.file(path),
-    onEvent: (event) => Effect.sync(() => (json ? undefined : report(event)))
-  })
-  yield* Console.log(json ? yield* encodeReceipt(receipt) : describeReceipt(receipt))
+const args = Effect.suspend(() => {
+  const [extensionId, path, ...others] = positionals
+  const isUnknown = Object.keys(values).some((name) => name !== "json")
+  return extensionId === undefined || path === undefined || others.length > 0 || isUnknown
+    ? Effect.fail(new UsageError({ message: usage }))
+    : Effect.succeed({ extensionId, path })
 })
+
+const upload = ({ extensionId, path }: Effect.Effect.Success<typeof args>) =>
+  Effect.gen(function* () {
+    const receipt = yield* ExtensionUpload.upload({
+      extensionId,
+      archive: Archive.file(path),
+      onEvent: (event) => Effect.sync(() => (json ? undefined : report(event)))
+    })
+    yield* Console.log(json ? yield* encodeReceipt(receipt) : describeReceipt(receipt))
+  }).pipe(Effect.provide(ExtensionUpload.layerConfig), Effect.provide(NodeContext.layer))
 
 const describeCause = (
   cause: Cause.Cause<{ readonly _tag: string; readonly message: string } | ConfigError.ConfigError>
@@ -58,13 +63,14 @@ const describeCause = (
       ConfigError.isConfigError(error) ? { _tag: "ConfigError", message: String(error) } : error
   })
 
-const program = upload.pipe(
-  Effect.provide(ExtensionUpload.layerConfig),
-  Effect.provide(NodeContext.layer),
+const program = args.pipe(
+  Effect.flatMap(upload),
   Effect.onInterrupt(() =>
-    Console.error(
-      `paused. To go on where it stopped, run the same command again:\n  npx tsx scripts/upload.ts ${positionals.join(" ")}`
-    )
+    printFailure({
+      _tag: "Interrupted",
+      message:
+        "The upload is paused. Run the same command again to go on: it asks the server first, and sends only what is missing."
+    })
   ),
   Effect.tapErrorCause((cause) =>
     Cause.isInterrupted(cause) ? Effect.void : printFailure(describeCause(cause))

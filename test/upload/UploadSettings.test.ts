@@ -1,0 +1,94 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Config, ConfigProvider, Duration, Effect } from "effect"
+import * as UploadSettings from "../../src/upload/UploadSettings.ts"
+
+const from = (variables: Record<string, string>) =>
+  UploadSettings.config.pipe(
+    Effect.withConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(variables))))
+  )
+
+const defaults = {
+  contentType: "raw",
+  verification: "hash",
+  resumable: "auto",
+  interopVersion: 8,
+  onConflict: "fail",
+  directUploadLimit: 200_000_000
+}
+
+const millis = ({ reconcileWindow, ...settings }: UploadSettings.UploadOptions) => ({
+  ...settings,
+  reconcileWindow: Duration.toMillis(reconcileWindow)
+})
+
+describe("UploadSettings", () => {
+  it.effect("has defaults where nothing is provided", () =>
+    Effect.gen(function* () {
+      expect(millis(yield* UploadSettings.UploadSettings)).toEqual({ ...defaults, reconcileWindow: 10_000 })
+    })
+  )
+
+  it.effect("layer changes what it names and no more", () =>
+    Effect.gen(function* () {
+      expect(millis(yield* UploadSettings.UploadSettings)).toEqual({
+        ...defaults,
+        onConflict: "overwrite",
+        reconcileWindow: 2000
+      })
+    }).pipe(Effect.provide(UploadSettings.layer({ onConflict: "overwrite", reconcileWindow: "2 seconds" })))
+  )
+
+  it.effect("config has the same defaults", () =>
+    Effect.gen(function* () {
+      expect(millis(yield* from({}))).toEqual({ ...defaults, reconcileWindow: 10_000 })
+    })
+  )
+
+  it.effect("config reads every variable", () =>
+    Effect.gen(function* () {
+      const settings = yield* from({
+        EC_UPLOAD_CONTENT_TYPE: "multipart",
+        EC_UPLOAD_VERIFICATION: "size",
+        EC_UPLOAD_RESUMABLE: "required",
+        EC_UPLOAD_INTEROP_VERSION: "6",
+        EC_UPLOAD_ON_CONFLICT: "overwrite",
+        EC_UPLOAD_RECONCILE_WINDOW: "1 minute",
+        EC_UPLOAD_DIRECT_LIMIT: "1000"
+      })
+      expect(millis(settings)).toEqual({
+        contentType: "multipart",
+        verification: "size",
+        resumable: "required",
+        interopVersion: 6,
+        onConflict: "overwrite",
+        reconcileWindow: 60_000,
+        directUploadLimit: 1000
+      })
+    })
+  )
+
+  it.effect.each([
+    ["EC_UPLOAD_CONTENT_TYPE", "zip"],
+    ["EC_UPLOAD_VERIFICATION", "none"],
+    ["EC_UPLOAD_RESUMABLE", "yes"],
+    ["EC_UPLOAD_INTEROP_VERSION", "9"],
+    ["EC_UPLOAD_ON_CONFLICT", "ask"],
+    ["EC_UPLOAD_RECONCILE_WINDOW", "soon"],
+    ["EC_UPLOAD_DIRECT_LIMIT", "0"],
+    ["EC_UPLOAD_DIRECT_LIMIT", "many"]
+  ] as const)("config refuses %s=%s, by name", ([name, value]) =>
+    Effect.gen(function* () {
+      expect(String(yield* Effect.flip(from({ [name]: value })))).toContain(name)
+    })
+  )
+
+  it.effect("config is a plain Config, to be combined with others", () =>
+    Effect.gen(function* () {
+      const both = Config.all([UploadSettings.config, Config.string("OTHER")])
+      const [settings, other] = yield* both.pipe(
+        Effect.withConfigProvider(ConfigProvider.fromMap(new Map([["OTHER", "x"]])))
+      )
+      expect([settings.contentType, other]).toEqual(["raw", "x"])
+    })
+  )
+})
