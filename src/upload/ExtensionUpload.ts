@@ -35,12 +35,20 @@ import {
 } from "./UploadSettings.ts"
 
 /**
+ * Options of one upload. Those that are not given, or `undefined`, are those of `UploadSettings`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type UploadOverrides = { readonly [K in keyof UploadOptions]?: UploadOptions[K] | undefined }
+
+/**
  * What to upload where. Options that are not given are those of `UploadSettings`.
  *
  * @since 0.1.0
  * @category models
  */
-export interface UploadRequest<out R = never> extends Partial<UploadOptions> {
+export interface UploadRequest<out R = never> extends UploadOverrides {
   readonly extensionId: string
   readonly archive: Archive.Archive<R>
   /** Runs for every event, in order; the upload waits for it. */
@@ -202,7 +210,7 @@ export interface PendingResult {
  * @category managing
  */
 export const resumePending = (
-  options: Partial<UploadOptions> & Pick<UploadRequest, "onEvent"> = {}
+  options: UploadOverrides & Pick<UploadRequest, "onEvent"> = {}
 ): Effect.Effect<
   ReadonlyArray<PendingResult>,
   UploadError,
@@ -217,10 +225,7 @@ export const resumePending = (
     )
   })
 
-const resumeRecord = (
-  record: JournalRecord,
-  options: Partial<UploadOptions> & Pick<UploadRequest, "onEvent">
-) =>
+const resumeRecord = (record: JournalRecord, options: UploadOverrides & Pick<UploadRequest, "onEvent">) =>
   uploadFrom(
     {
       ...options,

@@ -53,7 +53,7 @@ const unusable = (folder: string) => (cause: unknown) =>
 const temporaryFolder: Effect.Effect<string, LocalElasticCloudError, Scope.Scope> = Effect.acquireRelease(
   Effect.tryPromise({
     try: () => Fs.mkdtemp(Path.join(Os.tmpdir(), "local-elastic-cloud-")),
-    catch: unusable(Os.tmpdir())
+    catch: (cause) => unusable(Os.tmpdir())(cause)
   }),
   (folder) => Effect.promise(() => Fs.rm(folder, { recursive: true, force: true }))
 )
