@@ -64,8 +64,9 @@ export class ConnectionFailed extends Schema.TaggedError<ConnectionFailed>(
   code: Schema.optionalWith(Schema.String, { exact: true }),
   detail: Schema.String
 }) {
-  /** Certificates do not heal by waiting; a lost line may. */
+  /** Certificates, invalid requests and missing permissions do not heal by waiting; a lost line may. */
   get isRetryable(): boolean {
+    if (this.code !== undefined && /^(ERR_INVALID|ERR_UNESCAPED|NotCapable)/.test(this.code)) return false
     return this.phase !== "securing" || this.code === "ECONNRESET"
   }
 

@@ -35,7 +35,7 @@ export class Response extends Inspectable.Class implements HttpClientResponse.Ht
     this.#message = answer.message
     this.status = answer.message.statusCode ?? 0
     this.headers = Headers.fromInput(answer.message.headers)
-    this.remoteAddress = Option.fromNullable(answer.message.socket.remoteAddress)
+    this.remoteAddress = Option.fromNullable(answer.remoteAddress)
     this.#body = makeBody(answer)
     this.#bytes = Effect.runSync(Effect.cached(this.#collect()))
   }
