@@ -1,12 +1,12 @@
 /** What the server says it holds, and what that says about an archive. */
 
-import { createHash } from "node:crypto"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Record from "effect/Record"
 import type * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
+import { hashStream } from "../../archive/ArchiveDigest.ts"
 import type { VersionedExtension } from "../../cloud/Extension.ts"
 import type { ExtensionsClientService } from "../../cloud/ExtensionsClient.ts"
 import type { ExtensionsError } from "../../cloud/ExtensionsError.ts"
@@ -112,16 +112,10 @@ const hashBehind = (
   onProgress: (bytes: number) => Effect.Effect<void>
 ) =>
   Effect.suspend(() => {
-    const hash = createHash("sha256")
     let bytes = 0
-    return client.download(link).pipe(
-      Stream.runForEach((chunk) =>
-        Effect.suspend(() => {
-          hash.update(chunk)
-          bytes += chunk.length
-          return onProgress(bytes)
-        })
-      ),
-      Effect.map(() => hash.digest("hex"))
-    )
+    const watched = Stream.tap(client.download(link), (chunk) => {
+      bytes += chunk.length
+      return onProgress(bytes)
+    })
+    return Effect.map(hashStream(watched), ({ sha256 }) => sha256)
   })
