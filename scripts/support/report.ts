@@ -18,8 +18,17 @@ const bar = (part: number, total: number): string => {
   return `[${"█".repeat(filled)}${"·".repeat(width - filled)}] ${Math.floor((100 * part) / Math.max(1, total))} %`
 }
 
+const kinds = {
+  "plugin-classic": "a plugin",
+  "plugin-stable": "a plugin with a stable descriptor",
+  bundle: "a bundle",
+  unknown: "neither plugin nor bundle"
+} as const
+
 const sentence = (event: UploadEvent.UploadEvent): string | undefined => {
   switch (event._tag) {
+    case "ArchiveInspected":
+      return `${kinds[event.type]}${event.elasticsearchVersion === undefined ? "" : ` for Elasticsearch ${event.elasticsearchVersion}`}, ${event.entryCount} entries, ${formatBytes(event.uncompressedBytes)} unpacked`
     case "DigestComputed":
       return `sha-256 ${event.sha256.slice(0, 16)}… of ${formatBytes(event.size)}`
     case "UploadContinued":

@@ -4,12 +4,17 @@
  * @since 0.1.0
  */
 import type * as FileSystem from "@effect/platform/FileSystem"
+import type * as HttpClient from "@effect/platform/HttpClient"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
+import type * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import { type ArchiveChanged, ArchiveUnreadable } from "./ArchiveError.ts"
+import type { Options as UrlOptions } from "./ArchiveUrl.ts"
 import * as internalFile from "./internal/archiveFile.ts"
 import * as internalSource from "./internal/archiveSource.ts"
+import * as internalUrl from "./internal/archiveUrl.ts"
+import { makeSource } from "./internal/urlSource.ts"
 
 /**
  * @since 0.1.0
@@ -34,6 +39,8 @@ export interface ArchiveStat {
   readonly size: number
   /** Last modification in milliseconds since the epoch, where the source knows one. */
   readonly modifiedMillis: number | undefined
+  /** The strong HTTP entity tag, with its quotes, where the source has one: as long as it is the same, so are the bytes. */
+  readonly etag?: string | undefined
 }
 
 /**
@@ -46,8 +53,8 @@ export interface ReadOptions {
   /** What the archive was when the upload began; the stream fails with `ArchiveChanged` when it no longer is. */
   readonly expected: ArchiveStat
   /**
-   * When given, at most this many buffers are allocated and used in turn: a chunk's bytes are valid only until that
-   * many further chunks have been pulled. When absent, every chunk owns its bytes.
+   * When given, buffers are used in turn: a chunk's bytes are valid only until that many further chunks have been pulled.
+   * At most one buffer more than this is allocated, to read ahead. When absent, every chunk owns its bytes.
    */
   readonly recycle?: number | undefined
 }
@@ -93,6 +100,27 @@ export const file = (path: string): Archive<FileSystem.FileSystem> => ({
   stat: internalFile.stat(path),
   read: internalFile.read(path)
 })
+
+/**
+ * An archive at an http or https address, read by ranges: any machine that reaches the address can begin, or go on at any
+ * offset. `ArchiveUrl` says how changes and lost connections are met.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const url = (
+  address: URL | string | Redacted.Redacted<string>,
+  options: UrlOptions = {}
+): Archive<HttpClient.HttpClient> => {
+  const source = makeSource(address, options)
+  return {
+    [TypeId]: TypeId,
+    name: source.name,
+    path: source.path,
+    stat: internalUrl.stat(source),
+    read: internalUrl.read(source)
+  }
+}
 
 /**
  * Any other source of known length, for instance an object in a store or a build held in memory.

@@ -8,9 +8,12 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { Archive, ArchiveStat } from "./Archive.ts"
-import { ArchiveChanged, type ArchiveError } from "./ArchiveError.ts"
+import type { ArchiveError } from "./ArchiveError.ts"
 import { changeBetween } from "./internal/archiveSource.ts"
-import { emptyState, type HashState, RunningHash, states } from "./internal/runningHash.ts"
+import { checkFrom, type Evidence, evidence, hashCheck, stopsOf } from "./internal/contentCheck.ts"
+import { piecesOf } from "./internal/pieces.ts"
+import { emptyState, RunningHash } from "./internal/runningHash.ts"
+import { makeKey, SegmentSealer } from "./internal/segmentSeals.ts"
 
 /**
  * A SHA-256 as 64 lower-case hex digits.
@@ -59,8 +62,8 @@ export const DigestRecord = Schema.Struct({
 export type DigestRecord = typeof DigestRecord.Type
 
 /**
- * The digest of an archive's content, with intermediate digests on the way. It carries the hash's own states in memory,
- * so that a check can begin in the middle of the archive.
+ * The digest of an archive's content, with intermediate digests on the way. In memory it carries what `verifying` compares
+ * with, so that a check can begin in the middle of the archive.
  *
  * @since 0.1.0
  * @category models
@@ -71,7 +74,7 @@ export interface ArchiveDigest {
   /** What the archive was while it was digested. */
   readonly stat: ArchiveStat
   readonly checkpoints: ReadonlyArray<Checkpoint>
-  readonly [states]: ReadonlyArray<HashState>
+  readonly [evidence]: Evidence
 }
 
 /**
@@ -86,9 +89,6 @@ export interface ComputeOptions {
 }
 
 const defaultCheckpointBytes = 8 * 1024 * 1024
-
-/** One chunk being hashed, one ready, one being read: hashing and reading overlap, and no chunk is overwritten early. */
-const readAhead = { recycle: 3, capacity: 1 } as const
 
 /**
  * Digests an archive in one streaming pass and in constant memory.
@@ -109,21 +109,34 @@ export const compute = <R>(
     }
 
     const running = new RunningHash()
+    const key = makeKey()
+    const sealer = key === undefined ? undefined : new SegmentSealer(key, 0)
     const checkpoints: Array<Checkpoint> = []
-    const hashStates = [emptyState()]
-    const hash = (bytes: Uint8Array) => {
-      for (const offset of running.walk(bytes, nextMultiple)) {
-        checkpoints.push({ offset, sha256: running.hex })
-        hashStates.push(running.state)
+    const states = [emptyState()]
+    const tags: Array<string> = []
+    const hash = (chunk: Uint8Array) => {
+      for (const { bytes, end, isStop } of piecesOf(chunk, running.position, nextMultiple)) {
+        running.update(bytes)
+        sealer?.update(bytes)
+        if (!isStop) continue
+        checkpoints.push({ offset: end, sha256: running.hex })
+        if (sealer === undefined) states.push(running.state)
+        else tags.push(sealer.seal())
       }
       return options.onProgress?.(running.position) ?? Effect.void
     }
 
-    yield* archive.read({ offset: 0, expected: stat, recycle: readAhead.recycle }).pipe(
-      Stream.bufferChunks({ capacity: readAhead.capacity }),
-      Stream.runForEach((bytes) => Effect.suspend(() => hash(bytes)))
-    )
-    return { sha256: running.hex, stat, checkpoints, [states]: hashStates }
+    yield* archive
+      .read({ offset: 0, expected: stat, recycle: 1 })
+      .pipe(Stream.runForEach((bytes) => Effect.suspend(() => hash(bytes))))
+    if (sealer !== undefined) tags.push(sealer.seal())
+    return {
+      sha256: running.hex,
+      stat,
+      checkpoints,
+      [evidence]:
+        key === undefined ? { _tag: "States", states } : { _tag: "Seals", seals: { key, interval, tags } }
+    }
   })
 
 /**
@@ -148,15 +161,19 @@ export const verifying = <R>(
   }
 ): Stream.Stream<Uint8Array, ArchiveError, R> =>
   Stream.suspend(() => {
-    const from = digest[states].findLast((state) => state.offset <= options.offset) ?? emptyState()
-    const running = new RunningHash(from)
-    const check = checkAgainst(archive.path, toRecord(digest), running)
+    const check = checkFrom(
+      archive.path,
+      { ...toRecord(digest), [evidence]: digest[evidence] },
+      options.offset
+    )
+    let position = check.from
 
-    return archive.read({ offset: from.offset, expected: digest.stat, recycle: options.recycle }).pipe(
+    return archive.read({ offset: check.from, expected: digest.stat, recycle: options.recycle }).pipe(
       Stream.mapEffect((bytes) =>
-        Effect.suspend(() => {
-          const start = running.position
-          return Effect.as(check(bytes), bytes.subarray(Math.max(0, options.offset - start)))
+        Effect.map(check.accept(bytes), () => {
+          const start = position
+          position += bytes.length
+          return bytes.subarray(Math.max(0, options.offset - start))
         })
       ),
       Stream.filter((bytes) => bytes.length > 0)
@@ -185,51 +202,21 @@ export const verifyPrefix = <R>(
     const end =
       offset === 0 ? 0 : (stopsOf(recorded).find((stop) => stop.offset >= offset)?.offset ?? stat.size)
     const running = new RunningHash()
-    const hashStates = [running.state]
-    const check = checkAgainst(archive.path, recorded, running, (state) => hashStates.push(state))
+    const states = [running.state]
+    const check = hashCheck(archive.path, recorded, running, (state) => states.push(state))
 
-    yield* archive.read({ offset: 0, expected: stat, recycle: readAhead.recycle }).pipe(
-      Stream.bufferChunks({ capacity: readAhead.capacity }),
-      Stream.mapEffect((bytes) => check(bytes.subarray(0, end - running.position))),
+    yield* archive.read({ offset: 0, expected: stat, recycle: 1 }).pipe(
+      Stream.mapEffect((bytes) => check.accept(bytes.subarray(0, end - running.position))),
       Stream.takeUntil(() => running.position >= end),
       Stream.runDrain
     )
-    return { sha256: recorded.sha256, stat, checkpoints: recorded.checkpoints, [states]: hashStates }
+    return {
+      sha256: recorded.sha256,
+      stat,
+      checkpoints: recorded.checkpoints,
+      [evidence]: { _tag: "States", states }
+    }
   })
-
-/** The checkpoints and the end, in order, whatever a file from elsewhere may have held. */
-const stopsOf = (recorded: DigestRecord): ReadonlyArray<Checkpoint> => [
-  ...recorded.checkpoints
-    .filter(({ offset }) => offset > 0 && offset < recorded.size)
-    .sort((one, other) => one.offset - other.offset),
-  { offset: recorded.size, sha256: recorded.sha256 }
-]
-
-/** Hashes chunk after chunk and fails at the first recorded checkpoint, or the recorded end, that differs. */
-const checkAgainst = (
-  path: string,
-  recorded: DigestRecord,
-  running: RunningHash,
-  onCheckpoint: (state: HashState) => void = () => undefined
-): ((bytes: Uint8Array) => Effect.Effect<void, ArchiveChanged>) => {
-  const stops = stopsOf(recorded).filter((stop) => stop.offset > running.position)
-  let index = 0
-  let verified = running.position
-
-  return (bytes) =>
-    Effect.suspend(() => {
-      for (const offset of running.walk(bytes, () => stops[index]?.offset)) {
-        if (running.hex !== stops[index]?.sha256) {
-          const detail = `bytes ${verified} to ${offset} are not those that were digested`
-          return new ArchiveChanged({ path, reason: "Modified", detail })
-        }
-        onCheckpoint(running.state)
-        verified = offset
-        index += 1
-      }
-      return Effect.void
-    })
-}
 
 /**
  * Hashes any stream of bytes in constant memory and counts them, for instance what a server gives back.

@@ -12,9 +12,26 @@ import type { ArchiveError } from "./ArchiveError.ts"
 import { Problem, type ProblemCode } from "./ArchiveProblem.ts"
 import * as descriptors from "./internal/descriptor.ts"
 import { EntryRules } from "./internal/entryRules.ts"
+import { mismatches } from "./internal/expectation.ts"
 import { type Found, type Limits, Rules } from "./internal/extensionRules.ts"
-import { isError, Problems } from "./internal/problems.ts"
+import { errorsFirst, isError, Problems } from "./internal/problems.ts"
 import { withDirectory, type ZipDirectory, type ZipError } from "./internal/zipDirectory.ts"
+
+/**
+ * The length in bytes up to which Elastic documents that an archive can be uploaded directly.
+ *
+ * @since 0.1.0
+ * @category limits
+ */
+export const directUploadLimitBytes = 200_000_000
+
+/**
+ * The length in bytes above which Elastic documents no way to hand an archive over.
+ *
+ * @since 0.1.0
+ * @category limits
+ */
+export const extensionLimitBytes = 8_000_000_000
 
 /**
  * A plugin with a classic or a stable descriptor, a bundle of configuration files, or something that is none of them.
@@ -55,7 +72,16 @@ export class ArchiveInspection extends Schema.Class<ArchiveInspection>(
   uncompressedBytes: Schema.Number,
   /** Errors first. */
   problems: Schema.Array(Problem)
-}) {}
+}) {
+  /** The problems that keep the archive from being used, unless they are allowed by name. */
+  get errors(): ReadonlyArray<Problem> {
+    return this.problems.filter(isError)
+  }
+
+  get warnings(): ReadonlyArray<Problem> {
+    return this.problems.filter((problem) => !isError(problem))
+  }
+}
 
 /**
  * The archive has errors that were not allowed by name. Nothing was sent.
@@ -98,9 +124,9 @@ export interface ExpectedExtension {
  * @category models
  */
 export interface InspectOptions {
-  /** The extension the archive is meant for. */
+  /** The extension the archive is meant for, compared as by `against`. */
   readonly expected?: ExpectedExtension | undefined
-  /** Above this many bytes Elastic Cloud wants a download URL instead of an upload. Default 200 MiB. */
+  /** Above this many bytes Elastic Cloud wants a download URL instead of an upload. Default `directUploadLimitBytes`. */
   readonly directUploadLimitBytes?: number | undefined
   /** Reading stops after this many entries. Default 100 000. */
   readonly maxEntries?: number | undefined
@@ -120,22 +146,22 @@ export const inspect = <R>(
   Effect.gen(function* () {
     const stat = yield* archive.stat
     const limits: Limits = {
-      directUploadBytes: options.directUploadLimitBytes ?? defaultDirectUploadBytes,
+      extensionBytes: extensionLimitBytes,
+      directUploadBytes: options.directUploadLimitBytes ?? directUploadLimitBytes,
       entries: options.maxEntries ?? defaultEntries
     }
     const problems = new Problems()
     const entries = new EntryRules(stat, problems)
-    const rules = new Rules(problems, limits, options.expected)
+    const rules = new Rules(problems, limits)
 
     rules.checkSize(stat.size)
     const found = yield* withDirectory(archive, stat, (zip) => scan(zip, stat, entries, rules, limits)).pipe(
       Effect.catchTag("ZipError", (error) => Effect.as(explain(archive, stat, error, problems), nothing))
     )
-    rules.checkFound(found)
 
     const { compressedBytes, count, uncompressedBytes } = entries.totals
     const version = found.descriptor.get("elasticsearch.version")?.trim()
-    return new ArchiveInspection({
+    const inspection = new ArchiveInspection({
       path: archive.path,
       size: stat.size,
       type: found.type,
@@ -146,9 +172,9 @@ export const inspect = <R>(
       uncompressedBytes,
       problems: problems.all
     })
+    return options.expected === undefined ? inspection : against(inspection, options.expected)
   })
 
-const defaultDirectUploadBytes = 200 * 1024 * 1024
 const defaultEntries = 100_000
 const nothing: Found = { type: "unknown", descriptor: new Map() }
 
@@ -203,6 +229,19 @@ const explain = <R>(
   )
 
 /**
+ * Adds what is wrong with the archive as that of a certain extension: its type, and for a plugin its version of
+ * Elasticsearch. Nothing is read again.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const against = (inspection: ArchiveInspection, expected: ExpectedExtension): ArchiveInspection =>
+  new ArchiveInspection({
+    ...inspection,
+    problems: errorsFirst([...inspection.problems, ...mismatches(inspection, expected)])
+  })
+
+/**
  * Refuses an archive with errors, but for those whose codes are in `allow`.
  *
  * @since 0.1.0
@@ -213,7 +252,7 @@ export const check = (
   options: { readonly allow?: ReadonlyArray<ProblemCode> | undefined } = {}
 ): Effect.Effect<ArchiveInspection, InvalidArchive> => {
   const allowed = new Set(options.allow)
-  const refused = inspection.problems.filter((problem) => isError(problem) && !allowed.has(problem.code))
+  const refused = inspection.errors.filter((problem) => !allowed.has(problem.code))
   return refused.length === 0
     ? Effect.succeed(inspection)
     : Effect.fail(new InvalidArchive({ path: inspection.path, problems: refused }))

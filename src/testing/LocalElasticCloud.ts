@@ -52,6 +52,11 @@ export interface LocalElasticCloudOptions {
   readonly tls?: { readonly key: string | Buffer; readonly cert: string | Buffer } | undefined
   /** Whether `file_metadata.url` holds a temporary link; if not, it is null. Default true. */
   readonly verificationLinks?: boolean | undefined
+  /**
+   * How long, in milliseconds, a request with a `download_url` may take before a gateway answers 504 in the service's
+   * place; the download goes on. Default: as long as it takes.
+   */
+  readonly downloadPatience?: number | undefined
   /** The longest upload body that is accepted, in bytes; more is 413. Default 8 GB, the documented limit. */
   readonly maxArchiveBytes?: number | undefined
   /**
@@ -208,26 +213,33 @@ export const make = (
     const knobs = resumable === undefined ? ResumableService.noKnobs : ResumableService.knobs(resumable)
     const reload = Effect.zipRight(store.reload, resumable?.uploads.reload ?? Effect.void)
     const accounts = options.accounts ?? DEFAULT_ACCOUNTS
+    const patienceMillis = options.downloadPatience
     const hostname = options.hostname ?? "127.0.0.1"
     const scheme = options.tls === undefined ? "http" : "https"
     const originAt = (port: number | undefined) =>
       `${scheme}://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`
-    const desk: Handler.Desk = {
+    const deskWith = (background: Scope.Scope): Handler.Desk => ({
       cloud: {
         store,
         disk,
         accounts,
         verificationLinks: options.verificationLinks ?? true,
         maxArchiveBytes: options.maxArchiveBytes ?? DEFAULT_MAX_ARCHIVE_BYTES,
+        gateway: patienceMillis === undefined ? undefined : { patienceMillis, background },
         resumable,
         origin: (exchange: Exchange) => originAt(exchange.request.socket.localPort)
       },
       recorder,
       faults,
       activity
-    }
+    })
     const serveAt = (port: number) =>
-      Server.serve({ port, hostname, tls: options.tls }, (incoming) => Handler.handle(desk, incoming))
+      Effect.flatMap(Effect.scope, (background) => {
+        const desk = deskWith(background)
+        return Server.serve({ port, hostname, tls: options.tls }, (incoming) =>
+          Handler.handle(desk, incoming)
+        )
+      })
     const scope = yield* Effect.scope
     const server = yield* ScopedRef.fromAcquire(serveAt(options.port ?? 0))
     const port = yield* ScopedRef.get(server)

@@ -58,9 +58,10 @@ export interface UploadRequest<out R = never> extends UploadOverrides {
 /**
  * Uploads an archive to an extension that exists, and proves that it arrived.
  *
- * The archive is hashed, the extension read (the same content already there ends it: `AlreadyCurrent`), the intent
- * journaled, the archive sent under the `RetryPolicy`, and the result verified. Interrupting it pauses: the journal is
- * kept, and running the same upload again goes on where the server allows it. One upload per extension runs at a time.
+ * The archive is inspected (one that cannot be used is an `InvalidArchive`, before anything is asked) and hashed, the
+ * extension read (the same content already there ends it: `AlreadyCurrent`), the intent journaled, the archive sent under
+ * the `RetryPolicy`, and the result verified. Interrupting it pauses: the journal is kept, and running the same upload
+ * again goes on where the server allows it. One upload per extension runs at a time.
  *
  * @example
  * ```ts
@@ -205,6 +206,7 @@ export interface PendingResult {
 /**
  * Finishes the uploads that earlier processes left unfinished at this endpoint, one after the other. Each is finished
  * with the very archive it was begun with: one that has changed since is an `ArchiveChanged`, and its upload is given up.
+ * What the archive was allowed when its first bytes left need not be allowed again.
  *
  * @since 0.1.0
  * @category managing

@@ -5,9 +5,11 @@
  */
 import * as Schema from "effect/Schema"
 import { ArchiveChanged, ArchiveUnreadable } from "../archive/ArchiveError.ts"
+import { InvalidArchive } from "../archive/ArchiveInspection.ts"
 import { ExtensionsError } from "../cloud/ExtensionsError.ts"
 import { ResumableUploadError } from "../transfer/ResumableUploadError.ts"
 import { TransferError } from "../transfer/TransferError.ts"
+import { listed } from "./internal/deployments.ts"
 import { JournalError } from "./JournalError.ts"
 
 /** What the server was last seen to hold, as far as it said. */
@@ -110,6 +112,27 @@ export class ArchiveTooLarge extends Schema.TaggedError<ArchiveTooLarge>(
 }
 
 /**
+ * Deployments use the extension, and `protectInUse` asked not to replace its file then. Nothing was sent; what an earlier
+ * run left to go on with is kept.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ExtensionProtected extends Schema.TaggedError<ExtensionProtected>(
+  "effect-elastic-extensions/upload/ExtensionProtected"
+)("ExtensionProtected", {
+  extensionId: Schema.String,
+  /** Ids of all deployments that the service named, at least one. */
+  deployments: Schema.Array(Schema.String)
+}) {
+  readonly isRetryable = false
+
+  override get message(): string {
+    return `The file of extension ${this.extensionId} was not replaced, because the extension is used by ${listed(this.deployments)}. Upload to an extension of its own and move the deployments to that one, or allow the replacement by leaving out protectInUse.`
+  }
+}
+
+/**
  * The id given is not an extension id. Nothing was sent.
  *
  * @since 0.1.0
@@ -133,7 +156,9 @@ export const UploadError = Schema.Union(
   ArchiveUnreadable,
   ArchiveChanged,
   ArchiveTooLarge,
+  InvalidArchive,
   InvalidExtensionId,
+  ExtensionProtected,
   UploadConflict,
   OutcomeUnknown,
   VerificationFailed,

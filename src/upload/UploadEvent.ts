@@ -4,10 +4,27 @@
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
+import { ArchiveType } from "../archive/ArchiveInspection.ts"
+import { ProblemCode } from "../archive/ArchiveProblem.ts"
 import { Proof, UploadReceipt } from "./UploadReceipt.ts"
 
 /** Offsets and totals count bytes of what is sent: the archive, or the multipart form around it. */
 const Bytes = Schema.NonNegativeInt
+
+/** The archive's directory was read; nothing was sent yet. @since 0.1.0 @category schemas */
+export const ArchiveInspected = Schema.TaggedStruct("ArchiveInspected", {
+  type: ArchiveType,
+  /** The version of Elasticsearch that a plugin was built for. */
+  elasticsearchVersion: Schema.optionalWith(Schema.String, { exact: true }),
+  /** Folders included. */
+  entryCount: Schema.NonNegativeInt,
+  /** Sums over the entries, in bytes, as the archive itself claims: one that lies may claim any number. */
+  compressedBytes: Schema.Number,
+  uncompressedBytes: Schema.Number,
+  /** How many problems were found; those that do not stop the upload follow as `Warning`s. */
+  errors: Schema.NonNegativeInt,
+  warnings: Schema.NonNegativeInt
+})
 
 /** The archive is being hashed: `bytes` of `total` are done. @since 0.1.0 @category schemas */
 export const DigestProgress = Schema.TaggedStruct("DigestProgress", { bytes: Bytes, total: Bytes })
@@ -72,7 +89,9 @@ export const Verified = Schema.TaggedStruct("Verified", { proof: Proof })
 
 /** Something to know that does not stop the upload. @since 0.1.0 @category schemas */
 export const Warning = Schema.TaggedStruct("Warning", {
-  code: Schema.Literal("LargeArchive", "WeakerProof", "OverwritingConflict"),
+  code: Schema.Literal("ArchiveProblem", "InUse", "WeakerProof", "OverwritingConflict"),
+  /** Of an `ArchiveProblem`, which one: a warning, or an error that was allowed by this name. */
+  problem: Schema.optionalWith(ProblemCode, { exact: true }),
   message: Schema.String
 })
 
@@ -84,6 +103,7 @@ export const Completed = Schema.TaggedStruct("Completed", { receipt: UploadRecei
  * @category schemas
  */
 export const UploadEvent = Schema.Union(
+  ArchiveInspected,
   DigestProgress,
   DigestComputed,
   UploadContinued,

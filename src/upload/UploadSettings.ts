@@ -4,10 +4,14 @@
  * @since 0.1.0
  */
 import * as Config from "effect/Config"
-import type * as ConfigError from "effect/ConfigError"
+import * as ConfigError from "effect/ConfigError"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
+import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import { directUploadLimitBytes } from "../archive/ArchiveInspection.ts"
+import { ProblemCode } from "../archive/ArchiveProblem.ts"
 
 /**
  * @since 0.1.0
@@ -31,9 +35,12 @@ export interface UploadOptions {
   readonly reconcileWindow: Duration.DurationInput
   /** Archives larger than this many bytes bring a warning. Default 200 MB, the documented limit of direct uploads. */
   readonly directUploadLimit: number
+  /** Errors of an archive's content that do not stop its upload. Default none. */
+  readonly allow: ReadonlyArray<ProblemCode>
+  /** Whether to refuse an upload to an extension that deployments use, rather than to warn. Default `false`. */
+  readonly protectInUse: boolean
 }
 
-/** Elastic documents 200 MB for direct uploads, and 8 GB for archives by any way. */
 const defaults: UploadOptions = {
   contentType: "raw",
   verification: "hash",
@@ -41,7 +48,9 @@ const defaults: UploadOptions = {
   interopVersion: 8,
   onConflict: "fail",
   reconcileWindow: Duration.seconds(10),
-  directUploadLimit: 200_000_000
+  directUploadLimit: directUploadLimitBytes,
+  allow: [],
+  protectInUse: false
 }
 
 /**
@@ -62,9 +71,23 @@ export class UploadSettings extends Context.Reference<UploadSettings>()(
 export const layer = (options: Partial<UploadOptions>): Layer.Layer<UploadSettings> =>
   Layer.succeed(UploadSettings, { ...defaults, ...options })
 
+const isProblemCode = Schema.is(ProblemCode)
+
+/** Names of problems, separated by commas. */
+const parseAllowed = (text: string): Either.Either<ReadonlyArray<ProblemCode>, ConfigError.ConfigError> => {
+  const names = text.split(",").flatMap((name) => name.trim() || [])
+  const unknown = names.filter((name) => !isProblemCode(name))
+  if (unknown.length === 0) return Either.right(names.filter(isProblemCode))
+  const known = ProblemCode.literals.join(", ")
+  return Either.left(
+    ConfigError.InvalidData(["EC_UPLOAD_ALLOW"], `there is no ${unknown.join(", ")}, only ${known}`)
+  )
+}
+
 /**
  * `EC_UPLOAD_CONTENT_TYPE`, `EC_UPLOAD_VERIFICATION`, `EC_UPLOAD_RESUMABLE`, `EC_UPLOAD_INTEROP_VERSION`,
- * `EC_UPLOAD_ON_CONFLICT`, `EC_UPLOAD_RECONCILE_WINDOW`, `EC_UPLOAD_DIRECT_LIMIT`.
+ * `EC_UPLOAD_ON_CONFLICT`, `EC_UPLOAD_RECONCILE_WINDOW`, `EC_UPLOAD_DIRECT_LIMIT`,
+ * `EC_UPLOAD_ALLOW`, `EC_UPLOAD_PROTECT_IN_USE`.
  *
  * @since 0.1.0
  * @category config
@@ -120,6 +143,17 @@ export const config: Config.Config<UploadOptions> = Config.all({
     Config.validate({ message: "must be greater than 0 bytes", validation: (bytes) => bytes > 0 }),
     Config.withDefault(defaults.directUploadLimit),
     Config.withDescription("Archives larger than this many bytes bring a warning before they are sent.")
+  ),
+  allow: Config.string("EC_UPLOAD_ALLOW").pipe(
+    Config.mapOrFail(parseAllowed),
+    Config.withDefault(defaults.allow),
+    Config.withDescription(
+      "Errors of an archive's content to put up with, by their names, separated by commas."
+    )
+  ),
+  protectInUse: Config.boolean("EC_UPLOAD_PROTECT_IN_USE").pipe(
+    Config.withDefault(defaults.protectInUse),
+    Config.withDescription("Whether to refuse an upload to an extension that deployments use.")
   )
 })
 

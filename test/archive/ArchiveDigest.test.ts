@@ -236,7 +236,7 @@ describe("ArchiveDigest.verifying", () => {
       })
 
     for (const offset of [0, MiB, 2 * MiB, 3 * MiB + 7, bytes.length - 1, bytes.length]) {
-      it.scoped(`reads a file from byte ${offset} in two buffers`, () =>
+      it.scoped(`reads a file from byte ${offset} in three buffers`, () =>
         Effect.gen(function* () {
           const archive = Archive.file(yield* writeTemp(bytes))
           const digest = yield* ArchiveDigest.compute(archive, { checkpointBytes })
@@ -248,7 +248,7 @@ describe("ArchiveDigest.verifying", () => {
           )
           assert.strictEqual(exit._tag, "Right")
           assert.isTrue(Buffer.from(bytes.subarray(offset)).equals(received))
-          assert.isAtMost(buffers.size, 2)
+          assert.isAtMost(buffers.size, 3)
         })
       )
     }

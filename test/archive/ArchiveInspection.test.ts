@@ -14,6 +14,8 @@ import { classic, descriptor, dictionary, type EntrySpec, jar, spread, stable, z
 const inspect = (bytes: Uint8Array, options?: ArchiveInspection.InspectOptions) =>
   ArchiveInspection.inspect(Archive.bytes({ name: "acme.zip", bytes }), options)
 
+const text = (content: string) => new TextEncoder().encode(content)
+
 const codes = (inspection: ArchiveInspection.ArchiveInspection) =>
   inspection.problems.map((problem) => `${problem.severity} ${problem.code}`)
 
@@ -79,6 +81,16 @@ describe("ArchiveInspection.inspect", () => {
     }).pipe(Effect.scoped, Effect.provide(layer))
   )
 
+  it.effect("knows what else is usual in a bundle", () =>
+    Effect.gen(function* () {
+      for (const folder of ["hunspell/en_US", "analysis"]) {
+        const inspection = yield* inspect(zip([{ ...dictionary, name: `${folder}/words.txt` }]))
+        assert.strictEqual(inspection.type, "bundle")
+        assert.deepStrictEqual(inspection.problems, [])
+      }
+    })
+  )
+
   it.effect("survives its own schema", () =>
     Effect.gen(function* () {
       const inspection = yield* inspect(zip([classic()]))
@@ -106,7 +118,7 @@ describe("ArchiveInspection.inspect", () => {
       )
       assert.strictEqual(first.type, "plugin-classic")
       assert.strictEqual(first.elasticsearchVersion, "8.17.0")
-      assert.deepStrictEqual(codes(first), ["error over-extension-limit", "error over-direct-upload-limit"])
+      assert.deepStrictEqual(codes(first), ["error over-extension-limit", "warning over-direct-upload-limit"])
 
       const last = yield* ArchiveInspection.inspect(
         Archive.make({ name: "a.zip", size, open: open([jar, classic()]) })
@@ -149,6 +161,56 @@ describe("ArchiveInspection.inspect", () => {
   )
 })
 
+describe("ArchiveInspection.against", () => {
+  const plugin = zip([classic(), jar])
+  const cases: ReadonlyArray<
+    readonly [
+      what: string,
+      bytes: Uint8Array,
+      expected: ArchiveInspection.ExpectedExtension,
+      found: Array<string>
+    ]
+  > = [
+    ["the plugin for its version", plugin, { type: "plugin", version: "8.17.0" }, []],
+    ["a plugin of whatever version", plugin, { type: "plugin" }, []],
+    [
+      "a plugin for another version",
+      plugin,
+      { type: "plugin", version: "8.18.0" },
+      ["error version-mismatch"]
+    ],
+    ["a plugin for every version", plugin, { type: "plugin", version: "8.*" }, ["error version-not-exact"]],
+    ["a plugin for a bundle", plugin, { type: "bundle", version: "8.*" }, ["error type-mismatch"]],
+    [
+      "a bundle for a plugin",
+      zip([dictionary]),
+      { type: "plugin", version: "8.17.0" },
+      ["error type-mismatch"]
+    ],
+    ["a bundle for every version", zip([dictionary]), { type: "bundle", version: "*" }, []],
+    ["what is no ZIP at all", text("no"), { type: "bundle" }, ["error not-a-zip"]],
+    [
+      "a plugin with problems of its own, errors first",
+      zip([classic(), jar, { name: "src/Acme.java" }]),
+      { type: "bundle" },
+      ["error type-mismatch", "warning source-file"]
+    ]
+  ]
+  for (const [what, bytes, expected, found] of cases) {
+    it.effect(`compares ${what}, as inspecting it with that expectation does`, () =>
+      Effect.gen(function* () {
+        const alone = yield* inspect(bytes)
+        const before = codes(alone)
+        const compared = ArchiveInspection.against(alone, expected)
+        assert.deepStrictEqual(codes(compared), found)
+        assert.deepStrictEqual(codes(alone), before)
+        assert.deepStrictEqual({ ...(yield* inspect(bytes, { expected })) }, { ...compared })
+        assert.deepStrictEqual([...compared.errors, ...compared.warnings], [...compared.problems])
+      })
+    )
+  }
+})
+
 /** What a packer of the outside world writes. */
 const packed = (fill: (packer: ZipFile) => void) =>
   Effect.async<Uint8Array>((resume) => {
@@ -169,7 +231,6 @@ interface Case {
   readonly severity?: "warning"
 }
 
-const text = (content: string) => new TextEncoder().encode(content)
 const good = zip([classic(), jar])
 const of = (...entries: ReadonlyArray<EntrySpec>) => zip([classic(), jar, ...entries])
 const named = (name: string, more: Omit<EntrySpec, "name"> = {}) => of({ name, data: "x", ...more })
@@ -505,12 +566,13 @@ const malformed: Record<string, Case> = {
     bytes: good,
     options: { directUploadLimitBytes: 100 },
     code: "over-direct-upload-limit",
-    says: "download URL"
+    says: "over the 100 bytes of a direct upload",
+    severity: "warning"
   },
   "over the smaller limit": {
     bytes: named("config/a", { method: 0, data: new Uint8Array(21 * MiB) }),
     code: "over-smaller-limit",
-    says: "20.0 MiB",
+    says: "20.0 MB",
     severity: "warning"
   }
 }

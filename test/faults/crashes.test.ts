@@ -19,9 +19,6 @@ const size = 64 * 1024 * 1024
 /** What one kill may cost in bytes that have to be sent again. */
 const window = 1024 * 1024
 
-/** A process killed between making its lock and writing its name into it is taken for dead after 30 seconds only. */
-const namelessLock = /JournalLocked: .* by another process/
-
 interface Story {
   readonly kills: number
   readonly repeated: number
@@ -79,10 +76,6 @@ const program = Effect.gen(function* () {
         const after = killed < mostKills ? yield* Random.nextIntBetween(0, horizon) : undefined
         const child = options(runtime, extension)
         const ending = yield* runChild(child, after)
-        if (ending._tag === "Failed" && namelessLock.test(ending.output)) {
-          yield* Effect.sleep("31 seconds")
-          continue
-        }
         if (ending._tag === "Failed") return yield* Effect.dieMessage(ending.output)
         if (ending._tag === "Done") break
         killed++

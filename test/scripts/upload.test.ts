@@ -3,7 +3,7 @@ import { dirname, resolve } from "node:path"
 import * as FileSystem from "@effect/platform/FileSystem"
 import { NodeContext } from "@effect/platform-node"
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Layer, Schema, Struct } from "effect"
+import { Effect, Fiber, Layer, Schema, Struct } from "effect"
 import * as Fault from "../../src/testing/Fault.ts"
 import { LocalElasticCloud } from "../../src/testing/LocalElasticCloud.ts"
 import { UploadReceipt } from "../../src/upload/UploadReceipt.ts"
@@ -180,6 +180,37 @@ describe("scripts/upload.ts", { timeout: 60_000 }, () => {
     }).pipe(Effect.provide(Live))
   )
 
+  it.scopedLive("lets one of two processes at a time upload to an extension: the other sends nothing", () =>
+    Effect.gen(function* () {
+      const { cloud, content, id, place } = yield* scene()
+      const sending = yield* Effect.makeLatch(false)
+      const go = yield* Effect.makeLatch(false)
+      yield* cloud.plan({
+        method: "PUT",
+        fault: Fault.run("body", Effect.zipRight(sending.open, go.await))
+      })
+      const first = yield* Effect.fork(run("tsx", place, [id, place.archive, "--json"]))
+      yield* sending.await
+      for (const runtime of ["bun", "deno"] as const) {
+        const second = yield* run(runtime, place, [id, place.archive, "--json"])
+        expect(second.code).toBe(1)
+        expect(onlyJson(second)).toMatchObject({
+          _tag: "JournalLocked",
+          message: expect.stringMatching(/^Extension "882519870" is in use by process \d+ on /)
+        })
+      }
+      yield* go.open
+      expect(yield* decodeReceipt(yield* Fiber.join(first))).toMatchObject({ _tag: "Uploaded" })
+      expect(yield* traffic).toEqual([
+        "GET 200",
+        `PUT ${content.length}/${content.length} whole 200`,
+        "GET 200",
+        "LINK 200"
+      ])
+      expect(yield* held(id)).toMatchObject({ sha256: sha256(content), uploads: 1 })
+    }).pipe(Effect.provide(Live))
+  )
+
   it.scopedLive.each(runtimes)("fails with one JSON object and exit code 1: %s", (runtime) =>
     Effect.gen(function* () {
       const { place } = yield* scene()
@@ -201,6 +232,20 @@ describe("scripts/upload.ts", { timeout: 60_000 }, () => {
       expect([code, stdout]).toEqual([1, ""])
       expect(stderr).toMatch(/^ExtensionNotFound: .*there is no such extension/m)
       expect(stderr).not.toMatch(/^\s+at /m)
+    }).pipe(Effect.provide(Live))
+  )
+
+  it.scopedLive.each(runtimes)("refuses an archive that cannot be used, and asks nobody: %s", (runtime) =>
+    Effect.gen(function* () {
+      const { content, id, place } = yield* scene()
+      const archive = yield* fileWith(content.subarray(0, -1))
+      const ran = yield* run(runtime, { ...place, archive }, [id, archive, "--json"])
+      expect(ran.code).toBe(1)
+      expect(onlyJson(ran)).toEqual({
+        _tag: "InvalidArchive",
+        message: expect.stringContaining("allow by name: truncated")
+      })
+      expect(yield* traffic).toEqual([])
     }).pipe(Effect.provide(Live))
   )
 

@@ -24,6 +24,7 @@ describe("the events of an upload", () => {
         onEvent
       })
       expect(milestones()).toEqual([
+        "ArchiveInspected",
         "DigestComputed",
         "AttemptStarted",
         "SendingStarted",
@@ -72,6 +73,7 @@ describe("the events of an upload", () => {
       const archive = Archive.bytes({ name: "a.zip", bytes: content })
       yield* ExtensionUpload.upload({ extensionId: yield* seed(), archive, onEvent })
       expect(milestones()).toEqual([
+        "ArchiveInspected",
         "DigestComputed",
         "AttemptStarted",
         "SendingStarted",
@@ -110,6 +112,7 @@ describe("the events of an upload", () => {
       expect(read).toEqual(events)
       expect(new Set(events.map(({ _tag }) => _tag))).toEqual(
         new Set([
+          "ArchiveInspected",
           "Warning",
           "DigestProgress",
           "DigestComputed",

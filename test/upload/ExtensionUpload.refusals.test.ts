@@ -47,12 +47,14 @@ describe("a documented refusal", () => {
     }).pipe(Effect.provide(world()))
   )
 
-  it.live("of a file that is no ZIP archive comes from the service itself", () =>
+  it.live("of a file that is no ZIP archive, where that is allowed, comes from the service itself", () =>
     Effect.gen(function* () {
       const content = Buffer.from("this is no archive")
       const id = yield* seed()
       const archive = Archive.bytes({ name: "words.zip", bytes: content })
-      const error = yield* Effect.flip(ExtensionUpload.upload({ extensionId: id, archive }))
+      const error = yield* Effect.flip(
+        ExtensionUpload.upload({ extensionId: id, archive, allow: ["not-a-zip"] })
+      )
       expect(error).toMatchObject({ _tag: "RequestExecutionFailed", status: 400 })
       expect(error.message).toContain("not a ZIP archive")
       expect(yield* traffic).toEqual(["GET 200", "PUT 18/18 whole 400"])

@@ -40,6 +40,7 @@ describe.each(transports)("over %s", (name, transport) => {
         resourceVersion: { before: "1", after: "2" }
       })
       expect(milestones()).toEqual([
+        "ArchiveInspected",
         "DigestComputed",
         "AttemptStarted",
         "SendingStarted",

@@ -385,10 +385,107 @@ describe("UploadJournal.layerFileSystem: locks", () => {
     return {
       ...fs,
       open: (path, options) => Effect.zipRight(sometime, fs.open(path, options)),
+      link: (from, to) => Effect.zipRight(sometime, fs.link(from, to)),
       stat: (path) => Effect.zipRight(sometime, fs.stat(path)),
       remove: (path, options) => Effect.zipRight(sometime, fs.remove(path, options))
     }
   }
+
+  const withoutHardLinks = (fs: FileSystem.FileSystem): FileSystem.FileSystem => ({
+    ...fs,
+    link: () => Effect.fail(systemError("EPERM"))
+  })
+
+  it.effect("of a process that was killed before it had signed it keeps nobody waiting", () => {
+    let killed = false
+    return withJournal(
+      ({ folder, fs, journal }) =>
+        Effect.gen(function* () {
+          yield* Effect.forkDaemon(Effect.scoped(journal.open(key)))
+          yield* eventually(Effect.sync(() => killed))
+          const [draft = ""] = yield* fs.readDirectory(folder)
+          assert.match(draft, new RegExp(`^${id}\\.lock\\.[0-9a-f]{32}\\.draft$`))
+
+          const next = yield* UploadJournal.pipe(
+            Effect.provide(UploadJournal.layerFileSystem(folder)),
+            Effect.provide(files)
+          )
+          yield* save(next)
+          assert.sameMembers(yield* fs.readDirectory(folder), [`${id}.json`, draft])
+          yield* fs.utimes(`${folder}/${draft}`, 0, 0)
+          yield* save(next)
+          assert.deepStrictEqual(yield* fs.readDirectory(folder), [`${id}.json`])
+        }),
+      (fs) => ({
+        ...fs,
+        open: (path, options) =>
+          Effect.map(
+            fs.open(path, options),
+            (file) =>
+              new Proxy(file, {
+                get: (target, name) =>
+                  name === "writeAll"
+                    ? () =>
+                        Effect.suspend(() => {
+                          killed = true
+                          return Effect.never
+                        })
+                    : Reflect.get(target, name, target)
+              })
+          )
+      })
+    )
+  })
+
+  it.effect("exclude on a file system without hard links, too", () =>
+    withJournal(
+      ({ folder, fs, journal }) =>
+        Effect.gen(function* () {
+          yield* Effect.scoped(
+            Effect.gen(function* () {
+              yield* journal.open(key)
+              assert.deepStrictEqual(yield* fs.readDirectory(folder), [`${id}.lock`])
+              assert.strictEqual((yield* Effect.flip(save(journal)))._tag, "JournalLocked")
+              assert.deepStrictEqual(yield* fs.readDirectory(folder), [`${id}.lock`])
+            })
+          )
+          yield* save(journal)
+          assert.deepStrictEqual(yield* fs.readDirectory(folder), [`${id}.json`])
+        }),
+      withoutHardLinks
+    )
+  )
+
+  it.effect("do not pile up open files while they are asked for in vain", () => {
+    let open = 0
+    return withJournal(
+      ({ journal }) =>
+        Effect.scoped(
+          Effect.gen(function* () {
+            yield* journal.open(key)
+            const held = open
+            for (let attempt = 0; attempt < 5; attempt++) yield* Effect.flip(journal.open(key))
+            assert.strictEqual(open, held)
+          })
+        ),
+      (fs) => ({
+        ...fs,
+        open: (path, options) =>
+          Effect.zipRight(
+            Effect.acquireRelease(
+              Effect.sync(() => {
+                open += 1
+              }),
+              () =>
+                Effect.sync(() => {
+                  open -= 1
+                })
+            ),
+            fs.open(path, options)
+          )
+      })
+    )
+  })
 
   it.effect("gives a dead owner's lock to exactly one of 20", () =>
     withJournal(

@@ -13,7 +13,9 @@ const defaults = {
   resumable: "auto",
   interopVersion: 8,
   onConflict: "fail",
-  directUploadLimit: 200_000_000
+  directUploadLimit: 200_000_000,
+  allow: [],
+  protectInUse: false
 }
 
 const millis = ({ reconcileWindow, ...settings }: UploadSettings.UploadOptions) => ({
@@ -53,7 +55,9 @@ describe("UploadSettings", () => {
         EC_UPLOAD_INTEROP_VERSION: "6",
         EC_UPLOAD_ON_CONFLICT: "overwrite",
         EC_UPLOAD_RECONCILE_WINDOW: "1 minute",
-        EC_UPLOAD_DIRECT_LIMIT: "1000"
+        EC_UPLOAD_DIRECT_LIMIT: "1000",
+        EC_UPLOAD_ALLOW: "unsafe-path, symbolic-link,",
+        EC_UPLOAD_PROTECT_IN_USE: "true"
       })
       expect(millis(settings)).toEqual({
         contentType: "multipart",
@@ -62,7 +66,9 @@ describe("UploadSettings", () => {
         interopVersion: 6,
         onConflict: "overwrite",
         reconcileWindow: 60_000,
-        directUploadLimit: 1000
+        directUploadLimit: 1000,
+        allow: ["unsafe-path", "symbolic-link"],
+        protectInUse: true
       })
     })
   )
@@ -75,10 +81,22 @@ describe("UploadSettings", () => {
     ["EC_UPLOAD_ON_CONFLICT", "ask"],
     ["EC_UPLOAD_RECONCILE_WINDOW", "soon"],
     ["EC_UPLOAD_DIRECT_LIMIT", "0"],
-    ["EC_UPLOAD_DIRECT_LIMIT", "many"]
+    ["EC_UPLOAD_DIRECT_LIMIT", "many"],
+    ["EC_UPLOAD_ALLOW", "everything"],
+    ["EC_UPLOAD_ALLOW", "unsafe-path;symbolic-link"],
+    ["EC_UPLOAD_PROTECT_IN_USE", "sometimes"]
   ] as const)("config refuses %s=%s, by name", ([name, value]) =>
     Effect.gen(function* () {
       expect(String(yield* Effect.flip(from({ [name]: value })))).toContain(name)
+    })
+  )
+
+  it.effect("config names the problems that can be allowed", () =>
+    Effect.gen(function* () {
+      const error = String(yield* Effect.flip(from({ EC_UPLOAD_ALLOW: "unsafe-path,unsafe_path" })))
+      expect(error).toContain("there is no unsafe_path, only bomb-like, ")
+      expect(error).toContain(", version-not-exact")
+      expect(yield* from({ EC_UPLOAD_ALLOW: "" })).toMatchObject({ allow: [] })
     })
   )
 

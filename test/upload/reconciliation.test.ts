@@ -35,8 +35,8 @@ const prepared = (options: Partial<UploadOptions> = {}) =>
 const fromGet = (n: number, fault: Fault.Fault) =>
   Effect.gen(function* () {
     const cloud = yield* LocalElasticCloud
-    if (n > 1) yield* cloud.plan({ method: "GET", path: /extensions\/\d+$/, times: n - 1, fault: [] })
-    yield* cloud.plan({ method: "GET", path: /extensions\/\d+$/, times: 99, fault })
+    if (n > 1) yield* cloud.plan({ method: "GET", path: /extensions\/\d+(\?|$)/, times: n - 1, fault: [] })
+    yield* cloud.plan({ method: "GET", path: /extensions\/\d+(\?|$)/, times: 99, fault })
   })
 
 describe("NotApplied", () => {

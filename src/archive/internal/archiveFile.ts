@@ -6,6 +6,8 @@
 import type { PlatformError } from "@effect/platform/Error"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -30,15 +32,50 @@ export const read =
         source.assertOffset(options.offset, options.expected)
         const file = yield* openUnchanged(path, options)
         const nextBuffer = bufferSource(options)
-        return Stream.unfoldEffect(options.offset, (position) =>
-          position === options.expected.size
-            ? Effect.succeedNone
-            : Effect.map(readChunk(path, file, options.expected, position, nextBuffer(position)), (bytes) =>
-                Option.some([bytes, position + bytes.length] as const)
-              )
+        return yield* readingAhead(options, (position) =>
+          readChunk(path, file, options.expected, position, nextBuffer(position))
         )
       })
     )
+
+/**
+ * Begins to read a chunk before it hands out the one before, so that the disk works while the chunk is hashed or sent.
+ * The read under way is waited for at the end: until then the operating system still writes to its buffer.
+ */
+const readingAhead = (
+  { expected, offset }: ReadOptions,
+  readAt: (position: number) => Effect.Effect<Uint8Array, ArchiveError>
+): Effect.Effect<Stream.Stream<Uint8Array, ArchiveError>, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    let position = offset
+    let ahead: Fiber.Fiber<Exit.Exit<Uint8Array, ArchiveError>> | undefined
+
+    const begin = Effect.suspend(() =>
+      position === expected.size
+        ? Effect.sync(() => {
+            ahead = undefined
+          })
+        : Effect.map(Effect.forkDaemon(Effect.exit(readAt(position))), (fiber) => {
+            ahead = fiber
+          })
+    )
+    const next = Effect.suspend(() =>
+      ahead === undefined
+        ? Effect.fail(Option.none())
+        : Effect.flatten(Fiber.join(ahead)).pipe(
+            Effect.mapError(Option.some),
+            Effect.tap((bytes) => {
+              position += bytes.length
+              return begin
+            }),
+            // The read reaches the operating system only when this fiber pauses: before the chunk is used, not after.
+            Effect.zipLeft(Effect.yieldNow())
+          )
+    )
+    yield* Effect.addFinalizer(() => (ahead === undefined ? Effect.void : Fiber.await(ahead)))
+    yield* begin
+    return Stream.repeatEffectOption(next)
+  })
 
 const openUnchanged = (
   path: string,
@@ -84,7 +121,7 @@ const readChunk = (
     return wanted.subarray(0, count)
   })
 
-/** A ring of `recycle` buffers, or a fresh buffer each time. Never larger than what is left to read. */
+/** A ring of buffers, one of them to read ahead, or a fresh one each time. Never larger than what is left to read. */
 const bufferSource = ({ expected, offset, recycle }: ReadOptions): ((position: number) => Uint8Array) => {
   const bytesFor = (position: number) => Math.min(source.chunkBytes, expected.size - position)
   if (recycle === undefined) return (position) => new Uint8Array(bytesFor(position))
@@ -92,7 +129,7 @@ const bufferSource = ({ expected, offset, recycle }: ReadOptions): ((position: n
   const ring: Array<Uint8Array> = []
   let turn = 0
   return () => {
-    const slot = turn++ % Math.max(1, recycle)
+    const slot = turn++ % (Math.max(1, recycle) + 1)
     const buffer = ring[slot] ?? new Uint8Array(bytesFor(offset))
     ring[slot] = buffer
     return buffer

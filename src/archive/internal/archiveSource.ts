@@ -43,6 +43,13 @@ export const changeBetween = (
     const [from, to] = [new Date(before).toISOString(), new Date(now).toISOString()]
     return new ArchiveChanged({ path, reason: "Modified", detail: `last modified ${from}, now ${to}` })
   }
+  if (expected.etag !== undefined && actual.etag !== undefined && expected.etag !== actual.etag) {
+    return new ArchiveChanged({
+      path,
+      reason: "Modified",
+      detail: `its ETag was ${expected.etag}, now ${actual.etag}`
+    })
+  }
   return undefined
 }
 

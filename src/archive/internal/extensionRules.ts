@@ -1,18 +1,20 @@
 /**
- * What makes a ZIP an extension: its kind, its folders, its size, and whether it is the one that was expected.
+ * What makes a ZIP an extension: its kind, its folders, its size.
  *
  * @internal
  */
 import * as Effect from "effect/Effect"
 import type { ArchiveStat } from "../Archive.ts"
 import type { ArchiveError } from "../ArchiveError.ts"
-import type { ArchiveType, ExpectedExtension } from "../ArchiveInspection.ts"
+import type { ArchiveType } from "../ArchiveInspection.ts"
 import * as descriptors from "./descriptor.ts"
 import type { EntryTotals } from "./entryRules.ts"
 import { type Problems, quoted } from "./problems.ts"
 import type { ZipDirectory } from "./zipDirectory.ts"
 
 export interface Limits {
+  /** No way of handing over an extension gets past this. */
+  readonly extensionBytes: number
   readonly directUploadBytes: number
   readonly entries: number
 }
@@ -22,38 +24,38 @@ export interface Found {
   readonly descriptor: ReadonlyMap<string, string>
 }
 
-/** Neither an upload nor a download URL gets past this. */
-const extensionLimitBytes = 8 * 1024 ** 3
-
 /** Elastic's pages disagree: one gives this limit for most subscriptions. */
-const smallerLimitBytes = 20 * 1024 * 1024
+const smallerLimitBytes = 20_000_000
 
-const bundleFolders = new Set(["dictionaries", "scripts", "ingest-geoip", "truststore", "saml"])
+/** The folders that Elastic Cloud documents for bundles. */
+const bundleFolders = ["dictionaries", "scripts", "ingest-geoip", "truststore", "saml"]
 
-const mebibytes = (bytes: number): string => `${(bytes / 1024 / 1024).toFixed(1)} MiB`
+/** A bundle is unpacked into the configuration, where Elasticsearch's own filters look into these as well. */
+const usualFolders = [...bundleFolders, "hunspell", "analysis"]
+
+const megabytes = (bytes: number): string =>
+  bytes < 100_000 ? `${bytes} bytes` : `${(bytes / 1_000_000).toFixed(1)} MB`
 
 export class Rules {
   private readonly problems: Problems
   private readonly limits: Limits
-  private readonly expected: ExpectedExtension | undefined
 
-  constructor(problems: Problems, limits: Limits, expected: ExpectedExtension | undefined) {
+  constructor(problems: Problems, limits: Limits) {
     this.problems = problems
     this.limits = limits
-    this.expected = expected
   }
 
   checkSize(size: number): void {
-    const { directUploadBytes } = this.limits
-    if (size > extensionLimitBytes) {
-      const message = `The archive is ${mebibytes(size)}; Elastic Cloud takes no extension over ${mebibytes(extensionLimitBytes)}.`
+    const { directUploadBytes, extensionBytes } = this.limits
+    if (size > extensionBytes) {
+      const message = `The archive has ${megabytes(size)}; Elastic Cloud takes no extension over ${megabytes(extensionBytes)}.`
       this.problems.error("over-extension-limit", message)
     }
     if (size > directUploadBytes) {
-      const message = `The archive is ${mebibytes(size)}, over the ${mebibytes(directUploadBytes)} of a direct upload. Give the extension a download URL instead.`
-      this.problems.error("over-direct-upload-limit", message)
+      const message = `The archive has ${megabytes(size)}, over the ${megabytes(directUploadBytes)} of a direct upload: Elastic Cloud may refuse it. Its documented way for such archives is a download URL.`
+      this.problems.warning("over-direct-upload-limit", message)
     } else if (size > smallerLimitBytes) {
-      const message = `The archive is ${mebibytes(size)}; some subscriptions are limited to ${mebibytes(smallerLimitBytes)}.`
+      const message = `The archive has ${megabytes(size)}; some subscriptions are limited to ${megabytes(smallerLimitBytes)}.`
       this.problems.warning("over-smaller-limit", message)
     }
   }
@@ -89,29 +91,6 @@ export class Rules {
     }))
   }
 
-  /** Compares what was found with the extension it is meant for. */
-  checkFound({ descriptor, type }: Found): void {
-    if (this.expected === undefined || type === "unknown") return
-    const expected = this.expected
-    const isPlugin = type !== "bundle"
-    if (isPlugin !== (expected.type === "plugin")) {
-      const message = `The archive is a ${isPlugin ? "plugin" : "bundle"}, but the extension is a ${expected.type}.`
-      this.problems.error("type-mismatch", message)
-    } else if (isPlugin && expected.version !== undefined) {
-      this.checkVersion(expected.version, descriptor.get("elasticsearch.version")?.trim())
-    }
-  }
-
-  private checkVersion(expected: string, actual: string | undefined): void {
-    if (!descriptors.isExactVersion(expected)) {
-      const message = `The extension's version is ${quoted(expected)}; a plugin's is one full version of Elasticsearch, without wildcards.`
-      this.problems.error("version-not-exact", message)
-    } else if (actual !== undefined && actual !== expected) {
-      const message = `The plugin is built for Elasticsearch ${quoted(actual)}, but the extension's version is ${quoted(expected)}.`
-      this.problems.error("version-mismatch", message)
-    }
-  }
-
   private recogniseBundle(totals: EntryTotals, { firstNested }: descriptors.FoundDescriptors): Found {
     if (totals.files === 0) return unrecognised
     if (firstNested !== undefined) {
@@ -119,18 +98,15 @@ export class Rules {
       this.problems.error("descriptor-not-at-root", message, firstNested.name)
       return unrecognised
     }
-    if (![...totals.topFolders].some((folder) => bundleFolders.has(folder))) {
-      const folders = [...bundleFolders].join(", ")
-      this.problems.warning(
-        "unusual-bundle",
-        `None of the folders a bundle usually has is at the root: ${folders}.`
-      )
+    if (!usualFolders.some((folder) => totals.topFolders.has(folder))) {
+      const message = `None of the folders a bundle usually has is at the root: ${usualFolders.join(", ")}.`
+      this.problems.warning("unusual-bundle", message)
     }
     return { type: "bundle", descriptor: new Map() }
   }
 
   private checkPluginContent(totals: EntryTotals, { firstNested }: descriptors.FoundDescriptors): void {
-    const bundleFolder = [...totals.topFolders].find((folder) => bundleFolders.has(folder))
+    const bundleFolder = bundleFolders.find((folder) => totals.topFolders.has(folder))
     if (bundleFolder !== undefined) {
       const message = `The ZIP is a plugin and a bundle at once: it has a descriptor and the folder ${quoted(bundleFolder)}. Make two extensions.`
       this.problems.error("plugin-and-bundle", message, `${bundleFolder}/`)

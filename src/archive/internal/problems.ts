@@ -30,8 +30,7 @@ export class Problems {
           message: `… and ${count - shownPerCode} more entries with the problem "${code}".`
         })
       )
-    const all = [...this.found, ...rest]
-    return [...all.filter(isError), ...all.filter((problem) => !isError(problem))]
+    return errorsFirst([...this.found, ...rest])
   }
 
   private add(severity: Problem["severity"], code: ProblemCode, message: string, entry?: string): void {
@@ -44,6 +43,11 @@ export class Problems {
 }
 
 export const isError = (problem: Problem): boolean => problem.severity === "error"
+
+export const errorsFirst = (problems: ReadonlyArray<Problem>): ReadonlyArray<Problem> => [
+  ...problems.filter(isError),
+  ...problems.filter((problem) => !isError(problem))
+]
 
 const shownLength = 120
 

@@ -11,9 +11,6 @@ export interface HashState {
   readonly hash: Hash
 }
 
-/** The key under which a digest carries its hash states: they live in memory only and are never encoded. */
-export const states: unique symbol = Symbol.for("effect-elastic-extensions/archive/ArchiveDigest/states")
-
 /** Where every archive begins. */
 export const emptyState = (): HashState => ({ offset: 0, hash: createHash("sha256") })
 
@@ -44,20 +41,5 @@ export class RunningHash {
   update(bytes: Uint8Array): void {
     this.hash.update(bytes)
     this.offset += bytes.length
-  }
-
-  /**
-   * Hashes `bytes`, yielding at each stop on the way. `stopAfter` gives the first stop beyond a position, or `undefined`
-   * when there is none.
-   */
-  *walk(bytes: Uint8Array, stopAfter: (position: number) => number | undefined): Generator<number> {
-    let from = 0
-    while (from < bytes.length) {
-      const stop = stopAfter(this.offset) ?? Number.POSITIVE_INFINITY
-      const to = Math.min(bytes.length, from + stop - this.offset)
-      this.update(bytes.subarray(from, to))
-      from = to
-      if (this.offset === stop) yield stop
-    }
   }
 }

@@ -1,9 +1,10 @@
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type * as Disk from "./disk.ts"
-import { documented, type Refusal } from "./reply.ts"
+import { documented, type Refusal, undocumented } from "./reply.ts"
 
 class DownloadFailed extends Data.TaggedError("DownloadFailed")<{ readonly detail: string }> {}
 
@@ -62,3 +63,32 @@ export const fetchArchive = (
       )
     )
   )
+
+/**
+ * What stands between clients and the service, and does not wait as long as a large download takes.
+ *
+ * @internal
+ */
+export interface Gateway {
+  readonly patienceMillis: number
+  /** Where work goes on that nobody waits for any more. */
+  readonly background: Scope.Scope
+}
+
+/**
+ * Does what includes a download. A gateway that loses patience answers 504, and the work goes on behind it.
+ *
+ * @internal
+ */
+export const behind = <A>(
+  gateway: Gateway | undefined,
+  work: Effect.Effect<A, Refusal>
+): Effect.Effect<A, Refusal> =>
+  gateway === undefined
+    ? work
+    : Effect.flatMap(Effect.forkIn(work, gateway.background), (fiber) =>
+        Effect.timeoutFail(Fiber.join(fiber), {
+          duration: gateway.patienceMillis,
+          onTimeout: () => undocumented.gatewayTimeout
+        })
+      )

@@ -25,6 +25,8 @@ export interface Cloud {
   readonly verificationLinks: boolean
   /** In bytes. */
   readonly maxArchiveBytes: number
+  /** In front of requests with a download URL, if this is given. */
+  readonly gateway: Download.Gateway | undefined
   /** Uploads can be resumed, if this is given. */
   readonly resumable: Resumable | undefined
   /** Scheme, host and port, as clients see them. */
@@ -65,17 +67,20 @@ const metadataOf = (request: JsonBody.ExtensionRequest): Omit<Metadata, "deploym
   version: request.version
 })
 
-/** Fetches the archive of a `download_url`, if one is given. */
-const fetchGiven = (
+/** Goes on with the archive of a `download_url`, if one is given. */
+const withGivenFile = <A>(
   cloud: Cloud,
-  request: JsonBody.ExtensionRequest
-): Effect.Effect<Disk.ReceivedFile | undefined, Refusal, Scope.Scope> =>
-  Effect.gen(function* () {
-    if (request.download_url === undefined) return undefined
-    const file = yield* Download.fetchArchive(request.download_url, cloud.disk)
-    yield* checkZip(file)
-    return file
-  })
+  { download_url }: JsonBody.ExtensionRequest,
+  use: (file: Disk.ReceivedFile | undefined) => Effect.Effect<A, Refusal>
+): Effect.Effect<A, Refusal> =>
+  download_url === undefined
+    ? use(undefined)
+    : Download.fetchArchive(download_url, cloud.disk).pipe(
+        Effect.tap(checkZip),
+        Effect.flatMap(use),
+        Effect.scoped,
+        (work) => Download.behind(cloud.gateway, work)
+      )
 
 const checkZip = (file: Disk.ReceivedFile): Effect.Effect<void, Refusal> =>
   Effect.mapError(Zip.check(file.path, file.size), ({ detail }) =>
@@ -101,8 +106,8 @@ export const create: Operation = (cloud, exchange) =>
     const account = yield* Access.authenticate(exchange, cloud.accounts)
     const owner = yield* Access.userId(account, 404)
     const request = yield* JsonBody.read(exchange)
-    const file = yield* fetchGiven(cloud, request)
-    const created = yield* cloud.store.create({ ...metadataOf(request), owner, deployments: [] }, file)
+    const metadata = { ...metadataOf(request), owner, deployments: [] }
+    const created = yield* withGivenFile(cloud, request, (file) => cloud.store.create(metadata, file))
     return reply(cloud, exchange, created, { status: 201 })
   })
 
@@ -127,8 +132,8 @@ export const update: Operation = (cloud, exchange, id) =>
     const account = yield* Access.authenticate(exchange, cloud.accounts)
     yield* Access.owned(cloud.store, account, id)
     const request = yield* JsonBody.read(exchange)
-    const file = yield* fetchGiven(cloud, request)
-    const changed = yield* cloud.store.change(id, { metadata: metadataOf(request), file })
+    const metadata = metadataOf(request)
+    const changed = yield* withGivenFile(cloud, request, (file) => cloud.store.change(id, { metadata, file }))
     return reply(cloud, exchange, yield* orNotFound(id)(changed))
   })
 

@@ -109,7 +109,8 @@ export const undocumented = {
   tooLarge: (maxBytes: number) =>
     refusal(413, "root.request_too_large", `The request body is larger than ${maxBytes} bytes.`),
   unknownExpectation: refusal(417, "root.expectation_failed", "Only 100-continue can be expected."),
-  failure: refusal(500, "root.internal_error", "There was an internal server error.")
+  failure: refusal(500, "root.internal_error", "There was an internal server error."),
+  gatewayTimeout: refusal(504, "root.gateway_timeout", "The service did not answer in time.")
 }
 
 /**

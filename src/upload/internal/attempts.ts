@@ -8,6 +8,7 @@ import type { ArchiveError } from "../../archive/ArchiveError.ts"
 import type { VersionedExtension } from "../../cloud/Extension.ts"
 import * as ResumableUpload from "../../transfer/ResumableUpload.ts"
 import * as RetryPolicy from "../../transfer/RetryPolicy.ts"
+import { chunksInUse } from "../../transfer/UploadHttpClient.ts"
 import type { JournalError } from "../JournalError.ts"
 import type { JournalRecord } from "../JournalRecord.ts"
 import type { UploadError } from "../UploadError.ts"
@@ -159,7 +160,7 @@ const send = (run: Run.Run): Effect.Effect<VersionedExtension, UploadError> =>
           run,
           record.multipartBoundary,
           // Only a transport of known habits may be given buffers that are used again.
-          transport.capabilities.interimResponses ? recycledBuffers : undefined
+          transport.capabilities.interimResponses ? chunksInUse : undefined
         ),
         mode: run.settings.resumable,
         interopVersion: run.settings.interopVersion,
@@ -173,8 +174,6 @@ const send = (run: Run.Run): Effect.Effect<VersionedExtension, UploadError> =>
       })
     )
   })
-
-const recycledBuffers = 8
 
 const keepResource = (run: Run.Run, resource: ResumableUpload.UploadResource | undefined) =>
   Effect.gen(function* () {

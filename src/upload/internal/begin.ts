@@ -8,9 +8,11 @@ import * as ResumableUpload from "../../transfer/ResumableUpload.ts"
 import { type JournalRecord, prepare } from "../JournalRecord.ts"
 import type { UploadError } from "../UploadError.ts"
 import { act, type Delivered } from "./attempts.ts"
+import { requireMatch, requireUsable } from "./inspection.ts"
+import { requireFree } from "./inUse.ts"
 import * as Reconciliation from "./reconciliation.ts"
 import * as Run from "./run.ts"
-import type * as ServerState from "./serverState.ts"
+import * as ServerState from "./serverState.ts"
 
 /** A run before its record is known. */
 type Setup = Omit<Run.Run, "record">
@@ -25,13 +27,16 @@ type Beginning =
 export const begin = (setup: Setup): Effect.Effect<readonly [Run.Run, Beginning], UploadError> =>
   Effect.gen(function* () {
     const previous = yield* setup.journal.record
-    if (Option.isNone(previous)) return yield* startFresh(setup)
-    if (previous.value.phase !== "Prepared" && isSameUpload(setup, previous.value)) {
+    if (Option.isSome(previous) && hasBegun(previous.value) && isSameUpload(setup, previous.value)) {
       return yield* goOn(setup, previous.value)
     }
-    yield* discardStale(setup, previous.value)
+    yield* requireUsable(setup)
+    if (Option.isSome(previous)) yield* discardStale(setup, previous.value)
     return yield* startFresh(setup)
   })
+
+/** Whether bytes may have left for this upload. Its archive was found usable then, by whatever rules. @internal */
+export const hasBegun = ({ phase }: JournalRecord): boolean => phase !== "Prepared"
 
 /** Whether this run can go on with what the record tells of: same content, same framing, and resuming wanted. */
 const isSameUpload = ({ digest, settings }: Setup, record: JournalRecord): boolean =>
@@ -49,16 +54,23 @@ const goOn = (setup: Setup, record: JournalRecord) =>
     const window = record.upload === undefined ? Duration.toMillis(run.settings.reconcileWindow) : 0
     const outcome = yield* Reconciliation.reconcile(run, record.baseline, window)
     const delivered = yield* act(run, record.baseline, outcome, "an earlier run was cut off")
+    if (delivered === undefined) {
+      const { extension } = yield* Run.readWithDeployments(run)
+      yield* requireFree(run, extension)
+    }
     return [run, delivered] as const
   })
 
 const startFresh = (setup: Setup) =>
   Effect.gen(function* () {
-    const state = yield* Run.readState(setup)
+    const baseline = yield* Run.readWithDeployments(setup)
+    const state = ServerState.fromExtension(baseline)
     const run: Run.Run = { ...setup, record: yield* Ref.make(yield* newRecord(setup, state)) }
     if (yield* isProvedCurrent(run, state)) {
       return [run, { _tag: "AlreadyCurrent", state }] as const
     }
+    yield* requireMatch(run, baseline.extension)
+    yield* requireFree(run, baseline.extension)
     yield* Run.updateRecord(run, (record) => record)
     return [run, undefined] as const
   })

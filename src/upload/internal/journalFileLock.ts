@@ -2,6 +2,7 @@ import type * as PlatformError from "@effect/platform/Error"
 import type * as FileSystem from "@effect/platform/FileSystem"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
@@ -15,6 +16,7 @@ import {
   makeOwner,
   staleAfterMillis
 } from "./journalOwner.ts"
+import { releasedOnFailure } from "./scopes.ts"
 
 const OwnerJson = Schema.parseJson(JournalOwner)
 const decodeOwner = Schema.decodeOption(OwnerJson)
@@ -31,7 +33,7 @@ export const touchedMillis = (info: FileSystem.File.Info): number =>
 
 /** Whoever holds a lock, as its file shows it. */
 interface Holder {
-  /** Its owner's; of a lock whose owner died before signing it, one made of its age. */
+  /** Its owner's; of a lock whose owner died before signing it in its place, one made of its age. */
   readonly token: string
   readonly owner: Option.Option<JournalOwner>
   readonly touchedMillis: number
@@ -66,13 +68,29 @@ const make = (fs: FileSystem.FileSystem, id: JournalId, owner: JournalOwner) => 
   const signature = new TextEncoder().encode(encodeOwner(owner))
 
   /** Exactly one process creates a file that must not exist yet. */
-  const create = (path: string) =>
+  const sign = (path: string) =>
     Effect.gen(function* () {
       const file = yield* fs.open(path, { flag: "wx", mode: 0o600 })
       yield* Effect.onError(file.writeAll(signature), () => Effect.ignore(fs.remove(path)))
-      yield* Effect.addFinalizer(() => release(path))
       return file
     })
+
+  /**
+   * Signed under another name and linked, so that whoever is killed here leaves no lock without its owner. A file system
+   * without hard links has to do with signing it in its place.
+   */
+  const create = (path: string) =>
+    Effect.gen(function* () {
+      const draft = `${path}.${owner.token}.draft`
+      const signed = yield* sign(draft)
+      const file = yield* fs.link(draft, path).pipe(
+        Effect.as(signed),
+        Effect.catchIf(Predicate.not(hasReason("AlreadyExists")), () => sign(path)),
+        Effect.ensuring(Effect.ignore(fs.remove(draft)))
+      )
+      yield* Effect.addFinalizer(() => release(path))
+      return file
+    }).pipe(releasedOnFailure)
 
   const release = (path: string) =>
     inspect(fs, path).pipe(

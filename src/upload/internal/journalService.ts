@@ -4,12 +4,10 @@ import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Order from "effect/Order"
 import * as Ref from "effect/Ref"
 import * as Schema from "effect/Schema"
-import * as Scope from "effect/Scope"
 import { JournalCorrupt, type JournalUnavailable } from "../JournalError.ts"
 import {
   isUploadExpired,
@@ -22,6 +20,7 @@ import {
 import type { JournalSession, UploadJournal } from "../UploadJournal.ts"
 import { decode, encode } from "./journalCodec.ts"
 import type { JournalLock, JournalStore } from "./journalStore.ts"
+import { releasedOnFailure } from "./scopes.ts"
 
 export const defaultRetention = Duration.days(7)
 
@@ -52,18 +51,6 @@ const describeSetAside = (store: JournalStore, { id, name, atMillis }: SetAside)
   })
 
 const byCreation = Order.mapInput(Order.number, (record: JournalRecord) => record.createdAtMillis)
-
-/** What a failed acquisition took is given back at once, not when the caller's scope happens to close. */
-const releasedOnFailure = <A, E, R>(acquisition: Effect.Effect<A, E, R>) =>
-  Effect.uninterruptibleMask((restore) =>
-    Effect.gen(function* () {
-      const outer = yield* Effect.scope
-      const scope = yield* Scope.fork(outer, outer.strategy)
-      return yield* restore(Scope.extend(acquisition, scope)).pipe(
-        Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause)))
-      )
-    })
-  )
 
 const makeSession = (
   store: JournalStore,

@@ -25,7 +25,8 @@ export const isOpenEnded = (error: UploadError, wholeBodySent: boolean): boolean
 }
 
 /**
- * Whether the same upload, run again, has something to go on with: after what may pass, and after what is not known.
+ * Whether the same upload, run again, has something to go on with: after what may pass, after what is not known, and
+ * after a refusal to begin, which touches nothing that an earlier run has left.
  *
  * @internal
  */
@@ -33,4 +34,6 @@ export const isResumable = (error: UploadError): boolean =>
   error.isRetryable ||
   error._tag === "OutcomeUnknown" ||
   error._tag === "DeadlineExceeded" ||
+  error._tag === "InvalidArchive" ||
+  error._tag === "ExtensionProtected" ||
   error._tag.startsWith("Journal")

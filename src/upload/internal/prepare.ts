@@ -1,17 +1,22 @@
-/** What an upload run needs before it looks at the server: its id, its lock, and the archive's digest. */
+/** What an upload run needs before it looks at the server: its id, its lock, the archive's inspection and its digest. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Ref from "effect/Ref"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type * as Archive from "../../archive/Archive.ts"
 import * as ArchiveDigest from "../../archive/ArchiveDigest.ts"
+import { ArchiveChanged } from "../../archive/ArchiveError.ts"
+import { extensionLimitBytes } from "../../archive/ArchiveInspection.ts"
 import { ExtensionId } from "../../cloud/ExtensionId.ts"
 import { ExtensionsClient } from "../../cloud/ExtensionsClient.ts"
 import type { UploadRequest } from "../ExtensionUpload.ts"
 import { ArchiveTooLarge, InvalidExtensionId } from "../UploadError.ts"
 import { UploadJournal } from "../UploadJournal.ts"
 import { type UploadOptions, UploadSettings } from "../UploadSettings.ts"
+import { hasBegun } from "./begin.ts"
+import { inspect, requireUsable } from "./inspection.ts"
 import * as Run from "./run.ts"
 
 /** @internal */
@@ -23,15 +28,29 @@ export const prepare = <R>(request: UploadRequest<R>) =>
     const settings = { ...(yield* UploadSettings), ...given(request) }
     const emit = request.onEvent ?? (() => Effect.void)
     const archive = yield* withoutRequirements(request.archive)
-    yield* checkSize(archive, settings, emit)
+    const stat = yield* Effect.tap(archive.stat, requireSize(archive))
+    const inspection = yield* inspect({ archive, emit, settings })
     const journal = yield* (yield* UploadJournal).open({ origin: client.baseUrl, extensionId })
-    const { size: total } = yield* archive.stat
+    // The digest tells whether an upload that has begun is of this archive: only then may it go on as it is.
+    if (!Option.exists(yield* journal.record, hasBegun)) yield* requireUsable({ inspection, settings })
     const digest = yield* ArchiveDigest.compute(archive, {
-      onProgress: (bytes) => emit({ _tag: "DigestProgress", bytes, total })
+      onProgress: (bytes) => emit({ _tag: "DigestProgress", bytes, total: stat.size })
     })
+    yield* requireUnchanged(archive, stat, digest.stat)
     yield* emit({ _tag: "DigestComputed", sha256: digest.sha256, size: digest.stat.size })
     const counters = yield* Ref.make(Run.noCounts)
-    return { startedAtMillis, extensionId, client, settings, emit, archive, journal, digest, counters }
+    return {
+      startedAtMillis,
+      extensionId,
+      client,
+      settings,
+      emit,
+      archive,
+      inspection,
+      journal,
+      digest,
+      counters
+    }
   })
 
 /** The options that the request names itself, without the `undefined`s. */
@@ -57,20 +76,19 @@ export const decodeId = (extensionId: string) =>
     (error) => new InvalidExtensionId({ extensionId, detail: error.message })
   )
 
-/** Above this, Elastic documents no way to upload at all. */
-const largestArchive = 8_000_000_000
+const requireSize =
+  ({ path }: Archive.Archive) =>
+  ({ size }: Archive.ArchiveStat) =>
+    size > extensionLimitBytes
+      ? Effect.fail(new ArchiveTooLarge({ path, size, limit: extensionLimitBytes }))
+      : Effect.void
 
-const checkSize = (archive: Archive.Archive, settings: UploadOptions, emit: Run.Run["emit"]) =>
-  Effect.gen(function* () {
-    const { size } = yield* archive.stat
-    if (size > largestArchive) {
-      return yield* new ArchiveTooLarge({ path: archive.path, size, limit: largestArchive })
-    }
-    if (size > settings.directUploadLimit) {
-      yield* emit({
-        _tag: "Warning",
-        code: "LargeArchive",
-        message: `The archive has ${size} bytes. Elastic documents ${settings.directUploadLimit} as the limit of direct uploads and may refuse it; a download URL is the documented way.`
-      })
-    }
-  })
+/** What was inspected has to be what was digested, and so what is sent. */
+const requireUnchanged = (
+  { path }: Archive.Archive,
+  inspected: Archive.ArchiveStat,
+  digested: Archive.ArchiveStat
+) =>
+  inspected.size === digested.size && inspected.modifiedMillis === digested.modifiedMillis
+    ? Effect.void
+    : new ArchiveChanged({ path, reason: "Modified", detail: "after it was inspected" })

@@ -4,6 +4,7 @@ import * as Ref from "effect/Ref"
 import type * as Archive from "../../archive/Archive.ts"
 import * as ArchiveDigest from "../../archive/ArchiveDigest.ts"
 import type { ArchiveError } from "../../archive/ArchiveError.ts"
+import type { ArchiveInspection } from "../../archive/ArchiveInspection.ts"
 import type { ExtensionId } from "../../cloud/ExtensionId.ts"
 import type { ExtensionsClientService } from "../../cloud/ExtensionsClient.ts"
 import type { Representation } from "../../transfer/Representation.ts"
@@ -24,6 +25,7 @@ export interface Run {
   readonly settings: UploadOptions
   readonly emit: (event: UploadEvent) => Effect.Effect<void>
   readonly archive: Archive.Archive
+  readonly inspection: ArchiveInspection
   readonly digest: ArchiveDigest.ArchiveDigest
   readonly journal: JournalSession
   /** What the journal holds, or will hold from the first attempt on. */
@@ -85,6 +87,10 @@ export const persistently =
         })
       )
     )
+
+/** The extension as it is now, with the deployments that use it. @internal */
+export const readWithDeployments = (run: Pick<Run, "client" | "extensionId" | "emit">) =>
+  run.client.get(run.extensionId, { includeDeployments: true }).pipe(persistently(run))
 
 /** The extension as it is now. @internal */
 export const readState = (run: Pick<Run, "client" | "extensionId" | "emit">) =>
