@@ -1,0 +1,109 @@
+/** Contenders that run in turn, and what comes out of it. */
+import * as Arr from "effect/Array"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import type { ArchiveOnDisk } from "./archives.ts"
+import type { Contender, Job } from "./contender.ts"
+import { median } from "./format.ts"
+import type { Received } from "./message.ts"
+import { measure, type Usage } from "./usage.ts"
+import { Workbench } from "./workbench.ts"
+
+/** One run: what it took, and what the server saw of it. */
+export interface Run extends Usage {
+  readonly received: ReadonlyArray<Received>
+}
+
+/** The medians of several runs. */
+export interface Medians {
+  readonly wallMillis: number
+  readonly cpuMillis: Option.Option<number>
+  readonly peakBytes: Option.Option<number>
+}
+
+export interface Entry {
+  readonly contender: Contender
+  readonly archive: ArchiveOnDisk
+  readonly uploads?: number
+}
+
+/** A contender with all its runs, or the reason why there are none. */
+export interface Result {
+  readonly entry: Entry
+  readonly outcome: Either.Either<Arr.NonEmptyReadonlyArray<Run>, string>
+}
+
+/** The server got something else than the archive. */
+class BytesWrong extends Schema.TaggedError<BytesWrong>()("BytesWrong", {
+  expected: Schema.Number,
+  received: Schema.Number,
+  announced: Schema.NullOr(Schema.Number)
+}) {
+  override get message(): string {
+    const announced = this.announced === null ? "without announcing a length" : `announced ${this.announced}`
+    return `the server received ${this.received} of ${this.expected} bytes, ${announced}`
+  }
+}
+
+const check = (size: number) => (upload: Received) =>
+  upload.received === size && (upload.announced ?? size) === size
+    ? Effect.void
+    : new BytesWrong({ expected: size, received: upload.received, announced: upload.announced })
+
+const runOnce = ({ archive, contender, uploads = 1 }: Entry) =>
+  Effect.gen(function* () {
+    const { makeFolder, servers } = yield* Workbench
+    const server = servers[contender.server]
+    yield* server.forget
+    const job: Job = { url: server.url, archive, uploads, folder: yield* makeFolder }
+    const usage = yield* measure(contender.commands(job))
+    const received = yield* server.take(uploads)
+    yield* Effect.forEach(received, check(archive.size), { discard: true })
+    yield* Effect.logDebug(`  ${contender.name}: ${Math.round(usage.wallMillis)} ms`)
+    const run: Run = { ...usage, received }
+    return run
+  })
+
+/** The runs of one entry, or its first failure. */
+const resultOf = (
+  entry: Entry,
+  runs: ReadonlyArray<Either.Either<Run, { readonly message: string }>>
+): Result => ({
+  entry,
+  outcome: Either.all(runs).pipe(
+    Either.mapLeft(({ message }) => message),
+    Either.filterOrLeft(Arr.isNonEmptyArray, () => "it was not run")
+  )
+})
+
+/** Each round every contender runs once, in one order and then in the other, so that nobody always comes first. */
+export const contest = (entries: ReadonlyArray<Entry>) =>
+  Effect.gen(function* () {
+    const workbench = yield* Workbench
+    const rounds = yield* Effect.forEach(Arr.range(1, workbench.runs), (round) => {
+      const indexed = entries.map((entry, index) => ({ entry, index }))
+      return Effect.forEach(round % 2 === 1 ? indexed : indexed.reverse(), ({ entry, index }) =>
+        Effect.map(Effect.either(runOnce(entry)), (run) => ({ index, run }))
+      )
+    })
+    const runs = rounds.flat()
+    return entries.map((entry, index) =>
+      resultOf(
+        entry,
+        runs.filter((each) => each.index === index).map(({ run }) => run)
+      )
+    )
+  })
+
+const medianKnown = (values: ReadonlyArray<Option.Option<number>>): Option.Option<number> => {
+  const known = Arr.getSomes(values)
+  return Arr.isNonEmptyArray(known) ? Option.some(median(known)) : Option.none()
+}
+
+export const medians = (runs: Arr.NonEmptyReadonlyArray<Run>): Medians => ({
+  wallMillis: median(Arr.map(runs, ({ wallMillis }) => wallMillis)),
+  cpuMillis: medianKnown(runs.map(({ cpuMillis }) => cpuMillis)),
+  peakBytes: medianKnown(runs.map(({ peakBytes }) => peakBytes))
+})

@@ -1,0 +1,4 @@
+import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
+import { main } from "./stock.ts"
+
+main(NodeHttpClient.layerUndici)

@@ -1,0 +1,98 @@
+/** One archive, every contender. */
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import { chart } from "../chart.ts"
+import { contest, type Medians, medians, type Result } from "../contest.ts"
+import { cell, formatMemory, formatRatio, formatSeconds, formatSize, markdownTable } from "../format.ts"
+import { Workbench } from "../workbench.ts"
+import type { Figures, Section } from "./section.ts"
+
+/** Every contender's runs; those of the yardstick among them. */
+export const measured = Effect.gen(function* () {
+  const { archive, contenders, size } = yield* Workbench
+  const {
+    curl,
+    fetch,
+    library,
+    libraryUnbuilt,
+    nodeHttp,
+    nodeHttpClient,
+    opensslAndCurl,
+    transport,
+    tus,
+    undici
+  } = contenders
+  const entered = yield* archive(size)
+  return yield* contest(
+    [
+      curl,
+      opensslAndCurl,
+      nodeHttp,
+      transport,
+      library,
+      libraryUnbuilt,
+      undici,
+      nodeHttpClient,
+      fetch,
+      tus
+    ].map((contender) => ({ contender, archive: entered }))
+  )
+})
+
+interface Row {
+  readonly name: string
+  readonly outcome: Either.Either<Medians & { readonly announced: boolean }, string>
+}
+
+const rowOf = ({ entry, outcome }: Result): Row => ({
+  name: entry.contender.name,
+  outcome: Either.map(outcome, (runs) => ({
+    ...medians(runs),
+    announced: runs.every(({ received }) => received.every(({ announced }) => announced !== null))
+  }))
+})
+
+const table = (rows: ReadonlyArray<Row>, ratio: (wallMillis: number) => string): string =>
+  markdownTable(
+    ["", "wall", "ratio", "processor", "peak memory", "length announced"],
+    rows.map(({ name, outcome }) =>
+      Either.match(outcome, {
+        onLeft: (reason) => [`\`${name}\``, reason, "–", "–", "–", "–"],
+        onRight: ({ announced, cpuMillis, peakBytes, wallMillis }) => [
+          `\`${name}\``,
+          formatSeconds(wallMillis),
+          ratio(wallMillis),
+          cell(cpuMillis, formatSeconds),
+          cell(peakBytes, formatMemory),
+          announced ? "yes" : "no"
+        ]
+      })
+    )
+  )
+
+const figures = (results: ReadonlyArray<Result>, yardstick: string, size: number): Figures => {
+  const rows = results.map(rowOf)
+  const against = rows.find(({ name }) => name === yardstick)?.outcome ?? Either.left("")
+  const ratioOf = (wallMillis: number) => Either.map(against, (it) => wallMillis / it.wallMillis)
+  const ratio = (wallMillis: number) =>
+    Either.match(ratioOf(wallMillis), { onLeft: () => "–", onRight: formatRatio })
+  const bars = rows.flatMap(({ name, outcome }) =>
+    Either.match(
+      Either.flatMap(outcome, (it) => Either.map(ratioOf(it.wallMillis), (ratio) => ({ ...it, ratio }))),
+      {
+        onLeft: () => [],
+        onRight: ({ peakBytes, ratio }) => [{ name, ratio, peakBytes }]
+      }
+    )
+  )
+  const title = `One upload of ${formatSize(size)}`
+  return { markdown: table(rows, ratio), svg: chart({ title, yardstick, bars }) }
+}
+
+export const compare: Section = {
+  name: "compare",
+  run: Effect.gen(function* () {
+    const { contenders, size } = yield* Workbench
+    return figures(yield* measured, contenders.opensslAndCurl.name, size)
+  })
+}

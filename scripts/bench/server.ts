@@ -1,0 +1,76 @@
+/** The processes that contenders send to. */
+import { resolve } from "node:path"
+import * as Command from "@effect/platform/Command"
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Queue from "effect/Queue"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import { Message, type Received } from "./message.ts"
+
+/** Fewer uploads reached the server than were sent to it. */
+export class UploadsMissing extends Schema.TaggedError<UploadsMissing>()("UploadsMissing", {
+  expected: Schema.Number
+}) {
+  override get message(): string {
+    return `the server did not see ${this.expected} upload(s)`
+  }
+}
+
+export interface Server {
+  readonly url: string
+  /** The uploads since the last call. */
+  readonly take: (uploads: number) => Effect.Effect<ReadonlyArray<Received>, UploadsMissing>
+  /** Leaves behind what an earlier failure may have sent. */
+  readonly forget: Effect.Effect<void>
+}
+
+/** A line may still be on its way when the client has its answer already. */
+const patience = Duration.seconds(5)
+
+/** Starts one of the server scripts, for as long as the scope lives. */
+export const start = (script: "sinkProcess.ts" | "tusProcess.ts", ...args: ReadonlyArray<string>) =>
+  Effect.gen(function* () {
+    const path = resolve(import.meta.dirname, script)
+    const closed = yield* Effect.acquireRelease(Deferred.make<void>(), (latch) =>
+      Deferred.succeed(latch, undefined)
+    )
+    const child = yield* Command.make(process.execPath, "--import", "tsx", path, ...args).pipe(
+      Command.stdin(Stream.drain(Stream.fromEffect(Deferred.await(closed)))),
+      Command.stderr("inherit"),
+      Command.start
+    )
+    const messages = yield* child.stdout.pipe(
+      Stream.decodeText(),
+      Stream.splitLines,
+      Stream.mapEffect(Schema.decode(Message)),
+      Stream.toQueueOfElements({ capacity: 1024 })
+    )
+    const next = Queue.take(messages).pipe(
+      Effect.flatten,
+      Effect.mapError(Option.getOrElse(() => new Error(`${script} has ended`))),
+      Effect.orDie
+    )
+    const { url } = yield* Effect.filterOrDieMessage(
+      next,
+      (message) => message._tag === "Listening",
+      `${script} did not start`
+    )
+    const received = Effect.filterOrDieMessage(
+      next,
+      (message) => message._tag === "Received",
+      `${script} started twice`
+    )
+    const server: Server = {
+      url,
+      take: (expected) =>
+        Effect.timeoutFail(Effect.replicateEffect(received, expected), {
+          duration: patience,
+          onTimeout: () => new UploadsMissing({ expected })
+        }),
+      forget: Effect.asVoid(Queue.takeAll(messages))
+    }
+    return server
+  })

@@ -1,0 +1,108 @@
+/**
+ * What the command line's exit code says.
+ *
+ * @since 0.1.0
+ */
+import type { Failure } from "./Failure.ts"
+
+/**
+ * The exit codes by name, and what each means.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const exitCodes = {
+  /** What was asked for is so. */
+  done: 0,
+  /** It failed; the message says what to do. */
+  failed: 1,
+  /** An upload stopped half-way: the command that is printed goes on with it. */
+  resumable: 2,
+  /** The key is missing rights, or was refused. */
+  notAllowed: 3,
+  /** There is no such extension. */
+  notFound: 4,
+  /** The archive is missing, unreadable, not fit, or the service did not take it. */
+  archiveRefused: 5,
+  /** Someone else is at it, or was meanwhile. */
+  conflict: 6,
+  /** It may have taken effect. The same command asks before it does anything. */
+  outcomeUnknown: 7,
+  /** The command line or the configuration cannot be used. */
+  usage: 64,
+  /** A signal came before anything was sent. */
+  interrupted: 130
+} as const
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type ExitCodeName = keyof typeof exitCodes
+
+/**
+ * Every error's exit code, by tag.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const byTag: Readonly<Record<Failure["_tag"], ExitCodeName>> = {
+  ArchiveChanged: "archiveRefused",
+  ArchiveTooLarge: "archiveRefused",
+  ArchiveUnreadable: "archiveRefused",
+  InvalidArchive: "archiveRefused",
+  PayloadTooLarge: "archiveRefused",
+  RequestExecutionFailed: "archiveRefused",
+  UploadLimitExceeded: "archiveRefused",
+
+  AuthenticationFailed: "notAllowed",
+  ElevatedPermissionsRequired: "notAllowed",
+  Forbidden: "notAllowed",
+  NoUserId: "notAllowed",
+  Unauthorised: "notAllowed",
+
+  ExtensionNotFound: "notFound",
+  NoPendingUpload: "notFound",
+
+  AmbiguousExtension: "conflict",
+  Conflict: "conflict",
+  DeletionRefused: "conflict",
+  ExtensionInUse: "conflict",
+  ExtensionProtected: "conflict",
+  IdAlreadyExists: "conflict",
+  JournalLocked: "conflict",
+  NameTaken: "conflict",
+  UploadConflict: "conflict",
+  VersionConflict: "conflict",
+
+  OutcomeUnknown: "outcomeUnknown",
+
+  InvalidConfiguration: "usage",
+  InvalidExtensionId: "usage",
+  InvalidRequest: "usage",
+  UsageError: "usage",
+
+  Interrupted: "interrupted",
+  UploadPaused: "resumable",
+
+  BodyLengthMismatch: "failed",
+  ConnectTimeout: "failed",
+  ConnectionFailed: "failed",
+  DeadlineExceeded: "failed",
+  Defect: "failed",
+  DownloadFailed: "failed",
+  InvalidResponse: "failed",
+  JournalCorrupt: "failed",
+  JournalUnavailable: "failed",
+  RateLimited: "failed",
+  RedirectRefused: "failed",
+  RequestTimeout: "failed",
+  ResumptionUnsupported: "failed",
+  ServiceUnavailable: "failed",
+  UnexpectedResponse: "failed",
+  UploadProtocolViolation: "failed",
+  UploadResourceLost: "failed",
+  UploadStalled: "failed",
+  VerificationFailed: "failed",
+  VerificationLinkRefused: "failed"
+}

@@ -1,0 +1,90 @@
+/** Whether the journal can be written, and what it holds. */
+import { statfs } from "node:fs/promises"
+import * as FileSystem from "@effect/platform/FileSystem"
+import * as Path from "@effect/platform/Path"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { journalFolder } from "../../../upload/internal/journalFolder.ts"
+import { unavailable } from "../../../upload/internal/journalStore.ts"
+import { UploadJournal } from "../../../upload/UploadJournal.ts"
+import { type Finding, failed, ok, problem, warning } from "./finding.ts"
+import { heldLocks } from "./locks.ts"
+
+/** A record takes a few kilobytes, and a new one is written beside the old one. */
+const enoughBytes = 1_000_000
+
+const nearestFolder = (folder: string): Effect.Effect<string, never, FileSystem.FileSystem | Path.Path> =>
+  Effect.gen(function* () {
+    const fs = yield* FileSystem.FileSystem
+    const path = yield* Path.Path
+    const parent = path.dirname(folder)
+    const exists = yield* Effect.orElseSucceed(fs.exists(folder), () => true)
+    return exists || parent === folder ? folder : yield* nearestFolder(parent)
+  })
+
+/** Writes for real where the folder is there: permissions alone do not tell of full or read-only disks. */
+const examineFolder = (folder: string) =>
+  Effect.gen(function* () {
+    const fs = yield* FileSystem.FileSystem
+    const nearest = yield* nearestFolder(folder)
+    if (nearest !== folder) {
+      yield* fs.access(nearest, { writable: true })
+      return ok("journal", `${folder} is made when first needed`)
+    }
+    const file = yield* fs.makeTempFileScoped({ directory: folder, prefix: ".doctor-" })
+    yield* fs.writeFileString(file, "writable")
+    return ok("journal", `${folder} can be written`)
+  }).pipe(
+    Effect.scoped,
+    Effect.mapError(unavailable(folder, "write")),
+    Effect.catchTag("JournalUnavailable", (error) => Effect.succeed(failed("journal", error)))
+  )
+
+const examineSpace = (folder: string) =>
+  Effect.gen(function* () {
+    const nearest = yield* nearestFolder(folder)
+    const { bavail, bsize } = yield* Effect.tryPromise(() => statfs(nearest))
+    const free = bavail * bsize
+    return free >= enoughBytes
+      ? []
+      : [warning("space", `${free} bytes are left for the journal`, "Free some space on its disk.")]
+    // Not every runtime and file system tells; a full disk is found by writing as well.
+  }).pipe(Effect.orElseSucceed((): ReadonlyArray<Finding> => []))
+
+const plural = (n: number, noun: string) => `${n} ${noun}${n === 1 ? "" : "s"}`
+
+const examineRecords = (folder: string, baseUrl: string | undefined) =>
+  Effect.gen(function* () {
+    const { corrupt, records } = yield* (yield* UploadJournal).list
+    const here = records.filter(({ origin }) => origin === baseUrl).length
+    const elsewhere = records.length - here
+    const others = elsewhere === 0 ? "" : ` (and ${elsewhere} at other endpoints)`
+    const locks = yield* heldLocks(folder)
+    return [
+      here === 0
+        ? ok("pending", `no unfinished upload${others}`)
+        : warning("pending", `${plural(here, "unfinished upload")}${others}`, "See them with: pending"),
+      ...locks.map((lock) => warning("lock", lock.message)),
+      ...corrupt.map((error) => warning("record", error.message))
+    ]
+  }).pipe(
+    Effect.provide(UploadJournal.layerFileSystem(folder)),
+    Effect.catchTag("JournalUnavailable", (error) => Effect.succeed([failed("pending", error)]))
+  )
+
+/** @internal */
+export const examineJournal = (
+  baseUrl: Option.Option<string>
+): Effect.Effect<ReadonlyArray<Finding>, never, FileSystem.FileSystem | Path.Path> =>
+  Effect.gen(function* () {
+    const folder = yield* journalFolder
+    const writable = yield* examineFolder(folder)
+    if (writable.verdict === "problem") return [writable]
+    return [
+      writable,
+      ...(yield* examineSpace(folder)),
+      ...(yield* examineRecords(folder, Option.getOrUndefined(baseUrl)))
+    ]
+  }).pipe(
+    Effect.catchAll((error) => Effect.succeed([problem("journal", "there is no folder for it", error)]))
+  )

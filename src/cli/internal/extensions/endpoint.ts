@@ -1,0 +1,17 @@
+/** The endpoint without the key, for commands that can do without one. */
+import type * as ConfigError from "effect/ConfigError"
+import * as ConfigProvider from "effect/ConfigProvider"
+import * as Effect from "effect/Effect"
+import { ElasticCloudConfig, type ElasticCloudConfigService } from "../../../cloud/ElasticCloudConfig.ts"
+
+const someKey = ConfigProvider.fromMap(new Map([["EC_API_KEY", "none"]]))
+
+export const endpointAlone: Effect.Effect<
+  Omit<ElasticCloudConfigService, "apiKey">,
+  ConfigError.ConfigError
+> = Effect.configProviderWith((environment) =>
+  Effect.withConfigProvider(
+    ElasticCloudConfig.config,
+    ConfigProvider.orElse(someKey, () => environment)
+  )
+)

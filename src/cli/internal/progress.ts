@@ -1,0 +1,160 @@
+/** How far an upload has come, as one line of a terminal: what is known, and how it looks. */
+import type { PublishEvent } from "../../upload/PublishEvent.ts"
+import { doneOf, isStep, type Step } from "./events.ts"
+import * as format from "./format.ts"
+
+/** What is known. Times are in milliseconds on whatever clock gives `now`. */
+export interface Progress {
+  readonly activity: "hashing" | "sending" | "verifying" | "waiting" | undefined
+  /** Bytes. */
+  readonly total: number
+  readonly done: number
+  /** Of what was sent, what the server has said it keeps. */
+  readonly acknowledged: number | undefined
+  readonly attempt: number
+  /** When the next attempt begins. */
+  readonly retryAt: number
+  /** Where `done` was when, over the last seconds, oldest first. */
+  readonly samples: ReadonlyArray<{ readonly at: number; readonly done: number }>
+}
+
+export const nothingYet: Progress = {
+  activity: undefined,
+  total: 0,
+  done: 0,
+  acknowledged: undefined,
+  attempt: 1,
+  retryAt: 0,
+  samples: []
+}
+
+/** Long enough for an even figure, short enough to notice that the line has stalled. */
+const windowMillis = 5000
+const sampleMillis = 100
+
+export const advance = (progress: Progress, event: PublishEvent, now: number): Progress => {
+  if (isStep(event)) return step(progress, event, now)
+  switch (event._tag) {
+    case "AttemptStarted":
+      return { ...progress, attempt: event.attempt }
+    case "SendingStarted":
+      return begin(progress, "sending", event.offset, event.total, now)
+    case "RetryScheduled":
+      return { ...progress, activity: "waiting", retryAt: now + event.delayMillis }
+    case "DigestComputed":
+    case "ReconciliationStarted":
+    case "Verified":
+    case "Completed":
+      return { ...progress, activity: undefined }
+    default:
+      return progress
+  }
+}
+
+const activities = {
+  DigestProgress: "hashing",
+  BytesWritten: "sending",
+  VerificationProgress: "verifying"
+} as const
+
+const step = (progress: Progress, event: Step, now: number): Progress => {
+  if (event._tag === "BytesAcknowledged") return { ...progress, acknowledged: event.offset }
+  const activity = activities[event._tag]
+  const current = progress.activity === activity ? progress : begin(progress, activity, 0, event.total, now)
+  const done = doneOf(event)
+  return { ...current, done, total: event.total, samples: sampled(current.samples, now, done) }
+}
+
+const begin = (
+  progress: Progress,
+  activity: NonNullable<Progress["activity"]>,
+  done: number,
+  total: number,
+  now: number
+): Progress => ({
+  ...progress,
+  activity,
+  done,
+  total,
+  acknowledged: activity === "sending" ? progress.acknowledged : undefined,
+  samples: [{ at: now, done }]
+})
+
+const sampled = (samples: Progress["samples"], now: number, done: number): Progress["samples"] => {
+  const last = samples.at(-1)
+  if (last !== undefined && samples.length > 1 && now - last.at < sampleMillis) return samples
+  const recent = samples.filter(({ at }) => now - at <= windowMillis)
+  return [...(recent.length === 0 ? samples.slice(-1) : recent), { at: now, done }]
+}
+
+/** Bytes per second over the last seconds; undefined until there is something to go by. */
+export const rateOf = ({ done, samples }: Progress, now: number): number | undefined => {
+  const first = samples[0]
+  if (first === undefined || now - first.at < 500) return undefined
+  return ((done - first.done) * 1000) / (now - first.at)
+}
+
+/** One line of at most `columns` characters; empty when there is nothing to show. */
+export const render = (progress: Progress, now: number, columns: number): string => {
+  const { activity, attempt, retryAt } = progress
+  if (activity === undefined) return ""
+  if (activity === "waiting") {
+    return `waiting: attempt ${attempt + 1} in ${format.clock(retryAt - now)}`.slice(0, columns)
+  }
+  const room = Math.min(columns, 80) - activity.length - 2 - smallestBar
+  const figures = fitting(figuresOf(progress, now), room)
+  const width = Math.min(largestBar, smallestBar + room - lengthOf(figures))
+  const line = width < smallestBar ? [activity, ...figures] : [activity, bar(progress, width), ...figures]
+  return line.join(separator).slice(0, columns)
+}
+
+const separator = "  "
+const smallestBar = 12
+const largestBar = 26
+
+/** With how much each matters: where there is no room for all, the least goes first. */
+const figuresOf = (
+  progress: Progress,
+  now: number
+): ReadonlyArray<readonly [text: string, weight: number]> => {
+  const { acknowledged, activity, attempt, done, total } = progress
+  const rate = rateOf(progress, now)
+  const isKept = activity === "sending" && acknowledged !== undefined
+  return [
+    [percent(done, total), 7],
+    ...(isKept ? [[`kept ${percent(acknowledged, total).trim()}`, 3] as const] : []),
+    [`${format.bytes(done)} of ${format.bytes(total)}`, 2],
+    ...(rate === undefined ? [] : [[`${format.bytes(rate)}/s`, 5] as const]),
+    ...(rate === undefined || rate <= 0
+      ? []
+      : [[`${format.clock(((total - done) * 1000) / rate)} left`, 6] as const]),
+    ...(activity === "sending" && attempt > 1 ? [[`try ${attempt}`, 4] as const] : [])
+  ]
+}
+
+const fitting = (
+  figures: ReadonlyArray<readonly [text: string, weight: number]>,
+  room: number
+): ReadonlyArray<string> => {
+  const texts = figures.map(([text]) => text)
+  if (lengthOf(texts) <= room || figures.length <= 1) return texts
+  const lightest = Math.min(...figures.map(([, weight]) => weight))
+  return fitting(
+    figures.filter(([, weight]) => weight !== lightest),
+    room
+  )
+}
+
+const lengthOf = (texts: ReadonlyArray<string>): number =>
+  texts.reduce((length, text) => length + separator.length + text.length, 0)
+
+const percent = (part: number, total: number): string =>
+  `${Math.floor((100 * part) / Math.max(1, total))} %`.padStart(5)
+
+/** What the server keeps is solid, what it has only been sent is shaded. Without a word from it, what was sent is solid. */
+const bar = ({ acknowledged, done, total }: Progress, width: number): string => {
+  const cells = (bytes: number) => Math.round(((width - 2) * Math.min(bytes, total)) / Math.max(1, total))
+  const sent = cells(done)
+  const kept = Math.min(sent, cells(acknowledged ?? done))
+  return `[${"█".repeat(kept)}${"▒".repeat(sent - kept)}${"·".repeat(width - 2 - sent)}]`
+}

@@ -1,0 +1,118 @@
+/** Shows the events of an upload as they come: a bar on a terminal, lines elsewhere, JSON when asked for. */
+
+import * as Clock from "effect/Clock"
+import * as Config from "effect/Config"
+import * as Effect from "effect/Effect"
+import * as Ref from "effect/Ref"
+import * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
+import { PublishEvent } from "../../upload/PublishEvent.ts"
+import { doneOf, isStep, type Step, sentenceOf } from "./events.ts"
+import * as format from "./format.ts"
+import { Output } from "./output.ts"
+import * as Progress from "./progress.ts"
+import { type Sink, Stdio } from "./stdio.ts"
+import { type Style, styleOf } from "./style.ts"
+
+export type Report = (event: PublishEvent) => Effect.Effect<void>
+
+/** What suits the output's options and the terminal. The bar is gone when the scope closes. */
+export const makeReport: Effect.Effect<Report, never, Output | Stdio | Scope.Scope> = Effect.gen(
+  function* () {
+    const { event, note, options } = yield* Output
+    const { err } = yield* Stdio
+    if (options.quiet) return () => Effect.void
+    if (options.json) return yield* asJson((value) => event(PublishEvent, value))
+    return yield* err.isTerminal && !(yield* isDumb) ? asBar(err, yield* styleOf(err)) : asLines(note)
+  }
+)
+
+const isDumb = Config.string("TERM").pipe(
+  Effect.map((term) => term === "dumb"),
+  Effect.orElseSucceed(() => false)
+)
+
+/** A step every tenth of a second is enough for any reader; the last of its kind always comes. */
+const asJson = (write: Report): Effect.Effect<Report> =>
+  Effect.map(Ref.make<Partial<Record<Step["_tag"], number>>>({}), (lastAt) => (event) => {
+    if (event._tag === "Completed") return Effect.void
+    if (!isStep(event)) return write(event)
+    return Effect.gen(function* () {
+      const now = yield* Clock.currentTimeMillis
+      const before = (yield* Ref.get(lastAt))[event._tag] ?? Number.NEGATIVE_INFINITY
+      if (now - before < renderMillis && doneOf(event) < event.total) return
+      yield* Ref.update(lastAt, (times) => ({ ...times, [event._tag]: now }))
+      yield* write(event)
+    })
+  })
+
+/** Progress every tenth of the whole. */
+const asLines = (note: (line: string) => Effect.Effect<void>): Effect.Effect<Report> =>
+  Effect.map(Ref.make(-1), (lastTenth) => (event) => {
+    if (!isStep(event)) {
+      const line = sentenceOf(event)
+      const reset = event._tag === "SendingStarted" ? Ref.set(lastTenth, -1) : Effect.void
+      return Effect.zipRight(reset, line === undefined ? Effect.void : note(line))
+    }
+    if (event._tag !== "BytesWritten") return Effect.void
+    const tenth = Math.floor((10 * event.offset) / Math.max(1, event.total))
+    const line = `sent ${10 * tenth} % (${format.bytes(event.offset)} of ${format.bytes(event.total)})`
+    return Effect.flatMap(Ref.getAndSet(lastTenth, tenth), (last) =>
+      tenth > last ? note(line) : Effect.void
+    )
+  })
+
+/** Ten times a second is as often as anyone can see. */
+const renderMillis = 100
+
+/**
+ * Events change what is known; a fiber of its own draws it, so that a slow terminal never holds up the upload, and the
+ * rate falls and the seconds pass also while nothing happens.
+ */
+const asBar = (err: Sink, style: Style): Effect.Effect<Report, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const progress = yield* Ref.make(Progress.nothingYet)
+    const drawn = yield* Ref.make("")
+    const turn = yield* Effect.makeSemaphore(1)
+
+    const erase = Effect.gen(function* () {
+      const line = yield* Ref.getAndSet(drawn, "")
+      return erasing(line, yield* err.columns)
+    })
+    const draw = Effect.gen(function* () {
+      const columns = yield* err.columns
+      const line = Progress.render(yield* Ref.get(progress), yield* Clock.currentTimeMillis, columns - 1)
+      if (line === (yield* Ref.get(drawn))) return
+      const erased = yield* erase
+      yield* err.write(erased + line)
+      yield* Ref.set(drawn, line)
+    }).pipe(turn.withPermits(1))
+    const say = (line: string) =>
+      erase.pipe(
+        Effect.flatMap((erased) => err.write(`${erased}${paint(line, style)}\n`)),
+        turn.withPermits(1)
+      )
+
+    yield* Effect.addFinalizer(() => turn.withPermits(1)(Effect.flatMap(erase, err.write)))
+    // Forked where nothing may be interrupted, it would never end by itself.
+    const drawing = Effect.repeat(Effect.uninterruptible(draw), Schedule.spaced(renderMillis))
+    yield* Effect.forkScoped(Effect.interruptible(drawing))
+
+    return (event) =>
+      Effect.gen(function* () {
+        const now = yield* Clock.currentTimeMillis
+        yield* Ref.update(progress, (before) => Progress.advance(before, event, now))
+        const line = isStep(event) ? undefined : sentenceOf(event)
+        if (line !== undefined) yield* say(line)
+      })
+  })
+
+/** A line that has become wider than the terminal, because that was made narrower, stands on several rows. */
+const erasing = (line: string, columns: number): string => {
+  if (line === "") return ""
+  const rowsAbove = Math.max(0, Math.ceil(line.length / Math.max(1, columns)) - 1)
+  return `${"\u001b[2K\u001b[1A".repeat(rowsAbove)}\r\u001b[2K`
+}
+
+const paint = (line: string, style: Style): string =>
+  line.startsWith("! ") || line.startsWith("warning: ") ? style.yellow(line) : line

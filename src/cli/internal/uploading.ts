@@ -1,0 +1,62 @@
+/** An upload as a command: its events shown, and a way back to it when it stops half-way. */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Ref from "effect/Ref"
+import type { PublishError } from "../../upload/PublishError.ts"
+import type { PublishEvent } from "../../upload/PublishEvent.ts"
+import { UploadPaused } from "../Failure.ts"
+import { Resumable } from "./frame.ts"
+import type { Output } from "./output.ts"
+import { makeReport, type Report } from "./reporter.ts"
+import type { Stdio } from "./stdio.ts"
+
+/**
+ * Runs what reports the events of an upload or a publishing. Once something has been sent, a signal and a failure that may
+ * pass are no end: `resume` is the command that goes on.
+ */
+export const withReport = <A, E extends PublishError, R>(
+  resume: string,
+  run: (onEvent: Report) => Effect.Effect<A, E, R>
+): Effect.Effect<A, E | Resumable, R | Output | Stdio> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.gen(function* () {
+      const hasBegun = yield* Ref.make(false)
+      const report = yield* makeReport
+      const watch: Report = (event) =>
+        Effect.zipRight(begins(event) ? Ref.set(hasBegun, true) : Effect.void, report(event))
+      return yield* restore(run(watch)).pipe(
+        Effect.catchAllCause((cause) =>
+          Effect.flatMap(Ref.get(hasBegun), (begun) =>
+            begun ? Effect.failCause(resumable(cause, resume)) : Effect.failCause(cause)
+          )
+        )
+      )
+    }).pipe(Effect.scoped)
+  )
+
+const begins = ({ _tag }: PublishEvent): boolean =>
+  _tag === "SendingStarted" ||
+  _tag === "UploadContinued" ||
+  _tag === "ExtensionCreated" ||
+  _tag === "MetadataUpdated" ||
+  _tag === "DownloadStarted"
+
+const resumable = <E extends PublishError>(
+  cause: Cause.Cause<E>,
+  resume: string
+): Cause.Cause<E | Resumable> =>
+  Option.match(Cause.failureOption(cause), {
+    onNone: () =>
+      Cause.isInterruptedOnly(cause)
+        ? Cause.fail(new Resumable({ failure: new UploadPaused(), resume }))
+        : cause,
+    onSome: (failure) => (canGoOn(failure) ? Cause.fail(new Resumable({ failure, resume })) : cause)
+  })
+
+/** Whether the same command, run again, has something to go on with. */
+const canGoOn = (error: PublishError): boolean =>
+  error.isRetryable ||
+  error._tag === "DeadlineExceeded" ||
+  error._tag === "OutcomeUnknown" ||
+  (error._tag === "DownloadFailed" && error.reason === "TimedOut")

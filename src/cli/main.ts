@@ -1,0 +1,69 @@
+/**
+ * The command line: its commands, and what is common to every run of one.
+ *
+ * @since 0.1.0
+ */
+import type * as CliApp from "@effect/cli/CliApp"
+import * as Command from "@effect/cli/Command"
+import type * as Effect from "effect/Effect"
+import { cancel } from "./commands/cancel.ts"
+import { create } from "./commands/create.ts"
+import { delete as delete_ } from "./commands/delete.ts"
+import { doctor } from "./commands/doctor.ts"
+import { inspect } from "./commands/inspect.ts"
+import { list } from "./commands/list.ts"
+import { pending } from "./commands/pending.ts"
+import { publish } from "./commands/publish.ts"
+import { resume } from "./commands/resume.ts"
+import { show } from "./commands/show.ts"
+import { update } from "./commands/update.ts"
+import { upload } from "./commands/upload.ts"
+import { about, type Exited } from "./internal/frame.ts"
+import { commandName } from "./internal/remedy.ts"
+import { makeProgram } from "./internal/run.ts"
+import type { Stdio } from "./internal/stdio.ts"
+
+/** In the order in which help lists them. */
+const commands = [
+  upload,
+  publish,
+  inspect,
+  list,
+  show,
+  create,
+  update,
+  delete_,
+  pending,
+  resume,
+  cancel,
+  doctor
+] as const
+
+const root = Command.make(commandName).pipe(
+  about({
+    summary:
+      "Gets the archives of Elastic Cloud extensions onto Elastic Cloud, and proves that they arrived.",
+    details: [
+      "Every option has an environment variable, shown in brackets. EC_API_KEY, the API key, is needed by everything that speaks to Elastic Cloud."
+    ],
+    examples: [
+      ["inspect dist/acme.zip", "Is the archive fit for Elastic Cloud?"],
+      ["upload 882519870 dist/acme.zip", "Upload it to an extension that exists."]
+    ]
+  }),
+  Command.withSubcommands(commands)
+)
+
+/**
+ * Runs the command that the arguments (those after the program's name) ask for. What there is to say has been written when
+ * it returns; a failure is the exit code.
+ *
+ * @since 0.1.0
+ * @category running
+ */
+export const main: (
+  args: ReadonlyArray<string>
+) => Effect.Effect<void, Exited, CliApp.CliApp.Environment | Stdio> = makeProgram(
+  root,
+  commands.map(({ descriptor }) => descriptor)
+)

@@ -1,0 +1,102 @@
+/** The command line, run in this process or as one of its own. */
+import { spawn } from "node:child_process"
+import { dirname } from "node:path"
+import { NodeContext } from "@effect/platform-node"
+import { Cause, ConfigProvider, Effect, Exit, Option } from "effect"
+import type { Exited } from "../../../src/cli/internal/frame.ts"
+import { type Sink, Stdio } from "../../../src/cli/internal/stdio.ts"
+import { main } from "../../../src/cli/main.ts"
+
+export interface Ran {
+  readonly code: number | null
+  readonly out: string
+  readonly err: string
+}
+
+export type Environment = Readonly<Record<string, string>>
+
+/** A stream that keeps what is written to it. `columns` makes it a terminal. */
+export const memorySink = (columns?: () => number) => {
+  const written: Array<string> = []
+  const sink: Sink = {
+    isTerminal: columns !== undefined,
+    columns: Effect.sync(() => columns?.() ?? 80),
+    write: (text) => Effect.sync(() => void written.push(text))
+  }
+  return { sink, written, text: () => written.join("") }
+}
+
+/** Runs a command in this process: quick, and with an environment that holds nothing else. */
+export const run = (
+  args: ReadonlyArray<string>,
+  options: { readonly env?: Environment; readonly columns?: number } = {}
+): Effect.Effect<Ran> =>
+  Effect.gen(function* () {
+    const columns = options.columns === undefined ? undefined : () => options.columns ?? 80
+    const out = memorySink(columns)
+    const err = memorySink(columns)
+    const exit = yield* Effect.exit(
+      main(args).pipe(
+        Effect.provideService(Stdio, { out: out.sink, err: err.sink }),
+        Effect.withConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(options.env ?? {}))))
+      )
+    )
+    return { code: codeOf(exit), out: out.text(), err: err.text() }
+  }).pipe(Effect.provide(NodeContext.layer))
+
+const codeOf = (exit: Exit.Exit<void, Exited>): number =>
+  Exit.match(exit, {
+    onSuccess: () => 0,
+    onFailure: (cause) =>
+      Option.getOrThrowWith(
+        Option.map(Cause.failureOption(cause), ({ code }) => code),
+        () => new Error(Cause.pretty(cause))
+      )
+  })
+
+/** Every line of standard output as the JSON object it has to be. */
+export const objects = ({ out }: Ran): ReadonlyArray<Readonly<Record<string, unknown>>> =>
+  out
+    .split("\n")
+    .slice(0, -1)
+    .map((line) => JSON.parse(line))
+
+/** Runs the unbuilt executable as a user would, with an environment that holds nothing else. */
+export const spawned = (
+  args: ReadonlyArray<string>,
+  options: {
+    readonly env?: Environment
+    /** Runs beside the command; what it may do to the process is up to it. */
+    readonly meanwhile?: (child: RunningCommand) => Effect.Effect<void>
+  } = {}
+): Effect.Effect<Ran> =>
+  Effect.gen(function* () {
+    const child = spawn("node_modules/.bin/tsx", ["src/cli/bin.ts", ...args], {
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { PATH: dirname(process.execPath), ...options.env }
+    })
+    yield* Effect.addFinalizer(() => Effect.sync(() => child.kill("SIGKILL")))
+    const output = { out: "", err: "" }
+    child.stdout.on("data", (bytes: Buffer) => {
+      output.out += bytes.toString()
+    })
+    child.stderr.on("data", (bytes: Buffer) => {
+      output.err += bytes.toString()
+    })
+    const ended = new Promise<number | null>((resolve) => child.once("close", resolve))
+    if (options.meanwhile !== undefined) {
+      yield* options.meanwhile({
+        out: () => output.out,
+        err: () => output.err,
+        signal: (signal) => child.kill(signal)
+      })
+    }
+    return { code: yield* Effect.promise(() => ended), ...output }
+  }).pipe(Effect.scoped)
+
+export interface RunningCommand {
+  /** What it has written so far. */
+  readonly out: () => string
+  readonly err: () => string
+  readonly signal: (signal: NodeJS.Signals) => void
+}
