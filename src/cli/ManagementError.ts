@@ -22,8 +22,11 @@ export class DeletionRefused extends Schema.TaggedError<DeletionRefused>(
 
   override get message(): string {
     const ids = this.deployments.map((id) => JSON.stringify(id).slice(1, -1)).join(", ")
-    const count = this.deployments.length === 1 ? "1 deployment" : `${this.deployments.length} deployments`
-    return `Extension ${this.extensionId} was not deleted, because ${count} still use it: ${ids}. Remove it from their plans first.`
+    const users =
+      this.deployments.length === 1
+        ? "a deployment still uses"
+        : `${this.deployments.length} deployments still use`
+    return `Extension ${this.extensionId} was not deleted, because ${users} it: ${ids}. Remove it from every plan first.`
   }
 }
 

@@ -1,0 +1,87 @@
+/**
+ * What can go wrong with the engine that releases run on, rather than with a release.
+ *
+ * @since 0.1.0
+ */
+import * as Schema from "effect/Schema"
+
+const optional = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { exact: true })
+
+/**
+ * Another process runs releases on this database file. Two runners on one file would both do all the work.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class EngineLocked extends Schema.TaggedError<EngineLocked>(
+  "effect-elastic-extensions/workflow/EngineLocked"
+)("EngineLocked", {
+  file: Schema.String,
+  /** Whoever holds it, as far as it told. */
+  pid: optional(Schema.Int),
+  hostname: optional(Schema.String),
+  /** In milliseconds since the epoch. */
+  sinceMillis: optional(Schema.Int)
+}) {
+  readonly isRetryable = true
+
+  override get message(): string {
+    const who = this.pid === undefined ? "another process" : `process ${this.pid}`
+    const where = this.hostname === undefined ? "" : ` on ${this.hostname}`
+    const since = this.sinceMillis === undefined ? "" : ` since ${new Date(this.sinceMillis).toISOString()}`
+    return `The releases in "${this.file}" are run by ${who}${where}${since}. Stop it, use another file, or run several processes on PostgreSQL. The lock of a process that died is free at once.`
+  }
+}
+
+/**
+ * What the engine stands on cannot be used: at the start, or for a question to it later.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class EngineUnavailable extends Schema.TaggedError<EngineUnavailable>(
+  "effect-elastic-extensions/workflow/EngineUnavailable"
+)("EngineUnavailable", {
+  /** Which database, or which address to listen on. */
+  resource: Schema.String,
+  /** What it or the system said, without what could open it. */
+  detail: Schema.String
+}) {
+  readonly isRetryable = true
+
+  override get message(): string {
+    return `The workflow engine cannot use ${this.resource}: ${this.detail}. Releases that were begun are kept, and go on when a runner can use it again.`
+  }
+}
+
+/**
+ * No release with this id was ever given to the engine.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class UnknownExecution extends Schema.TaggedError<UnknownExecution>(
+  "effect-elastic-extensions/workflow/UnknownExecution"
+)("UnknownExecution", { executionId: Schema.String }) {
+  readonly isRetryable = false
+
+  override get message(): string {
+    return `The engine knows no release ${JSON.stringify(this.executionId)}. ExtensionRelease.submit returns the id, and executionId tells it from the payload; an engine in memory forgets its releases with its process.`
+  }
+}
+
+/**
+ * There is nothing to decide about: the release has ended without waiting for a decision.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class NothingToDecide extends Schema.TaggedError<NothingToDecide>(
+  "effect-elastic-extensions/workflow/NothingToDecide"
+)("NothingToDecide", { executionId: Schema.String }) {
+  readonly isRetryable = false
+
+  override get message(): string {
+    return `Release ${this.executionId} has ended without a decision, and the one given now has no effect. ExtensionRelease.poll tells how it ended.`
+  }
+}

@@ -1,0 +1,153 @@
+/**
+ * Releases on many machines: runners share a PostgreSQL database and the work, and take over from each other. For Node and
+ * Bun, and on Deno with `--allow-net --allow-env --allow-sys`.
+ *
+ * Needs the optional packages `@effect/cluster`, `@effect/platform-node`, `@effect/rpc`, `@effect/sql` and `@effect/sql-pg`.
+ *
+ * @since 0.1.0
+ */
+import * as ClusterWorkflowEngine from "@effect/cluster/ClusterWorkflowEngine"
+import { RunnerAddress } from "@effect/cluster/RunnerAddress"
+import * as RunnerHealth from "@effect/cluster/RunnerHealth"
+import * as Runners from "@effect/cluster/Runners"
+import * as ShardingConfig from "@effect/cluster/ShardingConfig"
+import * as SocketRunner from "@effect/cluster/SocketRunner"
+import * as SqlMessageStorage from "@effect/cluster/SqlMessageStorage"
+import * as SqlRunnerStorage from "@effect/cluster/SqlRunnerStorage"
+import * as NodeClusterSocket from "@effect/platform-node/NodeClusterSocket"
+import * as RpcSerialization from "@effect/rpc/RpcSerialization"
+import * as PgClient from "@effect/sql-pg/PgClient"
+import type { WorkflowEngine } from "@effect/workflow/WorkflowEngine"
+import * as Duration from "effect/Duration"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import * as Schedule from "effect/Schedule"
+import type { EngineUnavailable } from "./EngineError.ts"
+import { layerInsight } from "./internal/clusterInsight.ts"
+import { unavailable } from "./internal/persistence.ts"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Address {
+  readonly host: string
+  readonly port: number
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface PostgresClientOptions {
+  /** `postgresql://user:password@host:5432/name`, with `?sslmode=` and its like where needed. */
+  readonly url: Redacted.Redacted<string>
+  /** What differs from the defaults of this module and of `ShardingConfig`. */
+  readonly sharding?:
+    | Partial<Omit<ShardingConfig.ShardingConfig["Type"], "runnerAddress" | "runnerListenAddress">>
+    | undefined
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface PostgresRunnerOptions extends PostgresClientOptions {
+  /**
+   * How the other runners reach this one. They speak without encryption or password: the port belongs in a network of
+   * their own.
+   */
+  readonly runner: Address
+  /** Where to listen. Default: the runner's address. */
+  readonly listen?: Address | undefined
+}
+
+/**
+ * Shards are locked by rows that expire, not by advisory locks: those belong to a connection, and the server may take hours
+ * to notice that a machine at its other end was cut off. A row needs no clock but the server's.
+ */
+const sharding: Partial<ShardingConfig.ShardingConfig["Type"]> = {
+  shardLockDisableAdvisory: true,
+  shardLockExpiration: Duration.seconds(20),
+  shardLockRefreshInterval: Duration.seconds(5),
+  entityMessagePollInterval: Duration.seconds(5),
+  runnerHealthCheckInterval: Duration.seconds(20),
+  // A transfer does not end by waiting for it: interrupted, it goes on where it was, on the next runner.
+  entityTerminationTimeout: Duration.seconds(2)
+}
+
+const addressOf = ({ host, port }: Address) => Option.some(RunnerAddress.make({ host, port }))
+
+const runnerConfig = ({ listen, runner, sharding: given }: PostgresRunnerOptions) =>
+  ShardingConfig.layer({
+    ...sharding,
+    ...given,
+    runnerAddress: addressOf(runner),
+    runnerListenAddress: addressOf(listen ?? runner)
+  })
+
+const clientConfig = ({ sharding: given }: PostgresClientOptions) =>
+  ShardingConfig.layer({ ...sharding, ...given, runnerAddress: Option.none() })
+
+/** Several runners that start at once may get in each other's way while they create the tables. */
+const storage = ({ url }: PostgresClientOptions) =>
+  Layer.merge(SqlMessageStorage.layer, SqlRunnerStorage.layer).pipe(
+    Layer.retry(Schedule.intersect(Schedule.spaced("200 millis"), Schedule.recurs(5))),
+    Layer.provide(PgClient.layer({ url })),
+    unavailable(nameOf(url))
+  )
+
+/** The database, without who may enter it and how. */
+const nameOf = (url: Redacted.Redacted<string>): string => {
+  const text = Redacted.value(url)
+  if (!URL.canParse(text)) return "the PostgreSQL database, whose address is not a URL"
+  const { host, pathname } = new URL(text)
+  return `the PostgreSQL database ${host}${pathname}`
+}
+
+const server = ({ listen, runner }: PostgresRunnerOptions) => {
+  const { host, port } = listen ?? runner
+  return unavailable(`the address ${host}:${port} for its runner`)(NodeClusterSocket.layerSocketServer)
+}
+
+const pings = RunnerHealth.layerPing.pipe(
+  Layer.provide(Runners.layerRpc),
+  Layer.provide(NodeClusterSocket.layerClientProtocol)
+)
+
+const engine = Layer.merge(ClusterWorkflowEngine.layer, layerInsight)
+
+/**
+ * A runner: releases that anybody submitted to the database run here too.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerPostgres = (
+  options: PostgresRunnerOptions
+): Layer.Layer<WorkflowEngine, EngineUnavailable> =>
+  engine.pipe(
+    Layer.provide(SocketRunner.layer),
+    Layer.provide([server(options), NodeClusterSocket.layerClientProtocol, pings]),
+    Layer.provide(storage(options)),
+    Layer.provide(runnerConfig(options)),
+    Layer.provide(RpcSerialization.layerMsgPack)
+  )
+
+/**
+ * Submits, asks and decides, and leaves the work to the runners: for a pipeline's job that starts a release and waits.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerPostgresClient = (
+  options: PostgresClientOptions
+): Layer.Layer<WorkflowEngine, EngineUnavailable> =>
+  engine.pipe(
+    Layer.provide(SocketRunner.layerClientOnly),
+    Layer.provide(NodeClusterSocket.layerClientProtocol),
+    Layer.provide(storage(options)),
+    Layer.provide(clientConfig(options)),
+    Layer.provide(RpcSerialization.layerMsgPack)
+  )

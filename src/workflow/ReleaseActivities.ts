@@ -1,0 +1,235 @@
+/**
+ * The steps of a release one by one, for workflows of your own.
+ *
+ * Each is an `Activity`: the engine runs it, stores its result, and does not run it again once there is one. A process that
+ * dies before the result is stored makes it run twice, which all of them bear: they look before they act. Put an activity
+ * into `ReleaseRetry.durably` to have what is transient tried again.
+ *
+ * A workflow that uses one twice, for two extensions, gives each a `name` of its own.
+ *
+ * @since 0.1.0
+ */
+import * as Activity from "@effect/workflow/Activity"
+import { WorkflowInstance } from "@effect/workflow/WorkflowEngine"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as ArchiveDigest from "../archive/ArchiveDigest.ts"
+import { ArchiveChanged, ArchiveUnreadable } from "../archive/ArchiveError.ts"
+import * as ArchiveInspection from "../archive/ArchiveInspection.ts"
+import { type ArchiveLocator, toArchive } from "../archive/ArchiveLocator.ts"
+import type { ProblemCode } from "../archive/ArchiveProblem.ts"
+import { ExtensionId } from "../cloud/ExtensionId.ts"
+import { ExtensionsError } from "../cloud/ExtensionsError.ts"
+import { TransferError } from "../transfer/TransferError.ts"
+import * as ExtensionUpload from "../upload/ExtensionUpload.ts"
+import { AmbiguousExtension, NameTaken } from "../upload/PublishError.ts"
+import { UploadConflict, UploadError, VerificationFailed } from "../upload/UploadError.ts"
+import type { UploadEvent } from "../upload/UploadEvent.ts"
+import { Proof, UploadReceipt } from "../upload/UploadReceipt.ts"
+import { Announcement } from "./Announcement.ts"
+import { confirmContent } from "./internal/confirmContent.ts"
+import { ensureExtension } from "./internal/ensureExtension.ts"
+import { unlessCancelled } from "./internal/signals.ts"
+import { work } from "./internal/step.ts"
+import { AnnouncementFailed, ReleaseCancelled } from "./ReleaseError.ts"
+import { ReleaseEvents } from "./ReleaseEvents.ts"
+import type { ReleaseTarget } from "./ReleasePayload.ts"
+import type { ReleaseReceipt } from "./ReleaseReceipt.ts"
+import { TransferSlots } from "./TransferSlots.ts"
+
+/** What the engine knows an activity by within one execution. Default `ExtensionRelease/<step>`. */
+interface Named {
+  readonly name?: string | undefined
+}
+
+/**
+ * Looks into the archive and refuses one that Elastic Cloud could not use, but for the errors in `allow`.
+ *
+ * @since 0.1.0
+ * @category activities
+ */
+export const inspect = (
+  input: Named & {
+    readonly archive: ArchiveLocator
+    /** What the archive is meant for, where that is known already. */
+    readonly expected?: ArchiveInspection.ExpectedExtension | undefined
+    readonly allow?: ReadonlyArray<ProblemCode> | undefined
+  }
+) =>
+  Activity.make({
+    name: input.name ?? "ExtensionRelease/inspect",
+    success: ArchiveInspection.ArchiveInspection,
+    error: Schema.Union(
+      ArchiveUnreadable,
+      ArchiveChanged,
+      ArchiveInspection.InvalidArchive,
+      ReleaseCancelled
+    ),
+    execute: work(
+      "inspect",
+      ArchiveInspection.inspect(toArchive(input.archive), { expected: input.expected }).pipe(
+        Effect.flatMap((inspection) => ArchiveInspection.check(inspection, { allow: input.allow }))
+      )
+    )
+  })
+
+/**
+ * Reads the whole archive and refuses one that is not the one the release was made for, with `ArchiveChanged`.
+ *
+ * @since 0.1.0
+ * @category activities
+ */
+export const digest = (input: Named & { readonly archive: ArchiveLocator; readonly sha256: string }) =>
+  Activity.make({
+    name: input.name ?? "ExtensionRelease/digest",
+    success: Schema.Struct({
+      /** Bytes. */
+      size: Schema.NonNegativeInt,
+      sha256: ArchiveDigest.Sha256
+    }),
+    error: Schema.Union(ArchiveUnreadable, ArchiveChanged, ReleaseCancelled),
+    execute: work(
+      "digest",
+      unlessCancelled(
+        Effect.flatMap(ArchiveDigest.compute(toArchive(input.archive)), ({ sha256, stat }) =>
+          sha256 === input.sha256 ? Effect.succeed({ size: stat.size, sha256 }) : notTheOne(input, sha256)
+        )
+      )
+    )
+  })
+
+const notTheOne = (
+  { archive, sha256 }: { readonly archive: ArchiveLocator; readonly sha256: string },
+  actual: string
+) =>
+  new ArchiveChanged({
+    path: toArchive(archive).path,
+    reason: "Modified",
+    detail: `the release is of SHA-256 ${sha256}, the archive has ${actual}`
+  })
+
+/**
+ * The extension that gets the archive, and whether this activity created it.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const EnsuredExtension = Schema.Struct({ extensionId: ExtensionId, created: Schema.Boolean })
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type EnsuredExtension = typeof EnsuredExtension.Type
+
+/**
+ * Makes sure that the extension exists and, where it is named, that its version and description are those of the release.
+ * An extension that was created and not yet filled is found again.
+ *
+ * @since 0.1.0
+ * @category activities
+ */
+export const ensure = (input: Named & { readonly extension: ReleaseTarget }) =>
+  Activity.make({
+    name: input.name ?? "ExtensionRelease/ensure",
+    success: EnsuredExtension,
+    error: Schema.Union(UploadError, AmbiguousExtension, NameTaken, ReleaseCancelled),
+    execute: work("ensure", ensureExtension(input.extension))
+  })
+
+/**
+ * Uploads the archive, if the extension does not hold it already. What an earlier run of this activity has sent is
+ * continued where its journal of uploads can be read: a folder that all runners share.
+ *
+ * @since 0.1.0
+ * @category activities
+ */
+export const transfer = (
+  input: Named & {
+    readonly extensionId: ExtensionId
+    readonly archive: ArchiveLocator
+    readonly sha256: string
+    /** What differs from `UploadSettings`. */
+    readonly options?: ExtensionUpload.UploadOverrides | undefined
+  }
+) =>
+  Activity.make({
+    name: input.name ?? "ExtensionRelease/transfer",
+    success: UploadReceipt,
+    error: Schema.Union(UploadError, ReleaseCancelled),
+    execute: work(
+      "transfer",
+      Effect.flatMap(TransferSlots, (slots) => unlessCancelled(slots.withPermits(1)(send(input))))
+    )
+  })
+
+/** The archive may have been replaced since it was digested. The upload digests it again, and is stopped right there. */
+const send = (input: Parameters<typeof transfer>[0]) =>
+  Effect.gen(function* () {
+    const { onEvent } = yield* ReleaseEvents
+    const { executionId } = yield* WorkflowInstance
+    const changed = yield* Deferred.make<never, ArchiveChanged>()
+    const requireSame = (event: UploadEvent) =>
+      event._tag === "DigestComputed" && event.sha256 !== input.sha256
+        ? Effect.zipRight(Deferred.fail(changed, notTheOne(input, event.sha256)), Effect.never)
+        : Effect.void
+    return yield* ExtensionUpload.upload({
+      ...input.options,
+      extensionId: input.extensionId,
+      archive: toArchive(input.archive),
+      onEvent: (event) =>
+        Effect.zipRight(onEvent({ _tag: "Uploading", executionId, event }), requireSame(event))
+    }).pipe(Effect.raceFirst(Deferred.await(changed)))
+  })
+
+/**
+ * Looks at the extension once more: it still holds what was uploaded, or it is an `UploadConflict`. Downloads the archive
+ * only where the extension's version has changed since.
+ *
+ * @since 0.1.0
+ * @category activities
+ */
+export const verify = (input: Named & { readonly upload: UploadReceipt }) =>
+  Activity.make({
+    name: input.name ?? "ExtensionRelease/verify",
+    success: Proof,
+    error: Schema.Union(ExtensionsError, TransferError, UploadConflict, VerificationFailed, ReleaseCancelled),
+    execute: work("verify", unlessCancelled(confirmContent(input.upload)))
+  })
+
+/**
+ * Calls `Announcement.approvalRequested`.
+ *
+ * @since 0.1.0
+ * @category activities
+ */
+export const requestApproval = (input: Named & { readonly receipt: ReleaseReceipt }) =>
+  announcing(input, "request-approval")
+
+/**
+ * Calls `Announcement.released`.
+ *
+ * @since 0.1.0
+ * @category activities
+ */
+export const announce = (input: Named & { readonly receipt: ReleaseReceipt }) => announcing(input, "announce")
+
+const hooks = { announce: "released", "request-approval": "approvalRequested" } as const
+
+const announcing = (
+  { name, receipt }: Named & { readonly receipt: ReleaseReceipt },
+  step: keyof typeof hooks
+) =>
+  Activity.make({
+    name: name ?? `ExtensionRelease/${step}`,
+    error: Schema.Union(AnnouncementFailed, ReleaseCancelled),
+    execute: work(
+      step,
+      Effect.gen(function* () {
+        const announcement = yield* Announcement
+        const idempotencyKey = yield* Activity.idempotencyKey(step)
+        yield* announcement[hooks[step]]({ receipt, idempotencyKey })
+      })
+    )
+  })

@@ -1,0 +1,142 @@
+/**
+ * Everything a release can fail with. The engine stores a failure as it stores a success, so all of them are schemas.
+ *
+ * @since 0.1.0
+ */
+import * as Schema from "effect/Schema"
+import { AmbiguousExtension, NameTaken } from "../upload/PublishError.ts"
+import { UploadError } from "../upload/UploadError.ts"
+
+const optional = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { exact: true })
+
+/**
+ * What was given is not the payload of a release.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class InvalidPayload extends Schema.TaggedError<InvalidPayload>(
+  "effect-elastic-extensions/workflow/InvalidPayload"
+)("InvalidPayload", {
+  /** Paths of the fields that are missing or refused. What they hold stays out. */
+  fields: Schema.Array(Schema.String)
+}) {
+  readonly isRetryable = false
+
+  override get message(): string {
+    return `This is not the payload of a release: missing or invalid are ${this.fields.join(", ")}. ReleasePayload.prepare makes one from an archive.`
+  }
+}
+
+/**
+ * The release was made by a newer version of this library than the runner's.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class UnsupportedPayload extends Schema.TaggedError<UnsupportedPayload>(
+  "effect-elastic-extensions/workflow/UnsupportedPayload"
+)("UnsupportedPayload", { version: Schema.Int, newestKnown: Schema.Int }) {
+  readonly isRetryable = false
+
+  override get message(): string {
+    return `The release has payload version ${this.version}; this runner knows versions up to ${this.newestKnown}. Update the runners, then release again with the next attempt.`
+  }
+}
+
+/**
+ * Somebody interrupted the release. What was sent of its archive is given up.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ReleaseCancelled extends Schema.TaggedError<ReleaseCancelled>(
+  "effect-elastic-extensions/workflow/ReleaseCancelled"
+)("ReleaseCancelled", { executionId: Schema.String }) {
+  readonly isRetryable = false
+
+  override get message(): string {
+    return `Release ${this.executionId} was cancelled. To release after all, run it with the next attempt.`
+  }
+}
+
+/**
+ * The archive is in place, and whoever had to approve of it did not: it was not announced.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ReleaseRejected extends Schema.TaggedError<ReleaseRejected>(
+  "effect-elastic-extensions/workflow/ReleaseRejected"
+)("ReleaseRejected", {
+  executionId: Schema.String,
+  extensionId: Schema.String,
+  by: Schema.String,
+  note: optional(Schema.String)
+}) {
+  readonly isRetryable = false
+
+  override get message(): string {
+    const note = this.note === undefined ? "" : `: ${this.note}`
+    return `Release ${this.executionId} was rejected by ${this.by}${note}. Extension ${this.extensionId} holds its archive and nobody was told; release the archive that should be there instead.`
+  }
+}
+
+/**
+ * A hook of `Announcement` failed.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class AnnouncementFailed extends Schema.TaggedError<AnnouncementFailed>(
+  "effect-elastic-extensions/workflow/AnnouncementFailed"
+)("AnnouncementFailed", {
+  /** What to tell whoever looks after the release. It is stored: leave secrets out. */
+  detail: Schema.String,
+  /** Whether calling the hook again may help. */
+  isRetryable: Schema.Boolean
+}) {
+  override get message(): string {
+    return `The archive is in place, but it could not be announced: ${this.detail}. Tell those concerned, or run the release with the next attempt: nothing is sent again but the announcement.`
+  }
+}
+
+/**
+ * @since 0.1.0
+ * @category schemas
+ */
+export const ReleaseError = Schema.Union(
+  UploadError,
+  AmbiguousExtension,
+  NameTaken,
+  UnsupportedPayload,
+  ReleaseCancelled,
+  ReleaseRejected,
+  AnnouncementFailed
+)
+
+/**
+ * @since 0.1.0
+ * @category errors
+ */
+export type ReleaseError = typeof ReleaseError.Type
+
+/**
+ * Whether a step that failed so is worth another try later. Beyond what may pass by itself, that is whatever the journal
+ * of uploads makes safe to run again, and sources that may come back.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
+export const isTransient = (error: ReleaseError): boolean => {
+  switch (error._tag) {
+    case "OutcomeUnknown":
+    case "DeadlineExceeded":
+    case "JournalCorrupt":
+      return true
+    case "ArchiveUnreadable":
+      return error.reason === "ReadFailed"
+    default:
+      return error.isRetryable
+  }
+}

@@ -1,0 +1,11 @@
+/** A cluster that notices in seconds what takes a minute with the defaults. */
+export const sharding = {
+  shardsPerGroup: 60,
+  shardLockExpiration: "3 seconds",
+  shardLockRefreshInterval: "1 second",
+  entityMessagePollInterval: "500 millis",
+  entityReplyPollInterval: "200 millis",
+  refreshAssignmentsInterval: "500 millis",
+  runnerHealthCheckInterval: "2 seconds",
+  entityTerminationTimeout: "1 second"
+} as const
