@@ -24,7 +24,9 @@ export class InvalidConfiguration extends Schema.TaggedError<InvalidConfiguratio
   readonly isRetryable = false
 
   override get message(): string {
-    return this.problems.map(({ name, problem }) => `${name}: ${problem}`).join(" ")
+    return this.problems
+      .map(({ name, problem }) => (problem.startsWith(name) ? problem : `${name}: ${problem}`))
+      .join(" ")
   }
 }
 
@@ -125,7 +127,8 @@ export const fromConfigError = (
   const optionOf = new Map(givens.map(({ option, variable }) => [variable, option]))
   return new InvalidConfiguration({
     problems: leaves(error).map(({ message, path }) => {
-      const variable = path.join("_")
+      // A check of a value repeats the name that reading it has put there.
+      const variable = [...new Set(path)].join("_")
       return { name: optionOf.get(variable) ?? variable, problem: sentence(message) }
     })
   })

@@ -370,7 +370,7 @@ describe("delete", () => {
       const id = yield* seed({ deployments: ["d1", "d2"] })
       const ran = yield* cli("delete", id, "--yes")
       expect(ran).toMatchObject({ code: 6, out: "" })
-      expect(ran.err.replace(/\s+/g, " ")).toContain("because 2 deployments still use it: d1, d2.")
+      expect(ran.err.replace(/\s+/g, " ")).toContain("because 2 deployments still use it: d1, d2. Remove")
       expect(objects(yield* cli("delete", id, "--yes", "--json"))).toEqual([
         expect.objectContaining({ _tag: "DeletionRefused", exitCode: 6 })
       ])

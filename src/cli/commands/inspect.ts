@@ -13,9 +13,10 @@ import * as ArchiveInspection from "../../archive/ArchiveInspection.ts"
 import type { Problem } from "../../archive/ArchiveProblem.ts"
 import { exitCodes } from "../ExitCode.ts"
 import * as arguments_ from "../internal/arguments.ts"
+import { printable } from "../internal/extensions/printable.ts"
 import * as format from "../internal/format.ts"
 import { Exited, framed } from "../internal/frame.ts"
-import { facts, indent } from "../internal/layout.ts"
+import { facts, indent, wrap } from "../internal/layout.ts"
 import * as options from "../internal/options.ts"
 import { Output } from "../internal/output.ts"
 import { allowing } from "../internal/remedy.ts"
@@ -110,18 +111,18 @@ const describe = (inspection: ArchiveInspection.ArchiveInspection, style: Style)
         ? []
         : [["for", `Elasticsearch ${elasticsearchVersion}`] as const]),
       ...["name", "version", "classname"].flatMap((key) =>
-        descriptor[key] === undefined ? [] : [[key, descriptor[key]] as const]
+        descriptor[key] === undefined ? [] : [[key, printable(descriptor[key])] as const]
       )
     ]),
     ...problemLines(problems, style),
-    errors.length === 0
-      ? style.green("It can be uploaded.")
-      : `It cannot be uploaded as it is. To upload it in spite of that: ${allowing(errors)}`
+    ...(errors.length === 0
+      ? [style.green("It can be uploaded.")]
+      : wrap(`It cannot be uploaded as it is. To upload it in spite of that: ${allowing(errors)}`, 80))
   ]
 }
 
 const problemLines = (problems: ReadonlyArray<Problem>, style: Style): ReadonlyArray<string> =>
   problems.flatMap(({ code, message, severity }) => [
     `${severity === "error" ? style.red("error") : style.yellow("warning")} ${code}`,
-    ...indent([message], 2)
+    ...indent(wrap(printable(message), 78), 2)
   ])

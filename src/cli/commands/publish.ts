@@ -8,7 +8,6 @@ import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Archive from "../../archive/Archive.ts"
 import * as ExtensionPublish from "../../upload/ExtensionPublish.ts"
 import { PublishReceipt } from "../../upload/PublishReceipt.ts"
 import { UsageError } from "../Failure.ts"
@@ -26,7 +25,7 @@ import {
 } from "../internal/publishPlan.ts"
 import { describePublishing } from "../internal/receipts.ts"
 import { resumeCommand } from "../internal/resume.ts"
-import { withReport } from "../internal/uploading.ts"
+import { archiveFile, withReport } from "../internal/uploading.ts"
 
 /**
  * @since 0.1.0
@@ -98,7 +97,9 @@ const inputOf = ({ archive, description, downloadUrl, name, type, version }: Giv
 })
 
 const sourceOf = ({ archive, downloadUrl }: PublishInput) => {
-  if (archive !== undefined) return Effect.succeed({ archive: Archive.file(archive), downloadUrl })
+  if (archive !== undefined) {
+    return Effect.map(archiveFile(archive), (archive) => ({ archive, downloadUrl }))
+  }
   return downloadUrl === undefined
     ? new UsageError({
         problem: "There is nothing to publish: give an archive, a --download-url, or both.",

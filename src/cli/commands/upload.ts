@@ -5,7 +5,6 @@
  */
 import * as Command from "@effect/cli/Command"
 import * as Effect from "effect/Effect"
-import * as Archive from "../../archive/Archive.ts"
 import * as ExtensionUpload from "../../upload/ExtensionUpload.ts"
 import { UploadReceipt } from "../../upload/UploadReceipt.ts"
 import * as arguments_ from "../internal/arguments.ts"
@@ -17,7 +16,7 @@ import { Output } from "../internal/output.ts"
 import { describePlan, planUpload, UploadPlan } from "../internal/plan.ts"
 import { describeUpload } from "../internal/receipts.ts"
 import { resumeCommand } from "../internal/resume.ts"
-import { withReport } from "../internal/uploading.ts"
+import { archiveFile, withReport } from "../internal/uploading.ts"
 
 /**
  * @since 0.1.0
@@ -40,9 +39,9 @@ export const upload = Command.make(
         const plan = yield* planUpload(extensionId, archive)
         return yield* output.result({ schema: UploadPlan, value: plan, lines: describePlan(plan) })
       }
-      const resume = resumeCommand(["upload", id, archive], settings)
-      const receipt = yield* withReport(resume, (onEvent) =>
-        ExtensionUpload.upload({ extensionId, archive: Archive.file(archive), onEvent })
+      const file = yield* archiveFile(archive)
+      const receipt = yield* withReport(resumeCommand(["resume", id], settings), (onEvent) =>
+        ExtensionUpload.upload({ extensionId, archive: file, onEvent })
       )
       yield* output.result({
         schema: UploadReceipt,

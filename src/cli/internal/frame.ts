@@ -57,17 +57,18 @@ const run = <R, E extends CommandError>(
   effect: Effect.Effect<void, E, R>,
   { output, settings }: Framed
 ): Effect.Effect<void, Exited, Exclude<R, Output> | Stdio> =>
-  Effect.uninterruptibleMask((restore) =>
-    restore(effect).pipe(
-      Effect.catchAllCause((cause) =>
-        Effect.gen(function* () {
-          const ending = endingOf(cause, settings)
-          if (ending instanceof Exited) return yield* ending
-          return yield* new Exited({ code: yield* (yield* Output).ending(ending) })
-        })
-      )
-    )
-  ).pipe(Effect.provide(Output.layer(output)), Settings.provide(settings))
+  Effect.interruptible(effect).pipe(
+    Effect.catchAllCause((cause) =>
+      Effect.gen(function* () {
+        const ending = endingOf(cause, settings)
+        if (ending instanceof Exited) return yield* ending
+        return yield* new Exited({ code: yield* (yield* Output).ending(ending) })
+      })
+    ),
+    Effect.provide(Output.layer(output)),
+    Settings.provide(settings),
+    Effect.uninterruptible
+  )
 
 /** A failure says more than the interruption that may have come with it. */
 const endingOf = (cause: Cause.Cause<CommandError>, givens: ReadonlyArray<Settings.Given>): Ending | Exited =>

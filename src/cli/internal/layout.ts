@@ -15,6 +15,12 @@ export const wrap = (text: string, width: number): ReadonlyArray<string> => {
 export const indent = (lines: ReadonlyArray<string>, by: number): ReadonlyArray<string> =>
   lines.map((line) => (line === "" ? line : " ".repeat(by) + line))
 
+/** Wrapped, with what follows the first line set in. */
+export const hanging = (text: string, width: number): ReadonlyArray<string> => {
+  const [first = "", ...rest] = wrap(text, width - 2)
+  return [first, ...indent(rest, 2)]
+}
+
 /** Cells padded to the widest of their column; the last column is left as it is. */
 export const columns = (rows: ReadonlyArray<ReadonlyArray<string>>): ReadonlyArray<string> => {
   const widths = rows.reduce<ReadonlyArray<number>>(

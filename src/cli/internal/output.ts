@@ -5,7 +5,7 @@ import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import { byTag, exitCodes } from "../ExitCode.ts"
 import type { Failure } from "../Failure.ts"
-import { indent, wrap } from "./layout.ts"
+import { hanging, indent, wrap } from "./layout.ts"
 import type { OutputOptions } from "./options.ts"
 import { remedyFor } from "./remedy.ts"
 import { type Sink, Stdio } from "./stdio.ts"
@@ -64,7 +64,10 @@ export class Output extends Context.Tag("effect-elastic-extensions/cli/Output")<
             options.json
               ? writeJson(schema, value)
               : writeLines(out, options.quiet ? (quietLines ?? []) : lines),
-          note: (line) => (isForPeople ? writeLines(err, [line]) : Effect.void),
+          note: (line) =>
+            isForPeople
+              ? Effect.flatMap(err.columns, (width) => writeLines(err, hanging(line, width)))
+              : Effect.void,
           event: (schema, event) => (options.json && !options.quiet ? writeJson(schema, event) : Effect.void),
           ending: (ending) => {
             const code = codeOf(ending)

@@ -9,6 +9,7 @@ import type * as Scope from "effect/Scope"
 import { PublishEvent } from "../../upload/PublishEvent.ts"
 import { doneOf, isStep, type Step, sentenceOf } from "./events.ts"
 import * as format from "./format.ts"
+import { hanging } from "./layout.ts"
 import { Output } from "./output.ts"
 import * as Progress from "./progress.ts"
 import { type Sink, Stdio } from "./stdio.ts"
@@ -48,10 +49,10 @@ const asJson = (write: Report): Effect.Effect<Report> =>
 
 /** Progress every tenth of the whole. */
 const asLines = (note: (line: string) => Effect.Effect<void>): Effect.Effect<Report> =>
-  Effect.map(Ref.make(-1), (lastTenth) => (event) => {
+  Effect.map(Ref.make(0), (lastTenth) => (event) => {
     if (!isStep(event)) {
       const line = sentenceOf(event)
-      const reset = event._tag === "SendingStarted" ? Ref.set(lastTenth, -1) : Effect.void
+      const reset = event._tag === "SendingStarted" ? Ref.set(lastTenth, 0) : Effect.void
       return Effect.zipRight(reset, line === undefined ? Effect.void : note(line))
     }
     if (event._tag !== "BytesWritten") return Effect.void
@@ -88,10 +89,11 @@ const asBar = (err: Sink, style: Style): Effect.Effect<Report, never, Scope.Scop
       yield* Ref.set(drawn, line)
     }).pipe(turn.withPermits(1))
     const say = (line: string) =>
-      erase.pipe(
-        Effect.flatMap((erased) => err.write(`${erased}${paint(line, style)}\n`)),
-        turn.withPermits(1)
-      )
+      Effect.gen(function* () {
+        const erased = yield* erase
+        const lines = hanging(line, yield* err.columns)
+        yield* err.write(`${erased}${paint(lines.join("\n"), style)}\n`)
+      }).pipe(turn.withPermits(1))
 
     yield* Effect.addFinalizer(() => turn.withPermits(1)(Effect.flatMap(erase, err.write)))
     // Forked where nothing may be interrupted, it would never end by itself.

@@ -1,7 +1,6 @@
 /** One run of the program: help, or a command, and what the parser has to say about the arguments. */
 import type * as CliApp from "@effect/cli/CliApp"
 import * as Command from "@effect/cli/Command"
-import type * as Descriptor from "@effect/cli/CommandDescriptor"
 import * as ValidationError from "@effect/cli/ValidationError"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
@@ -10,12 +9,12 @@ import { UsageError } from "../Failure.ts"
 import { Exited } from "./frame.ts"
 import * as help from "./help.ts"
 import { Output } from "./output.ts"
+import { type AnyCommand, nameOf, read, sentenceOf } from "./page.ts"
 import { commandName } from "./remedy.ts"
 import { Stdio } from "./stdio.ts"
 import { styleOf, withoutAnsi } from "./style.ts"
 import * as versionOption from "./versionOption.ts"
-
-type AnyCommand = Descriptor.Command<unknown>
+import { beforeDashes, forParser, problemWith } from "./words.ts"
 
 /** Makes the program of a root command and the commands below it, in the order in which help lists them. */
 export const makeProgram = <Name extends string, R, A>(
@@ -27,13 +26,19 @@ export const makeProgram = <Name extends string, R, A>(
     args: ReadonlyArray<string>
   ): Effect.Effect<void, Exited, R | CliApp.CliApp.Environment | Stdio> => {
     const words = beforeDashes(args)
-    const command = commands.find((command) => words.includes(help.nameOf(command)))
+    const name = words.find((word) => !word.startsWith("-"))
+    const command = commands.find((command) => nameOf(command) === name)
     if (words.length === 0 || words.includes("--help") || words.includes("-h")) {
       return showHelp(root.descriptor, commands, command)
     }
-    return parseAndRun([commandName, commandName, ...separated(args)]).pipe(
-      Effect.catchIf(ValidationError.isValidationError, (error) => refuse(error, words, command)),
-      withPlainConsole
+    const options = command === undefined ? [] : read(command).options
+    return parseAndRun([commandName, commandName, ...forParser(args, options)]).pipe(
+      Effect.catchIf(ValidationError.isValidationError, (error) =>
+        refuse(problemWith(words, options) ?? versionOption.takeOut(sentenceOf(error.error)), words, command)
+      ),
+      withPlainConsole,
+      // A signal interrupts the command, not the account of it: `framed` lets it in.
+      Effect.uninterruptible
     )
   }
 }
@@ -47,37 +52,14 @@ const showHelp = (root: AnyCommand, commands: ReadonlyArray<AnyCommand>, command
     )
   })
 
-const refuse = (
-  error: ValidationError.ValidationError,
-  words: ReadonlyArray<string>,
-  command: AnyCommand | undefined
-) =>
+const refuse = (problem: string, words: ReadonlyArray<string>, command: AnyCommand | undefined) =>
   Effect.gen(function* () {
     const failure = new UsageError({
-      problem: versionOption.takeOut(help.sentenceOf(error.error)),
-      ...(command === undefined ? {} : { command: help.nameOf(command) })
+      problem,
+      ...(command === undefined ? {} : { command: nameOf(command) })
     })
     return yield* new Exited({ code: yield* (yield* Output).ending({ failure }) })
   }).pipe(Effect.provide(Output.layer({ json: words.includes("--json"), quiet: false })))
-
-const beforeDashes = (args: ReadonlyArray<string>): ReadonlyArray<string> => {
-  const dashes = args.indexOf("--")
-  return dashes === -1 ? args : args.slice(0, dashes)
-}
-
-/** `--option=value` as two words: the parser does not take an option that repeats otherwise. */
-const separated = (args: ReadonlyArray<string>): ReadonlyArray<string> => {
-  const words = beforeDashes(args)
-  return [
-    ...versionOption.put(
-      words.flatMap((word) => {
-        const [, option, value] = /^(--[a-z-]+)=(.*)$/s.exec(word) ?? []
-        return option === undefined || value === undefined ? [word] : [option, value]
-      })
-    ),
-    ...args.slice(words.length)
-  ]
-}
 
 /** The parser writes colours into pipes, and its complaints beside ours. */
 const withPlainConsole = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R | Stdio> =>

@@ -1,8 +1,10 @@
 /** An upload as a command: its events shown, and a way back to it when it stops half-way. */
+import * as Path from "@effect/platform/Path"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Ref from "effect/Ref"
+import * as Archive from "../../archive/Archive.ts"
 import type { PublishError } from "../../upload/PublishError.ts"
 import type { PublishEvent } from "../../upload/PublishEvent.ts"
 import { UploadPaused } from "../Failure.ts"
@@ -34,6 +36,10 @@ export const withReport = <A, E extends PublishError, R>(
       )
     }).pipe(Effect.scoped)
   )
+
+/** The journal keeps the path, and whoever resumes may do so from another working directory. */
+export const archiveFile = (path: string) =>
+  Effect.map(Path.Path, ({ resolve }) => Archive.file(resolve(path)))
 
 const begins = ({ _tag }: PublishEvent): boolean =>
   _tag === "SendingStarted" ||

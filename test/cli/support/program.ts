@@ -71,7 +71,7 @@ export const spawned = (
   } = {}
 ): Effect.Effect<Ran> =>
   Effect.gen(function* () {
-    const child = spawn("node_modules/.bin/tsx", ["src/cli/bin.ts", ...args], {
+    const child = spawn(process.execPath, ["--import", "tsx", "src/cli/bin.ts", ...args], {
       stdio: ["ignore", "pipe", "pipe"],
       env: { PATH: dirname(process.execPath), ...options.env }
     })
