@@ -1,11 +1,19 @@
 /** Figures as people read them. */
 
-const units = ["B", "kB", "MB", "GB", "TB"] as const
+const units: ReadonlyArray<string> = ["B", "kB", "MB", "GB", "TB"]
 
 /** Decimal units, as Elastic's own limits are written. */
 export const bytes = (count: number): string => {
   const power = Math.min(units.length - 1, count < 1000 ? 0 : Math.floor(Math.log10(count) / 3))
   return `${power === 0 ? Math.round(count) : (count / 1000 ** power).toFixed(1)} ${units[power]}`
+}
+
+/** Both in the unit of the whole, and as wide for every part of it: `0.5 of 3.0 MB`. */
+export const portion = (part: number, whole: number): string => {
+  const [figure = "", unit = "B"] = bytes(whole).split(" ")
+  const scale = 1000 ** units.indexOf(unit)
+  const shown = unit === "B" ? String(Math.round(part)) : (part / scale).toFixed(1)
+  return `${shown.padStart(figure.length)} of ${figure} ${unit}`
 }
 
 /** A span of time that has passed. */

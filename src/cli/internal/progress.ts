@@ -91,7 +91,7 @@ const sampled = (samples: Progress["samples"], now: number, done: number): Progr
 export const rateOf = ({ done, samples }: Progress, now: number): number | undefined => {
   const first = samples[0]
   if (first === undefined || now - first.at < 500) return undefined
-  return ((done - first.done) * 1000) / (now - first.at)
+  return (Math.max(0, done - first.done) * 1000) / (now - first.at)
 }
 
 /** One line of at most `columns` characters; empty when there is nothing to show. */
@@ -110,7 +110,7 @@ export const render = (progress: Progress, now: number, columns: number): string
 
 const separator = "  "
 const smallestBar = 12
-const largestBar = 26
+const largestBar = 20
 
 /** With how much each matters: where there is no room for all, the least goes first. */
 const figuresOf = (
@@ -123,8 +123,8 @@ const figuresOf = (
   return [
     [percent(done, total), 7],
     ...(isKept ? [[`kept ${percent(acknowledged, total).trim()}`, 3] as const] : []),
-    [`${format.bytes(done)} of ${format.bytes(total)}`, 2],
-    ...(rate === undefined ? [] : [[`${format.bytes(rate)}/s`, 5] as const]),
+    [format.portion(done, total), 2],
+    ...(rate === undefined ? [] : [[`${format.bytes(rate)}/s`.padStart(10), 5] as const]),
     ...(rate === undefined || rate <= 0
       ? []
       : [[`${format.clock(((total - done) * 1000) / rate)} left`, 6] as const]),

@@ -1,0 +1,92 @@
+/** A shell in a folder of its own, where the command is installed and nothing else is known. */
+import { spawn } from "node:child_process"
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs"
+import { dirname, join, resolve } from "node:path"
+import { fileURLToPath } from "node:url"
+import * as Effect from "effect/Effect"
+import { build } from "esbuild"
+
+const root = resolve(fileURLToPath(import.meta.url), "../../../..")
+
+/** Variables; one that is `undefined` is not set. */
+export type Environment = Readonly<Record<string, string | undefined>>
+
+/** What a command wrote, to either stream in the order of writing, and how it ended. */
+export interface Ran {
+  readonly output: string
+  readonly code: number | null
+}
+
+export interface Shell {
+  /** Runs a line as `sh` would. `onStart` gets what sends it a signal. */
+  readonly run: (
+    line: string,
+    options?: {
+      readonly env?: Environment
+      readonly onStart?: (kill: (signal: NodeJS.Signals) => void) => void
+    }
+  ) => Effect.Effect<Ran>
+}
+
+/** Bundled, as it is installed: a start takes a quarter of the time. */
+const bundle = (target: string) =>
+  Effect.promise(() =>
+    build({
+      entryPoints: [join(root, "src/cli/bin.ts")],
+      outfile: target,
+      bundle: true,
+      platform: "node",
+      format: "esm",
+      target: "node20",
+      logLevel: "error",
+      // Some dependencies are CommonJS and ask for Node's own modules by `require`.
+      banner: {
+        js: 'import { createRequire as makeRequire } from "node:module"; const require = makeRequire(import.meta.url);'
+      }
+    })
+  )
+
+/** Installs the command below `folder` and returns a shell that works in `folder/work`. */
+export const makeShell = (folder: string, env: Readonly<Record<string, string>>): Effect.Effect<Shell> =>
+  Effect.gen(function* () {
+    const program = join(folder, "lib/cli.mjs")
+    const bin = join(folder, "bin")
+    const work = join(folder, "work")
+    yield* bundle(program)
+    yield* Effect.sync(() => {
+      for (const each of [bin, work]) mkdirSync(each, { recursive: true })
+      for (const [name, before] of [
+        ["effect-elastic-extensions", ""],
+        ["npx", "shift\n"]
+      ]) {
+        writeFileSync(
+          join(bin, `${name}`),
+          `#!/bin/sh\n${before}exec '${process.execPath}' '${program}' "$@"\n`
+        )
+        chmodSync(join(bin, `${name}`), 0o755)
+      }
+    })
+    const path = [bin, dirname(process.execPath), "/usr/bin", "/bin"].join(":")
+    return {
+      run: (line, options = {}) =>
+        Effect.async<Ran>((resume) => {
+          const child = spawn("sh", ["-c", `exec 2>&1; trap : INT\n${line}`], {
+            cwd: work,
+            stdio: ["ignore", "pipe", "inherit"],
+            // A group of its own: a signal is for all that the line has started, as Ctrl-C is.
+            detached: true,
+            env: { PATH: path, HOME: join(folder, "home"), TZ: "UTC", ...env, ...options.env }
+          })
+          const kill = (signal: NodeJS.Signals) => {
+            if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, signal)
+          }
+          let output = ""
+          child.stdout.setEncoding("utf8").on("data", (text: string) => {
+            output += text
+          })
+          child.once("close", (code) => resume(Effect.succeed({ output, code })))
+          options.onStart?.(kill)
+          return Effect.sync(() => kill("SIGKILL"))
+        })
+    }
+  })

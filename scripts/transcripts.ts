@@ -1,0 +1,78 @@
+/**
+ * Writes the transcripts of `docs/cli.md`: `npx tsx scripts/transcripts.ts [--check]`.
+ *
+ * Plays every scene with the real command against a stand-in, in a folder of its own, and puts what a terminal would show
+ * between the markers of the document. With `--check` nothing is written: exits 1 and names the places that are stale.
+ */
+import { resolve } from "node:path"
+import { fileURLToPath } from "node:url"
+import { parseArgs } from "node:util"
+import * as FileSystem from "@effect/platform/FileSystem"
+import * as NodeContext from "@effect/platform-node/NodeContext"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as Cause from "effect/Cause"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import { fill, staleIn, unmatched } from "./support/transcripts/document.ts"
+import { scenes } from "./support/transcripts/scenes.ts"
+import { makeStage } from "./support/transcripts/stage.ts"
+
+const path = resolve(fileURLToPath(import.meta.url), "../../docs/cli.md")
+
+class StaleTranscripts extends Schema.TaggedError<StaleTranscripts>()("StaleTranscripts", {
+  places: Schema.Array(Schema.String),
+  /** Lines of the transcripts that the document does not have. */
+  lines: Schema.Array(Schema.String)
+}) {
+  override get message(): string {
+    const places = `docs/cli.md is stale at ${this.places.join(", ")}. To write it anew: npm run docs:cli`
+    return [places, ...this.lines.map((line) => `+ ${line}`)].join("\n")
+  }
+}
+
+const requireFresh = (
+  document: string,
+  blocks: ReadonlyMap<string, string>,
+  places: ReadonlyArray<string>
+) => {
+  const known = new Set(document.split("\n"))
+  const lines = places
+    .flatMap((name) => blocks.get(name)?.split("\n") ?? [])
+    .filter((line) => !known.has(line))
+  return places.length === 0 ? Effect.void : new StaleTranscripts({ places, lines })
+}
+
+const play = Effect.gen(function* () {
+  const stage = yield* makeStage
+  const shown = yield* Effect.forEach(scenes, ([name, scene]) =>
+    Effect.map(scene(stage), (block) => [name, block] as const)
+  )
+  return new Map(shown)
+}).pipe(Effect.scoped)
+
+const describe = (cause: Cause.Cause<unknown>): string =>
+  Option.match(Cause.failureOption(cause), {
+    onNone: () => Cause.pretty(cause),
+    onSome: (error) => (error instanceof Error ? error.message : String(error))
+  })
+
+const program = Effect.gen(function* () {
+  const { values } = parseArgs({ options: { check: { type: "boolean", default: false } } })
+  const fs = yield* FileSystem.FileSystem
+  const document = yield* fs.readFileString(path)
+  const blocks = yield* play
+  const stale = values.check ? staleIn(document, blocks) : []
+  yield* requireFresh(document, blocks, [...new Set([...unmatched(document, blocks), ...stale])])
+  if (!values.check) yield* fs.writeFileString(path, fill(document, blocks))
+  yield* Console.log(`${blocks.size} transcripts ${values.check ? "are up to date" : "written"}`)
+})
+
+NodeRuntime.runMain(
+  program.pipe(
+    Effect.tapErrorCause((cause) => Console.error(describe(cause))),
+    Effect.provide(NodeContext.layer)
+  ),
+  { disableErrorReporting: true }
+)
