@@ -57,6 +57,11 @@ export interface ReadOptions {
    * At most one buffer more than this is allocated, to read ahead. When absent, every chunk owns its bytes.
    */
   readonly recycle?: number | undefined
+  /**
+   * The largest chunk the reader can use, in bytes. A source may hand out smaller ones. Default 1 MiB; larger reads of a
+   * file take less time in all, and more memory.
+   */
+  readonly chunkBytes?: number | undefined
 }
 
 /**

@@ -7,7 +7,7 @@ import { Buffer } from "node:buffer"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import type { Archive, ArchiveStat } from "./Archive.ts"
+import type { Archive, ArchiveStat, ReadOptions } from "./Archive.ts"
 import type { ArchiveError } from "./ArchiveError.ts"
 import { changeBetween } from "./internal/archiveSource.ts"
 import { checkFrom, type Evidence, evidence, hashCheck, stopsOf } from "./internal/contentCheck.ts"
@@ -90,6 +90,9 @@ export interface ComputeOptions {
 
 const defaultCheckpointBytes = 8 * 1024 * 1024
 
+/** Nothing waits for the first bytes of a digest, so its reads are as large as still makes a difference. */
+const digestChunkBytes = 4 * 1024 * 1024
+
 /**
  * Digests an archive in one streaming pass and in constant memory.
  *
@@ -127,7 +130,7 @@ export const compute = <R>(
     }
 
     yield* archive
-      .read({ offset: 0, expected: stat, recycle: 1 })
+      .read({ offset: 0, expected: stat, recycle: 1, chunkBytes: digestChunkBytes })
       .pipe(Stream.runForEach((bytes) => Effect.suspend(() => hash(bytes))))
     if (sealer !== undefined) tags.push(sealer.seal())
     return {
@@ -153,12 +156,8 @@ export const compute = <R>(
 export const verifying = <R>(
   digest: ArchiveDigest,
   archive: Archive<R>,
-  options: {
-    /** First byte to emit, in bytes from the start of the archive. */
-    readonly offset: number
-    /** As in `Archive.ReadOptions`. */
-    readonly recycle?: number | undefined
-  }
+  /** Those of `Archive.read`; what is expected is known from the digest. */
+  options: Omit<ReadOptions, "expected">
 ): Stream.Stream<Uint8Array, ArchiveError, R> =>
   Stream.suspend(() => {
     const check = checkFrom(
@@ -168,7 +167,7 @@ export const verifying = <R>(
     )
     let position = check.from
 
-    return archive.read({ offset: check.from, expected: digest.stat, recycle: options.recycle }).pipe(
+    return archive.read({ ...options, offset: check.from, expected: digest.stat }).pipe(
       Stream.mapEffect((bytes) =>
         Effect.map(check.accept(bytes), () => {
           const start = position

@@ -122,8 +122,13 @@ const readChunk = (
   })
 
 /** A ring of buffers, one of them to read ahead, or a fresh one each time. Never larger than what is left to read. */
-const bufferSource = ({ expected, offset, recycle }: ReadOptions): ((position: number) => Uint8Array) => {
-  const bytesFor = (position: number) => Math.min(source.chunkBytes, expected.size - position)
+const bufferSource = ({
+  chunkBytes = source.chunkBytes,
+  expected,
+  offset,
+  recycle
+}: ReadOptions): ((position: number) => Uint8Array) => {
+  const bytesFor = (position: number) => Math.min(chunkBytes, expected.size - position)
   if (recycle === undefined) return (position) => new Uint8Array(bytesFor(position))
 
   const ring: Array<Uint8Array> = []

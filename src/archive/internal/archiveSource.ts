@@ -10,7 +10,7 @@ import * as Stream from "effect/Stream"
 import type { ArchiveStat } from "../Archive.ts"
 import { ArchiveChanged } from "../ArchiveError.ts"
 
-/** The largest chunk a reader is handed, in bytes; also the size of a file's read buffers. */
+/** The largest chunk a reader is handed unless it asks for larger ones, in bytes; also the size of a file's read buffers. */
 export const chunkBytes = 1024 * 1024
 
 /** Folders are separated by either slash: a Windows path may be given on any system, and no server wants a folder. */

@@ -86,7 +86,7 @@ const newRecord = (setup: Setup, { told }: ServerState.ServerState): Effect.Effe
   Effect.gen(function* () {
     const { archive, client, digest, extensionId, settings } = setup
     const framing = settings.contentType === "multipart" ? { multipartBoundary: yield* randomBoundary } : {}
-    const { contentType, size } = Run.representationOf(setup, framing.multipartBoundary, undefined)
+    const { contentType, size } = Run.representationOf(setup, framing.multipartBoundary, {})
     const { modifiedMillis } = digest.stat
     const record = yield* prepare({
       origin: client.baseUrl,

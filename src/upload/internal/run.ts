@@ -58,12 +58,12 @@ export const noCounts: Counters = {
 export const representationOf = (
   run: Pick<Run, "archive" | "digest">,
   boundary: string | undefined,
-  recycle: number | undefined
+  buffers: Pick<Archive.ReadOptions, "recycle" | "chunkBytes">
 ): Representation<ArchiveError> => {
   const file: Representation<ArchiveError> = {
     contentType: "application/zip",
     size: run.digest.stat.size,
-    read: (offset) => ArchiveDigest.verifying(run.digest, run.archive, { offset, recycle })
+    read: (offset) => ArchiveDigest.verifying(run.digest, run.archive, { ...buffers, offset })
   }
   return boundary === undefined
     ? file
