@@ -4,6 +4,7 @@ import * as Command from "@effect/platform/Command"
 import type * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import { buildSync } from "esbuild"
+import { bundleCommand } from "../support/command.ts"
 import type { ArchiveOnDisk } from "./archives.ts"
 
 /** One job for a contender. */
@@ -65,23 +66,30 @@ const curl = (job: Job) =>
 
 const sha256 = ({ archive }: Job) => Command.make("openssl", "dgst", "-sha256", archive.path)
 
-/** Reads its settings where a user's command would read them. */
+/** Where the library and its command read their settings. */
+const configured = ({ folder, url }: Job) =>
+  Command.env({
+    EC_ENDPOINT: url,
+    EC_API_KEY: "benchmark",
+    EC_UPLOAD_JOURNAL: join(folder, "journal"),
+    EC_UPLOAD_VERIFICATION: "response",
+    EC_UPLOAD_ALLOW: "over-direct-upload-limit",
+    DENO_NO_UPDATE_CHECK: "1"
+  })
+
+/** A script of one `ExtensionUpload.upload`. */
 const library =
   (...runtime: Arr.NonEmptyReadonlyArray<string>) =>
-  ({ archive, folder, uploads, url }: Job) => {
+  (job: Job) => {
     const [executable, ...args] = runtime
-    return Command.make(executable, ...args, archive.path, String(uploads)).pipe(
-      Command.env({
-        EC_ENDPOINT: url,
-        EC_API_KEY: "benchmark",
-        EC_UPLOAD_JOURNAL: join(folder, "journal"),
-        EC_UPLOAD_VERIFICATION: "response",
-        EC_UPLOAD_ALLOW: "over-direct-upload-limit",
-        DENO_NO_UPDATE_CHECK: "1"
-      }),
+    return Command.make(executable, ...args, job.archive.path, String(job.uploads)).pipe(
+      configured(job),
       Command.workingDirectory(root)
     )
   }
+
+const command = (bin: string) => (job: Job) =>
+  Command.make(process.execPath, bin, "upload", "benchmark", job.archive.path).pipe(configured(job))
 
 export interface Contenders {
   readonly curl: Contender
@@ -93,6 +101,7 @@ export interface Contenders {
   readonly undici: Contender
   readonly tus: Contender
   readonly transport: Contender
+  readonly command: Contender
   readonly library: Contender
   readonly libraryUnbuilt: Contender
   readonly libraryOnBun: Contender
@@ -111,7 +120,10 @@ const toSink = (name: string, ...commands: Arr.NonEmptyReadonlyArray<(job: Job) 
 
 /** Bundles the programs into `folder`, which also is the only one that Deno may read or write. */
 export const makeContenders = (folder: string) =>
-  Effect.map(bundle(folder), (bundled): Contenders => {
+  Effect.gen(function* () {
+    const bundled = yield* bundle(folder)
+    const bundledCommand = join(folder, "command.mjs")
+    yield* bundleCommand(bundledCommand)
     const onNode = (program: Program) => (job: Job) =>
       Command.make(process.execPath, bundled(program), extensionUrl(job), job.archive.path)
     const bin = (name: string) => join(root, "node_modules/.bin", name)
@@ -124,7 +136,7 @@ export const makeContenders = (folder: string) =>
       `--allow-read=${folder}`,
       `--allow-write=${folder}`
     ]
-    return {
+    const contenders: Contenders = {
       curl: toSink("curl -T", curl),
       opensslAndCurl: toSink("openssl dgst -sha256 && curl -T", sha256, curl),
       nodeHttp: toSink("bare node:http", onNode("nodeHttp")),
@@ -139,12 +151,14 @@ export const makeContenders = (folder: string) =>
         ]
       },
       transport: toSink("UploadHttpClient alone", onNode("uploadHttpClient")),
-      library: toSink("this library, bundled", library(process.execPath, uploadArchive)),
+      command: toSink("this library's command", command(bundledCommand)),
+      library: toSink("this library in a script", library(process.execPath, uploadArchive)),
       libraryUnbuilt: toSink(
-        "this library, unbuilt with tsx",
+        "this library in a script, with tsx",
         library(process.execPath, "--import", "tsx", join(programFolder, "uploadArchive.ts"))
       ),
       libraryOnBun: toSink("this library on Bun", library(bin("bun"), uploadArchive)),
       libraryOnDeno: toSink("this library on Deno", library(bin("deno"), "run", ...denoRights, uploadArchive))
     }
+    return contenders
   })

@@ -5,6 +5,7 @@
  * @since 0.1.0
  */
 import process from "node:process"
+import * as v8 from "node:v8"
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
@@ -25,6 +26,10 @@ const codeOf = (cause: Cause.Cause<unknown>): number => {
   if (Option.isSome(exited)) return exited.value.code
   return Cause.isInterruptedOnly(cause) ? exitCodes.interrupted : exitCodes.failed
 }
+
+// Hardly anything that an upload allocates lives longer than a chunk: a young generation that grows costs memory, some
+// 20 MB on Node, and saves no time.
+v8.setFlagsFromString("--semi-space-growth-factor=1")
 
 main(process.argv.slice(2)).pipe(
   Effect.provide(

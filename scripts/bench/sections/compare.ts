@@ -11,6 +11,7 @@ import type { Figures, Section } from "./section.ts"
 export const measured = Effect.gen(function* () {
   const { archive, contenders, size } = yield* Workbench
   const {
+    command,
     curl,
     fetch,
     library,
@@ -29,6 +30,7 @@ export const measured = Effect.gen(function* () {
       opensslAndCurl,
       nodeHttp,
       transport,
+      command,
       library,
       libraryUnbuilt,
       undici,

@@ -1,4 +1,4 @@
-/** The library with archives of very different sizes: what it needs is to stay the same. */
+/** The command with archives of very different sizes: what it needs is to stay the same. */
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -10,7 +10,7 @@ import type { Section } from "./section.ts"
 const row = (payloadBytes: number) =>
   Effect.gen(function* () {
     const { archive, contenders } = yield* Workbench
-    const results = yield* contest([{ contender: contenders.library, archive: yield* archive(payloadBytes) }])
+    const results = yield* contest([{ contender: contenders.command, archive: yield* archive(payloadBytes) }])
     return yield* Effect.forEach(results, ({ outcome }) => Either.map(outcome, medians))
   }).pipe(
     Effect.match({

@@ -31,9 +31,9 @@ export const startup: Section = {
   run: Effect.gen(function* () {
     const { archive, contenders } = yield* Workbench
     const entered = yield* archive(mebibyte)
-    const { curl, library, libraryUnbuilt, nodeHttp } = contenders
+    const { command, curl, library, libraryUnbuilt, nodeHttp } = contenders
     const results = yield* contest(
-      [curl, nodeHttp, library, libraryUnbuilt].map((contender) => ({ contender, archive: entered }))
+      [curl, nodeHttp, command, library, libraryUnbuilt].map((contender) => ({ contender, archive: entered }))
     )
     return {
       markdown: markdownTable(["", "first connection", "first byte of the archive", "exit"], results.map(row))

@@ -1,0 +1,59 @@
+/** The command as one file with everything in it: it starts fast, and needs none of the optional peers. */
+import { readdir, readFile } from "node:fs/promises"
+import { dirname, join, resolve } from "node:path"
+import * as Effect from "effect/Effect"
+import { build, type Metafile } from "esbuild"
+
+const root = resolve(import.meta.dirname, "../..")
+
+/** Some of what is bundled was written for CommonJS and calls `require`. */
+const requireBanner =
+  'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);'
+
+/** Bundles the command into `outfile`; returns the folders of the packages that are now part of it. */
+export const bundleCommand = (outfile: string): Effect.Effect<ReadonlyArray<string>> =>
+  Effect.promise(async () => {
+    const { metafile } = await build({
+      absWorkingDir: root,
+      entryPoints: ["src/cli/bin.ts"],
+      outfile,
+      bundle: true,
+      minify: true,
+      platform: "node",
+      target: "node20",
+      format: "esm",
+      legalComments: "none",
+      banner: { js: requireBanner },
+      metafile: true,
+      logLevel: "error"
+    })
+    return packageFolders(metafile)
+  })
+
+const packageFolder = /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/
+
+const packageFolders = (metafile: Metafile): ReadonlyArray<string> => {
+  const folders = Object.keys(metafile.inputs).flatMap((input) => packageFolder.exec(input) ?? [])
+  return [...new Set(folders)].sort().map((folder) => join(root, folder))
+}
+
+interface Manifest {
+  readonly name: string
+  readonly version: string
+  readonly license?: string
+}
+
+/** The terms under which each bundled package may be passed on, word for word. */
+export const licensesOf = (folders: ReadonlyArray<string>): Effect.Effect<string> =>
+  Effect.map(Effect.forEach(folders, licenseOf), (licenses) => licenses.join(`\n${"-".repeat(80)}\n\n`))
+
+const licenseOf = (folder: string): Effect.Effect<string> =>
+  Effect.promise(async () => {
+    const manifest: Manifest = JSON.parse(await readFile(join(folder, "package.json"), "utf8"))
+    const file = (await readdir(folder)).find((name) => /^(licen[cs]e|copying)/i.test(name))
+    const text = file === undefined ? "" : `\n${await readFile(join(folder, file), "utf8")}`
+    return `${manifest.name} ${manifest.version}: ${manifest.license ?? "see below"}\n${text}`
+  })
+
+/** Where the license text of the bundled packages stands, next to the bundle. */
+export const licensesFile = (outfile: string): string => join(dirname(outfile), "THIRD-PARTY-LICENSES")
