@@ -1,76 +1,98 @@
-/** Type-checks every TypeScript block of the documentation and every `@example` of the source, each as a module. */
+/**
+ * Checks what nobody would notice to be wrong until somebody reads it: every TypeScript block of the documentation and
+ * every `@example` compiles, every export is documented, every link between the pages leads somewhere.
+ */
 import { spawnSync } from "node:child_process"
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
+import { blocksIn } from "./support/docs/blocks.ts"
+import { gapsIn } from "./support/docs/docstrings.ts"
+import { brokenLinksIn } from "./support/docs/links.ts"
 
 const root = resolve(fileURLToPath(import.meta.url), "../..")
 const workspace = join(root, "node_modules/.cache/check-docs")
 
 const filesBelow = (folder: string, ending: string): ReadonlyArray<string> =>
-  existsSync(join(root, folder))
-    ? readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
-        .filter((name) => name.endsWith(ending))
-        .map((name) => join(folder, name))
-    : []
+  readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(ending))
+    .map((name) => join(folder, name))
 
-interface Block {
-  readonly file: string
-  readonly line: number
-  readonly code: string
-}
+const read = (path: string): string => readFileSync(join(root, path), "utf8")
 
-/** Fenced blocks marked `ts`; in source files, the comment's asterisks are taken off first. */
-const blocksIn = (file: string): ReadonlyArray<Block> => {
-  const text = readFileSync(join(root, file), "utf8")
-  const plain = file.endsWith(".ts") ? text.replace(/^[ \t]*\* ?/gm, "") : text
-  return [...plain.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map((match) => ({
-    file,
-    line: plain.slice(0, match.index).split("\n").length,
-    code: match[1] ?? ""
-  }))
-}
+const pages = [...readdirSync(root).filter((name) => name.endsWith(".md")), ...filesBelow("docs", ".md")]
+const modules = filesBelow("src", ".ts")
 
-const sources = ["README.md", ...filesBelow("docs", ".md"), ...filesBelow("src", ".ts")]
-const blocks = sources.flatMap(blocksIn)
+const blocks = [
+  ...pages.flatMap((file) => blocksIn(read(file), "markdown").map((block) => ({ file, ...block }))),
+  ...modules.flatMap((file) => blocksIn(read(file), "source").map((block) => ({ file, ...block })))
+]
 
-rmSync(workspace, { recursive: true, force: true })
-mkdirSync(workspace, { recursive: true })
-const names = new Map(
-  blocks.map((block) => {
-    const name = `${block.file.replace(/\W+/g, "-")}-line-${block.line}.ts`
-    writeFileSync(join(workspace, name), `${block.code}\nexport {}\n`)
-    return [name, block] as const
+/** Each block as a module of its own, in one project. */
+const compileBlocks = (): ReadonlyArray<string> => {
+  rmSync(workspace, { recursive: true, force: true })
+  mkdirSync(workspace, { recursive: true })
+  const names = new Map(
+    blocks.map((block) => {
+      const name = `${block.file.replace(/\W+/g, "-")}-line-${block.line}.ts`
+      writeFileSync(join(workspace, name), `${block.code}\nexport {}\n`)
+      return [name, block] as const
+    })
+  )
+  writeFileSync(
+    join(workspace, "tsconfig.json"),
+    JSON.stringify({
+      extends: join(root, "tsconfig.json"),
+      compilerOptions: {
+        noUnusedLocals: false,
+        noUnusedParameters: false,
+        paths: {
+          "effect-elastic-extensions": [join(root, "src/index.ts")],
+          "effect-elastic-extensions/*": [join(root, "src/*.ts")]
+        }
+      },
+      include: [join(workspace, "*.ts")]
+    })
+  )
+  const { status, stdout } = spawnSync(
+    process.execPath,
+    [join(root, "node_modules/typescript/bin/tsc"), "-p", workspace, "--pretty", "false"],
+    { encoding: "utf8", cwd: workspace }
+  )
+  const lines = stdout.split("\n").filter((line) => line !== "")
+  if (status !== 0 && lines.length === 0) return ["the compiler could not be run"]
+  return lines.map((line) => {
+    const [, name, row] = /^([^(]+)\((\d+),/.exec(line) ?? []
+    const block = name === undefined ? undefined : names.get(name)
+    return block === undefined ? line : `${block.file}:${block.line + Number(row)}: ${line}`
   })
-)
-writeFileSync(
-  join(workspace, "tsconfig.json"),
-  JSON.stringify({
-    extends: join(root, "tsconfig.json"),
-    compilerOptions: {
-      noUnusedLocals: false,
-      noUnusedParameters: false,
-      paths: {
-        "effect-elastic-extensions": [join(root, "src/index.ts")],
-        "effect-elastic-extensions/*": [join(root, "src/*.ts")]
-      }
-    },
-    include: [join(workspace, "*.ts")]
-  })
+}
+
+/** The folders that the package lets others import from. */
+const manifest: { readonly exports: object } = JSON.parse(read("package.json"))
+const publicFolders = new Set(
+  Object.keys(manifest.exports).flatMap((entry) => /^\.\/(\w+)\//.exec(entry)?.[1] ?? [])
 )
 
-const { status, stdout } = spawnSync(
-  process.execPath,
-  [join(root, "node_modules/typescript/bin/tsc"), "-p", workspace, "--pretty", "false"],
-  { encoding: "utf8", cwd: workspace }
+const undocumented = [...publicFolders]
+  .flatMap((folder) => readdirSync(join(root, "src", folder)).map((name) => join("src", folder, name)))
+  .filter((file) => file.endsWith(".ts"))
+  .flatMap((file) =>
+    gapsIn(read(file)).map(
+      ({ line, missing, name }) => `${file}:${line}: ${name} has no ${missing.join(", ")}`
+    )
+  )
+
+const broken = pages.flatMap((file) =>
+  brokenLinksIn(file, read(file), (path) =>
+    existsSync(join(root, path)) ? (path.endsWith(".md") ? read(path) : "") : undefined
+  ).map(({ line, target }) => `${file}:${line}: ${target} leads nowhere`)
 )
-for (const line of stdout.split("\n").filter((line) => line !== "")) {
-  const [, name, row] = /^([^(]+)\((\d+),/.exec(line) ?? []
-  const block = name === undefined ? undefined : names.get(name)
-  console.error(block === undefined ? line : `${block.file}:${block.line + Number(row)}: ${line}`)
-}
-if (blocks.length === 0) throw new Error("no TypeScript block was found: the search is broken")
+
+if (blocks.length === 0 || publicFolders.size === 0) throw new Error("nothing was found to check")
+const problems = [...compileBlocks(), ...undocumented, ...broken]
+for (const problem of problems) console.error(problem)
 console.log(
-  `${blocks.length} TypeScript blocks in ${new Set(blocks.map(({ file }) => file)).size} files checked`
+  `${blocks.length} TypeScript blocks in ${new Set(blocks.map(({ file }) => file)).size} files, ${modules.length} modules and ${pages.length} pages checked`
 )
-process.exitCode = status ?? 1
+process.exitCode = problems.length === 0 ? 0 : 1

@@ -1,8 +1,8 @@
 /**
- * Writes the transcripts of `docs/cli.md`: `npx tsx scripts/transcripts.ts [--check]`.
+ * Writes the transcripts of the documentation: `npx tsx scripts/transcripts.ts [--check]`.
  *
  * Plays every scene with the real command against a stand-in, in a folder of its own, and puts what a terminal would show
- * between the markers of the document. With `--check` nothing is written: exits 1 and names the places that are stale.
+ * between the markers of the documents. With `--check` nothing is written: exits 1 and names the places that are stale.
  */
 import { resolve } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -19,25 +19,28 @@ import { fill, staleIn, unmatched } from "./support/transcripts/document.ts"
 import { scenes } from "./support/transcripts/scenes.ts"
 import { makeStage } from "./support/transcripts/stage.ts"
 
-const path = resolve(fileURLToPath(import.meta.url), "../../docs/cli.md")
+const root = resolve(fileURLToPath(import.meta.url), "../..")
+
+/** What is played is shown in at least one of them. */
+const paths = ["docs/getting-started.md", "docs/cli.md"].map((path) => resolve(root, path))
 
 class StaleTranscripts extends Schema.TaggedError<StaleTranscripts>()("StaleTranscripts", {
   places: Schema.Array(Schema.String),
-  /** Lines of the transcripts that the document does not have. */
+  /** Lines of the transcripts that no document has. */
   lines: Schema.Array(Schema.String)
 }) {
   override get message(): string {
-    const places = `docs/cli.md is stale at ${this.places.join(", ")}. To write it anew: npm run docs:cli`
+    const places = `The documentation is stale at ${this.places.join(", ")}. To write it anew: npm run docs:cli`
     return [places, ...this.lines.map((line) => `+ ${line}`)].join("\n")
   }
 }
 
 const requireFresh = (
-  document: string,
+  documents: ReadonlyArray<string>,
   blocks: ReadonlyMap<string, string>,
   places: ReadonlyArray<string>
 ) => {
-  const known = new Set(document.split("\n"))
+  const known = new Set(documents.flatMap((text) => text.split("\n")))
   const lines = places
     .flatMap((name) => blocks.get(name)?.split("\n") ?? [])
     .filter((line) => !known.has(line))
@@ -61,11 +64,16 @@ const describe = (cause: Cause.Cause<unknown>): string =>
 const program = Effect.gen(function* () {
   const { values } = parseArgs({ options: { check: { type: "boolean", default: false } } })
   const fs = yield* FileSystem.FileSystem
-  const document = yield* fs.readFileString(path)
+  const documents = yield* Effect.forEach(paths, (path) => fs.readFileString(path))
   const blocks = yield* play
-  const stale = values.check ? staleIn(document, blocks) : []
-  yield* requireFresh(document, blocks, [...new Set([...unmatched(document, blocks), ...stale])])
-  if (!values.check) yield* fs.writeFileString(path, fill(document, blocks))
+  const stale = values.check ? documents.flatMap((text) => staleIn(text, blocks)) : []
+  const places = new Set([...unmatched(documents.join("\n"), blocks), ...stale])
+  yield* requireFresh(documents, blocks, [...places])
+  if (!values.check) {
+    yield* Effect.forEach(paths, (path, index) =>
+      fs.writeFileString(path, fill(documents[index] ?? "", blocks))
+    )
+  }
   yield* Console.log(`${blocks.size} transcripts ${values.check ? "are up to date" : "written"}`)
 })
 

@@ -6,10 +6,14 @@ import { dirname, join, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
 import { afterAll, describe, expect, it } from "@effect/vitest"
 import * as Schema from "effect/Schema"
-import { UploadError } from "../src/index.ts"
+import { byTag } from "../src/cli/ExitCode.ts"
+import { PublishError } from "../src/index.ts"
+import * as EngineError from "../src/workflow/EngineError.ts"
+import { InvalidPayload, ReleaseError } from "../src/workflow/ReleaseError.ts"
 
 const root = resolve(fileURLToPath(import.meta.url), "../..")
 const readme = readFileSync(join(root, "README.md"), "utf8")
+const errorsPage = readFileSync(join(root, "docs/errors.md"), "utf8")
 
 /** A copy of the linter's configuration beside files that break its rules. */
 const sandbox = mkdtempSync(join(tmpdir(), "house-"))
@@ -85,18 +89,36 @@ const sources = readdirSync(join(root, "src"), { recursive: true, encoding: "utf
   .filter((name) => name.endsWith(".ts"))
   .map((name) => readFileSync(join(root, "src", name), "utf8"))
 
+/** A row of a table that names it. */
+const rowOf = (name: string) => new RegExp(`^\\|.*\`${name}\`.*\\|`, "m")
+
+describe("docs/errors.md", () => {
+  const tags = new Set([
+    ...tagsOf(PublishError.PublishError),
+    ...tagsOf(ReleaseError),
+    InvalidPayload._tag,
+    ...Object.keys(EngineError),
+    ...Object.keys(byTag)
+  ])
+
+  it("has every error to tell of", () => {
+    expect(tags.size).toBeGreaterThan(50)
+  })
+  it.each([...tags])("says what to do about %s", (tag) => expect(errorsPage).toMatch(rowOf(tag)))
+  it("names no error that does not exist", () => {
+    const named = [...errorsPage.matchAll(/^\| (`.*?`) \|/gm)].flatMap(([, cell = ""]) =>
+      cell.split(", ").map((name) => name.replaceAll("`", ""))
+    )
+    const known = new Set([...tags, "InvalidElasticCloudConfig", "LocalElasticCloudError"])
+    expect(named.filter((name) => !known.has(name))).toEqual([])
+  })
+})
+
 describe("the README", () => {
-  const tags = tagsOf(UploadError.UploadError)
   const variables = new Set(sources.flatMap((text) => text.match(/\bEC_[A-Z_]+[A-Z]\b/g) ?? []))
 
   it("has a table to be complete", () => {
-    expect(tags.length).toBeGreaterThan(30)
     expect(variables.size).toBeGreaterThan(15)
   })
-  it.each(tags)("says what to do about %s", (tag) =>
-    expect(readme).toMatch(new RegExp(`^\\|.*\`${tag}\`.*\\|`, "m"))
-  )
-  it.each([...variables])("says what %s does", (name) =>
-    expect(readme).toMatch(new RegExp(`^\\|.*\`${name}\`.*\\|`, "m"))
-  )
+  it.each([...variables])("says what %s does", (name) => expect(readme).toMatch(rowOf(name)))
 })

@@ -17,12 +17,16 @@ import * as internalUrl from "./internal/archiveUrl.ts"
 import { makeSource } from "./internal/urlSource.ts"
 
 /**
+ * What marks a value as an `Archive`.
+ *
  * @since 0.1.0
  * @category symbols
  */
 export const TypeId: unique symbol = Symbol.for("effect-elastic-extensions/archive/Archive")
 
 /**
+ * The type of that mark.
+ *
  * @since 0.1.0
  * @category symbols
  */
@@ -44,6 +48,8 @@ export interface ArchiveStat {
 }
 
 /**
+ * Where to begin reading, and what the archive has to be.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -87,6 +93,8 @@ export interface Archive<out R = never> {
 }
 
 /**
+ * Whether a value is an `Archive`, whatever it requires.
+ *
  * @since 0.1.0
  * @category guards
  */
@@ -94,6 +102,16 @@ export const isArchive = (u: unknown): u is Archive<unknown> => Predicate.hasPro
 
 /**
  * An archive on disk. Nothing is touched until it is read; the path is relative to the working directory.
+ *
+ * @example
+ * ```ts
+ * import { Archive, ArchiveInspection } from "effect-elastic-extensions"
+ *
+ * const archive = Archive.file("dist/analysis-acme-2.1.0.zip")
+ *
+ * // What is in it, before anything is uploaded.
+ * const inspection = ArchiveInspection.inspect(archive)
+ * ```
  *
  * @since 0.1.0
  * @category constructors
@@ -109,6 +127,17 @@ export const file = (path: string): Archive<FileSystem.FileSystem> => ({
 /**
  * An archive at an http or https address, read by ranges: any machine that reaches the address can begin, or go on at any
  * offset. `ArchiveUrl` says how changes and lost connections are met.
+ *
+ * @example
+ * ```ts
+ * import { Archive, ExtensionUpload } from "effect-elastic-extensions"
+ *
+ * // Straight from where it was built: nothing is written to this machine's disk.
+ * const program = ExtensionUpload.upload({
+ *   extensionId: "882519870",
+ *   archive: Archive.url("https://builds.example/analysis-acme-2.1.0.zip")
+ * })
+ * ```
  *
  * @since 0.1.0
  * @category constructors

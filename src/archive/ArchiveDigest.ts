@@ -36,6 +36,8 @@ export const Checkpoint = Schema.Struct({
 })
 
 /**
+ * A point on the way through an archive, and the digest up to it.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -56,6 +58,8 @@ export const DigestRecord = Schema.Struct({
 })
 
 /**
+ * A digest that was written down.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -78,6 +82,8 @@ export interface ArchiveDigest {
 }
 
 /**
+ * How an archive is digested.
+ *
  * @since 0.1.0
  * @category models
  */

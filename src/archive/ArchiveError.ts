@@ -61,6 +61,8 @@ export class ArchiveChanged extends Schema.TaggedError<ArchiveChanged>(
 }
 
 /**
+ * Everything that reading an archive can fail with.
+ *
  * @since 0.1.0
  * @category errors
  */

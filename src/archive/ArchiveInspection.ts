@@ -42,6 +42,8 @@ export const extensionLimitBytes = 8_000_000_000
 export const ArchiveType = Schema.Literal("plugin-classic", "plugin-stable", "bundle", "unknown")
 
 /**
+ * What kind of extension an archive holds.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -120,6 +122,8 @@ export interface ExpectedExtension {
 }
 
 /**
+ * What an archive is held against, and where its inspection stops.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -135,6 +139,17 @@ export interface InspectOptions {
 /**
  * Inspects an archive. Reads the ZIP's directory and the descriptor only, in constant memory, whatever the archive's
  * length. Whatever is wrong with the content is a problem in the result; only an archive that cannot be read fails.
+ *
+ * @example
+ * ```ts
+ * import { Archive, ArchiveInspection } from "effect-elastic-extensions"
+ * import { Effect } from "effect"
+ *
+ * // Fails with `InvalidArchive` unless this is a plugin for Elasticsearch 8.17.0 that can be used.
+ * const program = ArchiveInspection.inspect(Archive.file("dist/analysis-acme-2.1.0.zip"), {
+ *   expected: { type: "plugin", version: "8.17.0" }
+ * }).pipe(Effect.flatMap(ArchiveInspection.check))
+ * ```
  *
  * @since 0.1.0
  * @category constructors

@@ -38,12 +38,16 @@ const withoutCredentials = Schema.String.pipe(
 export const Url = Schema.TaggedStruct("Url", { url: withoutCredentials })
 
 /**
+ * Where an archive is, in words that can be stored and read on another machine: a path or a URL.
+ *
  * @since 0.1.0
  * @category schemas
  */
 export const ArchiveLocator = Schema.Union(Path, Url)
 
 /**
+ * Where an archive is.
+ *
  * @since 0.1.0
  * @category models
  */

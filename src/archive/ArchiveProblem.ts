@@ -46,6 +46,8 @@ export const ProblemCode = Schema.Literal(
 )
 
 /**
+ * The name of a kind of problem.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -68,6 +70,8 @@ export const Problem = Schema.Struct({
 })
 
 /**
+ * One thing wrong with an archive.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -12,6 +12,8 @@ import * as internal from "./internal/archiveUrl.ts"
 import { makeSource } from "./internal/urlSource.ts"
 
 /**
+ * How an archive is read from its address.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -35,6 +35,8 @@ export const exitCodes = {
 } as const
 
 /**
+ * The name of an exit code.
+ *
  * @since 0.1.0
  * @category models
  */

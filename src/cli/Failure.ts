@@ -101,6 +101,8 @@ export class Defect extends Schema.TaggedError<Defect>("effect-elastic-extension
 }
 
 /**
+ * Everything a command can end with instead of its result.
+ *
  * @since 0.1.0
  * @category errors
  */

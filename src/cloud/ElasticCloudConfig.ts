@@ -15,6 +15,8 @@ import * as Schema from "effect/Schema"
 import { type Endpoint, parseApiKey, parseEndpoint } from "./internal/settings.ts"
 
 /**
+ * The settings in force, checked.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -27,6 +29,8 @@ export interface ElasticCloudConfigService {
 }
 
 /**
+ * The settings as an application gives them.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -125,6 +129,20 @@ const checked = (
   })
 
 /**
+ * The API key, and the endpoint it is for.
+ *
+ * @example
+ * ```ts
+ * import { ElasticCloudConfig, ExtensionsClient } from "effect-elastic-extensions"
+ * import { Effect, Layer, Redacted } from "effect"
+ *
+ * // The key comes from wherever an application keeps its secrets.
+ * const Settings = (apiKey: Redacted.Redacted<string>) =>
+ *   ElasticCloudConfig.ElasticCloudConfig.layer({ apiKey })
+ *
+ * const Client = Layer.provide(ExtensionsClient.ExtensionsClient.layer, Settings(Redacted.make("…")))
+ * ```
+ *
  * @since 0.1.0
  * @category tags
  */

@@ -32,6 +32,8 @@ const DateTimeUtc = Schema.String.pipe(
 export const ExtensionType = Schema.Literal("plugin", "bundle")
 
 /**
+ * A plugin or a bundle.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -52,6 +54,8 @@ export const ExtensionFileMetadata = Schema.Struct({
 }).annotations({ identifier: "ExtensionFileMetadata" })
 
 /**
+ * What the service knows about the stored archive.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -79,6 +83,8 @@ export const Extension = Schema.Struct({
 }).annotations({ identifier: "Extension" })
 
 /**
+ * An extension as the service describes it.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -109,6 +115,8 @@ export const ResourceHeaders = Schema.Struct({
 }).annotations({ identifier: "ResourceHeaders" })
 
 /**
+ * Version and dates of an extension, as far as the answer told them.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -126,6 +134,8 @@ export const VersionedExtension = Schema.Struct({
 }).annotations({ identifier: "VersionedExtension" })
 
 /**
+ * An extension, and the version that was read.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -145,6 +155,8 @@ export const ApiError = Schema.Struct({
 }).annotations({ identifier: "ApiError" })
 
 /**
+ * One entry of an error body.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -161,6 +173,8 @@ export const ApiErrorBody = Schema.Struct({ errors: Schema.Array(ApiError) }).an
 })
 
 /**
+ * The errors of one answer.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -215,6 +229,8 @@ export const CreateExtensionRequest = RequestFields.pipe(
 )
 
 /**
+ * What creates an extension.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -233,6 +249,8 @@ export const UpdateExtensionRequest = RequestFields.pipe(
 )
 
 /**
+ * What updates an extension.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -39,6 +39,8 @@ export const ExtensionId = Schema.String.pipe(
 )
 
 /**
+ * The id of an extension, safe as one segment of a path.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -50,6 +50,8 @@ export interface UploadTransport {
 }
 
 /**
+ * Where an upload goes, and what carries it.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -60,6 +62,8 @@ export interface UploadTarget {
 }
 
 /**
+ * The six operations, and what an upload protocol of its own needs beside them.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -178,6 +182,8 @@ const encodeRequest = <A, I>(call: Call, schema: Schema.Schema<A, I>, request: A
   )
 
 /**
+ * The client over the `HttpClient` and the configuration in the context.
+ *
  * @since 0.1.0
  * @category constructors
  */
@@ -263,6 +269,24 @@ export const make: Effect.Effect<ExtensionsClientService, never, HttpClient.Http
   })
 
 /**
+ * The extensions API as a service.
+ *
+ * @example
+ * ```ts
+ * import { ExtensionsClient, UploadHttpClient } from "effect-elastic-extensions"
+ * import { Effect, Layer } from "effect"
+ *
+ * const names = Effect.gen(function* () {
+ *   const client = yield* ExtensionsClient.ExtensionsClient
+ *   const extensions = yield* client.list
+ *   return extensions.map(({ id, name, version }) => `${id} ${name} ${version}`)
+ * }).pipe(
+ *   Effect.provide(
+ *     Layer.provide(ExtensionsClient.ExtensionsClient.layerConfig, UploadHttpClient.layerConfig())
+ *   )
+ * )
+ * ```
+ *
  * @since 0.1.0
  * @category tags
  */

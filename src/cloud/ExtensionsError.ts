@@ -39,6 +39,8 @@ export * from "./UndocumentedError.ts"
 export const Operation = internal.Operation
 
 /**
+ * The operation an error comes from.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -118,6 +120,8 @@ export class VerificationLinkRefused extends Schema.TaggedError<VerificationLink
 }
 
 /**
+ * All errors of the API, as one schema.
+ *
  * @since 0.1.0
  * @category schemas
  */
@@ -144,6 +148,8 @@ export const ExtensionsError = Schema.Union(
 )
 
 /**
+ * Everything a call to the API can fail with once it was answered.
+ *
  * @since 0.1.0
  * @category errors
  */

@@ -31,6 +31,8 @@ import type { RecordedRequest } from "./RecordedRequest.ts"
 import type { ResumableOptions, StoredUpload } from "./ResumableUploads.ts"
 
 /**
+ * Where the stand-in listens, whom it knows, and what it can do.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -113,6 +115,8 @@ export interface SeedExtension {
 }
 
 /**
+ * The handles of a running stand-in: what it received, what it holds, and what is to go wrong.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -121,12 +125,17 @@ export interface LocalElasticCloudService {
   readonly url: string
   /** Every request so far in order of arrival, unfinished ones with what was received of them. */
   readonly requests: Effect.Effect<ReadonlyArray<RecordedRequest>>
+  /** Forgets the requests so far. */
   readonly clearRequests: Effect.Effect<void>
   /** Adds a rule. Rules are used up in the order they were planned; a request uses the first that matches it. */
   readonly plan: (rule: FaultRule) => Effect.Effect<void>
+  /** Drops the rules that were not used up. */
   readonly clearPlan: Effect.Effect<void>
+  /** The extension as it is in the store now. */
   readonly extension: (id: string) => Effect.Effect<Option.Option<StoredExtension>>
+  /** All extensions, of whichever owner. */
   readonly extensions: Effect.Effect<ReadonlyArray<StoredExtension>>
+  /** Puts an extension into the store, or changes one that is there, without a request. */
   readonly seed: (extension: SeedExtension) => Effect.Effect<StoredExtension>
   /** The upload resources, complete and expired ones as well. */
   readonly uploads: Effect.Effect<ReadonlyArray<StoredUpload>>
@@ -296,9 +305,7 @@ export class LocalElasticCloud extends Context.Tag("effect-elastic-extensions/te
   LocalElasticCloud,
   LocalElasticCloudService
 >() {
-  /**
-   * @since 0.1.0
-   */
+  /** A stand-in of its own wherever the layer is built. It stops, and its files go, with the layer's scope. */
   static layer(options?: LocalElasticCloudOptions): Layer.Layer<LocalElasticCloud, LocalElasticCloudError> {
     return Layer.scoped(LocalElasticCloud, make(options))
   }

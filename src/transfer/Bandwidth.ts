@@ -25,10 +25,7 @@ export class Bandwidth extends Context.Tag("effect-elastic-extensions/transfer/B
     readonly reserve: (wanted: number) => Effect.Effect<number>
   }
 >() {
-  /**
-   * @since 0.1.0
-   * @category layers
-   */
+  /** A limit of so many bytes per second to begin with; none unless given. */
   static readonly layer = (bytesPerSecond: number = Number.POSITIVE_INFINITY): Layer.Layer<Bandwidth> =>
     Layer.effect(Bandwidth, make(bytesPerSecond))
 }
@@ -37,6 +34,8 @@ export class Bandwidth extends Context.Tag("effect-elastic-extensions/transfer/B
 const sliceMillis = 100
 
 /**
+ * A limit in bytes per second, shared by all that reserve from it; `Infinity` is none.
+ *
  * @since 0.1.0
  * @category constructors
  */

@@ -19,6 +19,8 @@ export interface InterimResponse {
 }
 
 /**
+ * What one exchange may tell, and what it does about a redirect.
+ *
  * @since 0.1.0
  * @category models
  */

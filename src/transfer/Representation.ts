@@ -23,6 +23,8 @@ export interface Representation<out E = never, out R = never> {
 }
 
 /**
+ * The one file of a form, and how the form names it.
+ *
  * @since 0.1.0
  * @category models
  */

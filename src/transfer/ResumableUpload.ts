@@ -46,6 +46,8 @@ export interface UploadResource {
 export type Mode = "auto" | "never" | "required"
 
 /**
+ * One attempt: what to send where, and whom to tell of its progress.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -111,6 +113,8 @@ export const cancel = (
   )
 
 /**
+ * The limits a server announced.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -96,6 +96,8 @@ export class UploadProtocolViolation extends Schema.TaggedError<UploadProtocolVi
 }
 
 /**
+ * All errors of the resumable-upload protocol, as one schema.
+ *
  * @since 0.1.0
  * @category schemas
  */
@@ -107,6 +109,8 @@ export const ResumableUploadError = Schema.Union(
 )
 
 /**
+ * Everything that resuming can add to the failures of a transfer.
+ *
  * @since 0.1.0
  * @category errors
  */

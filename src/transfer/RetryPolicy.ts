@@ -44,6 +44,8 @@ export interface Retry<out E> {
 }
 
 /**
+ * How often, how soon and how long to try again.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -61,6 +63,8 @@ export interface RetryPolicyOptions {
 }
 
 /**
+ * What decides after each failure.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -142,6 +146,20 @@ export class RetryPolicy extends Context.Reference<RetryPolicy>()(
 ) {}
 
 /**
+ * A policy with these options, in place of the default.
+ *
+ * @example
+ * ```ts
+ * import { Archive, ExtensionUpload, RetryPolicy } from "effect-elastic-extensions"
+ * import { Effect } from "effect"
+ *
+ * // For a job that somebody waits for: rather an error in ten minutes than success in an hour.
+ * const program = ExtensionUpload.upload({
+ *   extensionId: "882519870",
+ *   archive: Archive.file("dist/analysis-acme-2.1.0.zip")
+ * }).pipe(Effect.provide(RetryPolicy.layer({ maxRetries: 5, deadline: "10 minutes" })))
+ * ```
+ *
  * @since 0.1.0
  * @category layers
  */
@@ -175,6 +193,8 @@ export const config: Config.Config<RetryPolicyOptions> = Config.all({
 })
 
 /**
+ * The policy that `config` describes.
+ *
  * @since 0.1.0
  * @category layers
  */
@@ -186,6 +206,18 @@ export const layerConfig: Layer.Layer<RetryPolicy, ConfigError.ConfigError> = La
 /**
  * Runs an effect under the policy in force. `onRetry` runs before each wait. Errors that are not retryable, and the
  * last one when the policy gives up, come out unchanged.
+ *
+ * @example
+ * ```ts
+ * import { ExtensionsClient, RetryPolicy } from "effect-elastic-extensions"
+ * import { Console, Effect } from "effect"
+ *
+ * const list = Effect.flatMap(ExtensionsClient.ExtensionsClient, (client) => client.list).pipe(
+ *   RetryPolicy.retry(({ delayMillis, error }) =>
+ *     Console.error(`${error._tag}: trying again in ${delayMillis} ms`)
+ *   )
+ * )
+ * ```
  *
  * @since 0.1.0
  * @category combinators

@@ -23,6 +23,8 @@ export const Phase = Schema.Literal(
 )
 
 /**
+ * How far an exchange had got.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -167,6 +169,8 @@ export class RedirectRefused extends Schema.TaggedError<RedirectRefused>(
 }
 
 /**
+ * All errors of the transport, as one schema.
+ *
  * @since 0.1.0
  * @category schemas
  */
@@ -180,6 +184,8 @@ export const TransferError = Schema.Union(
 )
 
 /**
+ * Everything that can go wrong between this machine and the server.
+ *
  * @since 0.1.0
  * @category errors
  */

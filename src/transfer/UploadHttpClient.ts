@@ -9,7 +9,7 @@
  * - interim responses reach the caller (see `Exchange`), and large bodies wait for `100 Continue`;
  * - connecting, silence and the exchange as a whole have limits, and every error names the phase it struck in.
  *
- * A source may reuse its buffers: a chunk's bytes are no longer needed once {@link chunksInUse} further chunks have been
+ * A source may reuse its buffers: a chunk's bytes are no longer needed once `chunksInUse` further chunks have been
  * pulled.
  *
  * @since 0.1.0
@@ -41,6 +41,8 @@ import type { TransferError } from "./TransferError.ts"
 export const chunksInUse = 4
 
 /**
+ * Time limits, proxy and trust of the client. What is not given has a default.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -138,6 +140,14 @@ const capabilities = Layer.succeed(TransportCapabilities, { interimResponses: tr
 
 /**
  * `bandwidth` is the limit to start with, in bytes per second; without it there is none.
+ *
+ * @example
+ * ```ts
+ * import { UploadHttpClient } from "effect-elastic-extensions"
+ *
+ * // At most five megabytes per second, and no request longer than two hours.
+ * const HttpClientLive = UploadHttpClient.layer({ bandwidth: 5_000_000, deadline: "2 hours" })
+ * ```
  *
  * @since 0.1.0
  * @category layers

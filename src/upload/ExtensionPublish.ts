@@ -41,6 +41,8 @@ export type PublishRequest<R = never> = PublishOptions &
   )
 
 /**
+ * The extension as it is to be, apart from its archive.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -135,6 +135,23 @@ export const layerConfig: Layer.Layer<
 /**
  * The same, as a stream of what happens. The last event is `Completed`, with the receipt.
  *
+ * @example
+ * ```ts
+ * import { Archive, ExtensionUpload } from "effect-elastic-extensions"
+ * import { Console, Stream } from "effect"
+ *
+ * const program = ExtensionUpload.events({
+ *   extensionId: "882519870",
+ *   archive: Archive.file("dist/analysis-acme-2.1.0.zip")
+ * }).pipe(
+ *   Stream.runForEach((event) =>
+ *     event._tag === "BytesWritten"
+ *       ? Console.log(`${event.offset} of ${event.total} bytes`)
+ *       : Console.log(event._tag)
+ *   )
+ * )
+ * ```
+ *
  * @since 0.1.0
  * @category uploading
  */
@@ -207,6 +224,19 @@ export interface PendingResult {
  * Finishes the uploads that earlier processes left unfinished at this endpoint, one after the other. Each is finished
  * with the very archive it was begun with: one that has changed since is an `ArchiveChanged`, and its upload is given up.
  * What the archive was allowed when its first bytes left need not be allowed again.
+ *
+ * @example
+ * ```ts
+ * import { ExtensionUpload } from "effect-elastic-extensions"
+ * import { Console, Effect, Either } from "effect"
+ *
+ * const program = Effect.gen(function* () {
+ *   for (const { record, result } of yield* ExtensionUpload.resumePending()) {
+ *     const outcome = Either.match(result, { onLeft: (error) => error.message, onRight: (receipt) => receipt._tag })
+ *     yield* Console.log(`${record.extensionId}: ${outcome}`)
+ *   }
+ * }).pipe(Effect.provide(ExtensionUpload.layerConfig))
+ * ```
  *
  * @since 0.1.0
  * @category managing

@@ -72,6 +72,8 @@ export class JournalCorrupt extends Schema.TaggedError<JournalCorrupt>(
 export const JournalOperation = Schema.Literal("read", "write", "lock", "list", "remove")
 
 /**
+ * What the journal was doing.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -123,12 +125,16 @@ export class JournalUnavailable extends Schema.TaggedError<JournalUnavailable>(
 }
 
 /**
+ * All errors of the journal, as one schema.
+ *
  * @since 0.1.0
  * @category schemas
  */
 export const JournalError = Schema.Union(JournalLocked, JournalCorrupt, JournalUnavailable)
 
 /**
+ * Everything the journal can fail with.
+ *
  * @since 0.1.0
  * @category errors
  */

@@ -34,6 +34,8 @@ export const JournalId = Schema.String.pipe(
 )
 
 /**
+ * The stable name of an upload.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -54,6 +56,8 @@ const keyFields = {
 export const JournalKey = Schema.Struct(keyFields)
 
 /**
+ * An extension of one API.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -97,6 +101,8 @@ export const JournalBaseline = Schema.Struct({
 })
 
 /**
+ * The extension as it was before the first byte.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -132,6 +138,8 @@ export const JournalUpload = Schema.Struct({
 })
 
 /**
+ * An upload resource on the server.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -146,6 +154,8 @@ export interface JournalUpload extends Schema.Schema.Type<typeof JournalUpload> 
 export const JournalCheckpoint = Schema.Struct({ offset: Schema.NonNegativeInt, sha256: Sha256 })
 
 /**
+ * The digest of the representation up to an offset.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -161,6 +171,8 @@ export interface JournalCheckpoint extends Schema.Schema.Type<typeof JournalChec
 export const JournalPhase = Schema.Literal("Prepared", "Sending", "Sent")
 
 /**
+ * How far an upload got.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -193,6 +205,8 @@ export const JournalRecord = Schema.Struct({
 })
 
 /**
+ * One upload, as it is remembered.
+ *
  * @since 0.1.0
  * @category models
  */

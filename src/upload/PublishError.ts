@@ -93,12 +93,16 @@ export class DownloadFailed extends Schema.TaggedError<DownloadFailed>(
 }
 
 /**
+ * All errors of a publishing, as one schema.
+ *
  * @since 0.1.0
  * @category schemas
  */
 export const PublishError = Schema.Union(UploadError, AmbiguousExtension, NameTaken, DownloadFailed)
 
 /**
+ * Everything a publishing can fail with.
+ *
  * @since 0.1.0
  * @category errors
  */

@@ -14,7 +14,7 @@ export const ExtensionFound = Schema.TaggedStruct("ExtensionFound", { extensionI
 /** There was none; it exists now, without a file. @since 0.1.0 @category schemas */
 export const ExtensionCreated = Schema.TaggedStruct("ExtensionCreated", { extensionId: ExtensionId })
 
-/** @since 0.1.0 @category schemas */
+/** These fields of the extension were brought up to date. @since 0.1.0 @category schemas */
 export const MetadataUpdated = Schema.TaggedStruct("MetadataUpdated", {
   extensionId: ExtensionId,
   fields: Schema.Array(MetadataField)
@@ -36,6 +36,8 @@ export const DownloadPolled = Schema.TaggedStruct("DownloadPolled", {
 })
 
 /**
+ * All events of a publishing, as one schema.
+ *
  * @since 0.1.0
  * @category schemas
  */
@@ -49,6 +51,8 @@ export const PublishEvent = Schema.Union(
 )
 
 /**
+ * Something that happened while an extension was published.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -19,6 +19,8 @@ const optional = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(sche
 export const MetadataField = Schema.Literal("version", "description", "downloadUrl")
 
 /**
+ * A field of an extension that publishing may change.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -40,6 +42,8 @@ export const DownloadReceipt = Schema.Struct({
 })
 
 /**
+ * How the archive got there when the service fetched it itself.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -87,12 +91,16 @@ export class AlreadyPublished extends Schema.TaggedClass<AlreadyPublished>(
 )("AlreadyPublished", fields) {}
 
 /**
+ * The two ways a publishing can succeed, as one schema.
+ *
  * @since 0.1.0
  * @category schemas
  */
 export const PublishReceipt = Schema.Union(Published, AlreadyPublished)
 
 /**
+ * What is known after publishing.
+ *
  * @since 0.1.0
  * @category models
  */

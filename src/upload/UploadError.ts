@@ -149,6 +149,8 @@ export class InvalidExtensionId extends Schema.TaggedError<InvalidExtensionId>(
 }
 
 /**
+ * All errors of an upload, as one schema.
+ *
  * @since 0.1.0
  * @category schemas
  */
@@ -169,6 +171,8 @@ export const UploadError = Schema.Union(
 )
 
 /**
+ * Everything an upload can fail with.
+ *
  * @since 0.1.0
  * @category errors
  */

@@ -38,7 +38,7 @@ export const UploadContinued = Schema.TaggedStruct("UploadContinued", { acknowle
 /** An earlier run left an upload of another archive; it was given up. @since 0.1.0 @category schemas */
 export const StaleUploadDiscarded = Schema.TaggedStruct("StaleUploadDiscarded", { name: Schema.String })
 
-/** @since 0.1.0 @category schemas */
+/** An attempt to send the archive begins, or one to go on with it. @since 0.1.0 @category schemas */
 export const AttemptStarted = Schema.TaggedStruct("AttemptStarted", {
   /** 1 for the first. */
   attempt: Schema.Positive,
@@ -57,7 +57,12 @@ export const BytesAcknowledged = Schema.TaggedStruct("BytesAcknowledged", { offs
 /** The server can resume this upload from now on. @since 0.1.0 @category schemas */
 export const ResumptionOffered = Schema.TaggedStruct("ResumptionOffered", {})
 
-/** @since 0.1.0 @category schemas */
+/**
+ * An attempt failed with something that may pass; the next one begins after the delay.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export const RetryScheduled = Schema.TaggedStruct("RetryScheduled", {
   /** Attempt that failed. */
   attempt: Schema.NonNegativeInt,
@@ -73,7 +78,7 @@ export const ReconciliationStarted = Schema.TaggedStruct("ReconciliationStarted"
   message: Schema.String
 })
 
-/** @since 0.1.0 @category schemas */
+/** What the server was found to hold after an attempt with an open end. @since 0.1.0 @category schemas */
 export const Reconciled = Schema.TaggedStruct("Reconciled", {
   outcome: Schema.Literal("NotApplied", "Applied", "Conflict", "Unknown")
 })
@@ -84,7 +89,7 @@ export const VerificationProgress = Schema.TaggedStruct("VerificationProgress", 
   total: Bytes
 })
 
-/** @since 0.1.0 @category schemas */
+/** The server holds the archive, and this is how that is known. @since 0.1.0 @category schemas */
 export const Verified = Schema.TaggedStruct("Verified", { proof: Proof })
 
 /** Something to know that does not stop the upload. @since 0.1.0 @category schemas */
@@ -99,6 +104,8 @@ export const Warning = Schema.TaggedStruct("Warning", {
 export const Completed = Schema.TaggedStruct("Completed", { receipt: UploadReceipt })
 
 /**
+ * All events of an upload, as one schema.
+ *
  * @since 0.1.0
  * @category schemas
  */
@@ -123,6 +130,8 @@ export const UploadEvent = Schema.Union(
 )
 
 /**
+ * Something that happened during an upload.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -58,6 +58,21 @@ export interface JournalListing {
 /**
  * One record per upload, and one holder per record.
  *
+ * @example
+ * ```ts
+ * import { UploadJournal } from "effect-elastic-extensions"
+ * import { Console, Effect } from "effect"
+ *
+ * // What was left unfinished, by whichever process.
+ * const program = Effect.gen(function* () {
+ *   const journal = yield* UploadJournal.UploadJournal
+ *   const { records } = yield* journal.list
+ *   for (const { archive, extensionId, phase } of records) {
+ *     yield* Console.log(`${extensionId} ${archive.name} ${phase}`)
+ *   }
+ * }).pipe(Effect.provide(UploadJournal.UploadJournal.layerFileSystem(".uploads")))
+ * ```
+ *
  * @since 0.1.0
  * @category services
  */

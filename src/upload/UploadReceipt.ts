@@ -16,6 +16,8 @@ import { ExtensionId } from "../cloud/ExtensionId.ts"
 export const Proof = Schema.Literal("hash", "size", "response")
 
 /**
+ * How well the content on the server is known to be ours.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -68,12 +70,16 @@ export class AlreadyCurrent extends Schema.TaggedClass<AlreadyCurrent>(
 )("AlreadyCurrent", fields) {}
 
 /**
+ * The two ways an upload can succeed, as one schema.
+ *
  * @since 0.1.0
  * @category schemas
  */
 export const UploadReceipt = Schema.Union(Uploaded, AlreadyCurrent)
 
 /**
+ * What is known after an upload.
+ *
  * @since 0.1.0
  * @category models
  */

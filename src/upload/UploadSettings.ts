@@ -14,6 +14,8 @@ import { directUploadLimitBytes } from "../archive/ArchiveInspection.ts"
 import { ProblemCode } from "../archive/ArchiveProblem.ts"
 
 /**
+ * Everything that can be chosen about an upload.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -65,6 +67,21 @@ export class UploadSettings extends Context.Reference<UploadSettings>()(
 ) {}
 
 /**
+ * The defaults, but for what is given.
+ *
+ * @example
+ * ```ts
+ * import { Archive, ExtensionUpload, UploadSettings } from "effect-elastic-extensions"
+ * import { Effect } from "effect"
+ *
+ * // Around a whole program; an option of one upload goes before them.
+ * const program = ExtensionUpload.upload({
+ *   extensionId: "882519870",
+ *   archive: Archive.file("dist/analysis-acme-2.1.0.zip"),
+ *   onConflict: "overwrite"
+ * }).pipe(Effect.provide(UploadSettings.layer({ protectInUse: true, verification: "size" })))
+ * ```
+ *
  * @since 0.1.0
  * @category layers
  */
@@ -158,6 +175,8 @@ export const config: Config.Config<UploadOptions> = Config.all({
 })
 
 /**
+ * The settings that `config` describes.
+ *
  * @since 0.1.0
  * @category layers
  */

@@ -10,6 +10,8 @@ import type { AnnouncementFailed } from "./ReleaseError.ts"
 import type { ReleaseReceipt } from "./ReleaseReceipt.ts"
 
 /**
+ * What a hook is told.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -57,6 +59,8 @@ export class Announcement extends Context.Reference<Announcement>()(
 ) {}
 
 /**
+ * These hooks, in place of none.
+ *
  * @since 0.1.0
  * @category layers
  */

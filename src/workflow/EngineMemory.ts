@@ -26,6 +26,8 @@ const remembering = (engine: Context.Tag.Service<WorkflowEngine>) => {
 }
 
 /**
+ * An engine that lives and dies with this process.
+ *
  * @since 0.1.0
  * @category layers
  */

@@ -28,6 +28,8 @@ import { layerInsight } from "./internal/clusterInsight.ts"
 import { unavailable } from "./internal/persistence.ts"
 
 /**
+ * A host name or IP address, and a port.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -37,6 +39,8 @@ export interface Address {
 }
 
 /**
+ * The database that the releases are in.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -50,6 +54,8 @@ export interface PostgresClientOptions {
 }
 
 /**
+ * The database, and where the other runners find this one.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -27,6 +27,8 @@ import { layerClient } from "./internal/sqliteClient.ts"
 import { layerLock } from "./internal/sqliteLock.ts"
 
 /**
+ * How the file is watched.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -95,6 +95,24 @@ export const executionId = (payload: ReleasePayload): Effect.Effect<string> => w
  *
  * Interrupting this stops the waiting, not the release.
  *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { layerMemory } from "effect-elastic-extensions/workflow/EngineMemory"
+ * import * as ExtensionRelease from "effect-elastic-extensions/workflow/ExtensionRelease"
+ * import * as ReleasePayload from "effect-elastic-extensions/workflow/ReleasePayload"
+ *
+ * const program = ReleasePayload.prepare({
+ *   releaseId: "analysis-acme-2.1.0",
+ *   extension: { _tag: "Named", name: "analysis-acme", type: "plugin", version: "8.17.0" },
+ *   archive: { _tag: "Path", path: "/builds/analysis-acme-2.1.0.zip" }
+ * }).pipe(
+ *   Effect.flatMap(ExtensionRelease.execute),
+ *   Effect.provide(ExtensionRelease.layerConfig),
+ *   Effect.provide(layerMemory)
+ * )
+ * ```
+ *
  * @since 0.1.0
  * @category running
  */
@@ -135,6 +153,21 @@ const ofKnown = <A, E, R>(executionId: string, effect: Effect.Effect<A, E, R>) =
   )
 
 /**
+ * How a release is doing. Does not wait.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Exit } from "effect"
+ * import * as ExtensionRelease from "effect-elastic-extensions/workflow/ExtensionRelease"
+ *
+ * const describe = (executionId: string) =>
+ *   Effect.map(ExtensionRelease.poll(executionId), (status) =>
+ *     status._tag === "Done"
+ *       ? Exit.match(status.exit, { onFailure: () => "failed", onSuccess: ({ proof }) => `done, proved by ${proof}` })
+ *       : status._tag
+ *   )
+ * ```
+ *
  * @since 0.1.0
  * @category running
  */
@@ -191,6 +224,8 @@ export interface DecisionReceipt {
 }
 
 /**
+ * Who decides about a held release, and what they have to say.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -118,6 +118,8 @@ const notTheOne = (
 export const EnsuredExtension = Schema.Struct({ extensionId: ExtensionId, created: Schema.Boolean })
 
 /**
+ * The extension that gets the archive.
+ *
  * @since 0.1.0
  * @category models
  */

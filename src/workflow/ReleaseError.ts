@@ -102,6 +102,8 @@ export class AnnouncementFailed extends Schema.TaggedError<AnnouncementFailed>(
 }
 
 /**
+ * All errors of a release, as one schema.
+ *
  * @since 0.1.0
  * @category schemas
  */
@@ -116,6 +118,8 @@ export const ReleaseError = Schema.Union(
 )
 
 /**
+ * Everything a release can end with instead of its receipt.
+ *
  * @since 0.1.0
  * @category errors
  */

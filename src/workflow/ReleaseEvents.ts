@@ -51,6 +51,8 @@ export type ReleaseEvent =
   | { readonly _tag: "Uploading"; readonly executionId: string; readonly event: UploadEvent }
 
 /**
+ * What to do with each event of each release in this process.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -71,6 +73,8 @@ export class ReleaseEvents extends Context.Reference<ReleaseEvents>()(
 ) {}
 
 /**
+ * Shows every event of every release to this observer.
+ *
  * @since 0.1.0
  * @category layers
  */

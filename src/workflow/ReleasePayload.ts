@@ -38,6 +38,8 @@ export const ReleaseTarget = Schema.Union(
 )
 
 /**
+ * The extension a release is for: by its id, or by name and type.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -75,6 +77,8 @@ export const ReleasePayload = Schema.Struct({
 }).annotations({ identifier: "ReleasePayload" })
 
 /**
+ * A release to be made, as it is stored.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -22,12 +22,16 @@ export const Decision = Schema.Struct({
 })
 
 /**
+ * What somebody decided about a held release.
+ *
  * @since 0.1.0
  * @category models
  */
 export interface Decision extends Schema.Schema.Type<typeof Decision> {}
 
 /**
+ * What is stored as the result of a release that succeeded.
+ *
  * @since 0.1.0
  * @category schemas
  */
@@ -46,6 +50,8 @@ export const ReleaseReceipt = Schema.Struct({
 }).annotations({ identifier: "ReleaseReceipt" })
 
 /**
+ * What is known when a release is done.
+ *
  * @since 0.1.0
  * @category models
  */

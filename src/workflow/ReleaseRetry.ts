@@ -17,6 +17,8 @@ import * as Signals from "./internal/signals.ts"
 import { isTransient, type ReleaseCancelled, type ReleaseError } from "./ReleaseError.ts"
 
 /**
+ * How soon a step is tried again, and how often.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -43,6 +45,8 @@ export class ReleaseRetry extends Context.Reference<ReleaseRetry>()(
 ) {}
 
 /**
+ * The defaults, but for what is given.
+ *
  * @since 0.1.0
  * @category layers
  */

@@ -22,6 +22,8 @@ export class TransferSlots extends Context.Reference<TransferSlots>()(
 ) {}
 
 /**
+ * So many archives at a time, in place of four.
+ *
  * @since 0.1.0
  * @category layers
  */

@@ -1,4 +1,4 @@
-/** The transcripts in docs/cli.md are what the command line says today. */
+/** The transcripts in the documentation are what the command line says today. */
 import { spawn } from "node:child_process"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
@@ -50,9 +50,9 @@ describe("what differs from run to run", () => {
   })
 })
 
-describe("docs/cli.md", () => {
+describe("docs/cli.md and docs/getting-started.md", () => {
   it.live(
-    "is up to date",
+    "are up to date",
     () =>
       Effect.gen(function* () {
         const ran = yield* Effect.async<{ readonly code: number | null; readonly output: string }>(
