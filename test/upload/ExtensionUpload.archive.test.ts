@@ -21,7 +21,10 @@ describe("an id that is none", () => {
       const archive = Archive.bytes({ name: "a.zip", bytes: yield* zipOf(1000) })
       const error = yield* Effect.flip(ExtensionUpload.upload({ extensionId, archive }))
       expect(error).toMatchObject({ _tag: "InvalidExtensionId", extensionId, isRetryable: false })
-      expect(error.message).toContain(`${JSON.stringify(extensionId)} cannot be uploaded to. `)
+      expect(error.message.split("\n")).toHaveLength(1)
+      expect(error.message).toContain(
+        `${JSON.stringify(extensionId)} cannot be uploaded to. This is not an extension id: `
+      )
       expect(yield* traffic).toEqual([])
       expect(yield* journaled).toEqual([])
     }).pipe(Effect.provide(world()))

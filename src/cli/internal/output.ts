@@ -11,9 +11,13 @@ import { remedyFor } from "./remedy.ts"
 import { type Sink, Stdio } from "./stdio.ts"
 import { type Style, styleOf } from "./style.ts"
 
+/** What every line of JSON is. */
+interface Tagged {
+  readonly _tag: string
+}
+
 /** What a command found or did. */
-export interface Result<A, I> {
-  /** Of an object with a `_tag`. */
+export interface Result<A, I extends Tagged> {
   readonly schema: Schema.Schema<A, I>
   readonly value: NoInfer<A>
   /** For people. */
@@ -36,11 +40,11 @@ export class Output extends Context.Tag("effect-elastic-extensions/cli/Output")<
     /** For what is written to standard output. */
     readonly style: Style
     /** The last thing on standard output, unless a failure follows. */
-    readonly result: <A, I>(result: Result<A, I>) => Effect.Effect<void>
+    readonly result: <A, I extends Tagged>(result: Result<A, I>) => Effect.Effect<void>
     /** One line on standard error, for people only. */
     readonly note: (line: string) => Effect.Effect<void>
     /** One object on standard output, with `--json` only. */
-    readonly event: <A, I>(schema: Schema.Schema<A, I>, event: A) => Effect.Effect<void>
+    readonly event: <A, I extends Tagged>(schema: Schema.Schema<A, I>, event: A) => Effect.Effect<void>
     /** Prints a failure and returns the exit code. */
     readonly ending: (ending: Ending) => Effect.Effect<number>
   }
@@ -53,9 +57,10 @@ export class Output extends Context.Tag("effect-elastic-extensions/cli/Output")<
         const style = yield* styleOf(out)
         const errStyle = yield* styleOf(err)
         const isForPeople = !options.json && !options.quiet
-        const writeJson = <A, I>(schema: Schema.Schema<A, I>, value: A) =>
-          Effect.flatMap(Effect.orDie(Schema.encode(Schema.parseJson(schema))(value)), (json) =>
-            writeLines(out, [json])
+        // The tag comes first, where a person who reads along looks for it.
+        const writeJson = <A, I extends Tagged>(schema: Schema.Schema<A, I>, value: A) =>
+          Effect.flatMap(Effect.orDie(Schema.encode(schema)(value)), ({ _tag, ...fields }) =>
+            writeLines(out, [JSON.stringify({ _tag, ...fields })])
           )
         return {
           options,

@@ -2,6 +2,7 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as ParseResult from "effect/ParseResult"
 import * as Ref from "effect/Ref"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
@@ -73,8 +74,13 @@ const withoutRequirements = <R>(archive: Archive.Archive<R>): Effect.Effect<Arch
 export const decodeId = (extensionId: string) =>
   Effect.mapError(
     Schema.decode(ExtensionId)(extensionId),
-    (error) => new InvalidExtensionId({ extensionId, detail: error.message })
+    (error) => new InvalidExtensionId({ extensionId, detail: problemOf(error) })
   )
+
+const problemOf = (error: ParseResult.ParseError): string =>
+  ParseResult.ArrayFormatter.formatErrorSync(error)
+    .map(({ message }) => message)
+    .join(" ")
 
 const requireSize =
   ({ path }: Archive.Archive) =>
