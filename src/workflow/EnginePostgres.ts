@@ -16,13 +16,14 @@ import * as SqlMessageStorage from "@effect/cluster/SqlMessageStorage"
 import * as SqlRunnerStorage from "@effect/cluster/SqlRunnerStorage"
 import * as NodeClusterSocket from "@effect/platform-node/NodeClusterSocket"
 import * as RpcSerialization from "@effect/rpc/RpcSerialization"
+import * as SqlClient from "@effect/sql/SqlClient"
 import * as PgClient from "@effect/sql-pg/PgClient"
 import type { WorkflowEngine } from "@effect/workflow/WorkflowEngine"
 import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
-import * as Schedule from "effect/Schedule"
 import type { EngineUnavailable } from "./EngineError.ts"
 import { layerInsight } from "./internal/clusterInsight.ts"
 import { unavailable } from "./internal/persistence.ts"
@@ -45,7 +46,11 @@ export interface Address {
  * @category models
  */
 export interface PostgresClientOptions {
-  /** `postgresql://user:password@host:5432/name`, with `?sslmode=` and its like where needed. */
+  /**
+   * `postgresql://user:password@host:5432/name`, with `?sslmode=` and its like where needed. Unless it says otherwise, the
+   * session gets an `idle_in_transaction_session_timeout` of half of `shardLockExpiration`, in milliseconds; `0` sends none,
+   * for a connection pooler that refuses it.
+   */
   readonly url: Redacted.Redacted<string>
   /** What differs from the defaults of this module and of `ShardingConfig`. */
   readonly sharding?:
@@ -96,13 +101,48 @@ const runnerConfig = ({ listen, runner, sharding: given }: PostgresRunnerOptions
 const clientConfig = ({ sharding: given }: PostgresClientOptions) =>
   ShardingConfig.layer({ ...sharding, ...given, runnerAddress: Option.none() })
 
-/** Several runners that start at once may get in each other's way while they create the tables. */
-const storage = ({ url }: PostgresClientOptions) =>
-  Layer.merge(SqlMessageStorage.layer, SqlRunnerStorage.layer).pipe(
-    Layer.retry(Schedule.intersect(Schedule.spaced("200 millis"), Schedule.recurs(5))),
-    Layer.provide(PgClient.layer({ url })),
-    unavailable(nameOf(url))
+const storage = (options: PostgresClientOptions) =>
+  inTurn(Layer.merge(SqlMessageStorage.layer, SqlRunnerStorage.layer)).pipe(
+    Layer.provide(PgClient.layer({ url: withIdleLimit(options) })),
+    unavailable(nameOf(options.url))
   )
+
+/** Runners that start at once would create the tables in each other's way. A turn ends with its transaction. */
+const inTurn = <A, E, R>(tables: Layer.Layer<A, E, R>) =>
+  Layer.scopedContext(
+    Effect.gen(function* () {
+      const scope = yield* Effect.scope
+      const sql = yield* SqlClient.SqlClient
+      const turn = Effect.gen(function* () {
+        const connection = yield* sql.reserve
+        yield* Effect.addFinalizer(() => Effect.ignore(connection.executeRaw("COMMIT", [])))
+        yield* connection.executeRaw("BEGIN", [])
+        yield* connection.executeRaw(
+          "SELECT pg_advisory_xact_lock(hashtext('effect-elastic-extensions'))",
+          []
+        )
+      })
+      return yield* Effect.scoped(Effect.zipRight(turn, Layer.buildWithScope(tables, scope)))
+    })
+  )
+
+const idleLimit = "idle_in_transaction_session_timeout"
+
+/**
+ * A machine that is cut off inside a transaction would keep its rows locked until the server misses it, which may take hours.
+ * The runner that takes over its shards has one short try to make their messages readable again, or else reads them ten
+ * minutes later: so such a transaction ends well before the locks of its shards expire.
+ */
+const withIdleLimit = ({ sharding: given, url }: PostgresClientOptions): Redacted.Redacted<string> => {
+  const text = Redacted.value(url)
+  if (!URL.canParse(text)) return url
+  const limited = new URL(text)
+  const { shardLockExpiration } = { ...ShardingConfig.defaults, ...sharding, ...given }
+  if (!limited.searchParams.has(idleLimit)) {
+    limited.searchParams.set(idleLimit, String(Duration.toMillis(shardLockExpiration) / 2))
+  }
+  return Redacted.make(limited.href)
+}
 
 /** The database, without who may enter it and how. */
 const nameOf = (url: Redacted.Redacted<string>): string => {
@@ -126,6 +166,9 @@ const engine = Layer.merge(ClusterWorkflowEngine.layer, layerInsight)
 
 /**
  * A runner: releases that anybody submitted to the database run here too.
+ *
+ * Its clock need not agree with those of the others, except that a release which waits for its next try is taken up by the
+ * clock of the runner that has it then: with clocks a minute apart, a minute late or early.
  *
  * @since 0.1.0
  * @category layers

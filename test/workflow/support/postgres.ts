@@ -123,6 +123,10 @@ const query = (url: string, statement: string) =>
     Effect.provide(Reactivity.layer)
   )
 
+/** In the database of a test: rows as objects. */
+export const rows = <A, I>(url: string, schema: Schema.Schema<A, I>, statement: string) =>
+  query(url, statement).pipe(Effect.flatMap(Schema.decodeUnknown(Schema.Array(schema))), Effect.orDie)
+
 const ready = (url: string) =>
   query(url, "SELECT 1").pipe(
     Effect.retry(Schedule.spaced("50 millis")),
