@@ -4,7 +4,7 @@
  *     npm run cloud -- --port 9200 --data .cloud --api-key my-key --extension dictionary
  */
 import { parseArgs } from "node:util"
-import { NodeRuntime } from "@effect/platform-node"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Console, Data, Effect } from "effect"
 import * as LocalElasticCloud from "../src/testing/LocalElasticCloud.ts"
 

@@ -15,7 +15,6 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as ScopedRef from "effect/ScopedRef"
-import * as Stream from "effect/Stream"
 import type { FaultRule } from "./Fault.ts"
 import * as Activity from "./internal/activity.ts"
 import * as Disk from "./internal/disk.ts"
@@ -26,9 +25,11 @@ import * as Recorder from "./internal/recorder.ts"
 import * as ResumableService from "./internal/resumableService.ts"
 import * as Server from "./internal/server.ts"
 import * as Store from "./internal/store.ts"
+import * as Stored from "./internal/stored.ts"
 import type { LocalElasticCloudError } from "./LocalElasticCloudError.ts"
 import type { RecordedRequest } from "./RecordedRequest.ts"
 import type { ResumableOptions, StoredUpload } from "./ResumableUploads.ts"
+import type { SeedExtension, StoredExtension } from "./StoredExtension.ts"
 
 /**
  * Where the stand-in listens, whom it knows, and what it can do.
@@ -66,52 +67,6 @@ export interface LocalElasticCloudOptions {
    * says nothing of them.
    */
   readonly resumable?: ResumableOptions | undefined
-}
-
-/**
- * An extension as it is in the store.
- *
- * @since 0.1.0
- * @category models
- */
-export interface StoredExtension {
-  readonly id: string
-  readonly owner: string
-  readonly name: string
-  readonly type: "plugin" | "bundle"
-  readonly version: string
-  readonly description: string | undefined
-  readonly downloadUrl: string | undefined
-  readonly deployments: ReadonlyArray<string>
-  /** Starts at 1 and grows by one with every change. */
-  readonly resourceVersion: number
-  /** ISO 8601, UTC, milliseconds. Every change has a later one than the change before. */
-  readonly lastModified: string
-  /** The current archive; `size` in bytes, `sha256` hexadecimal. Its path changes with its content. */
-  readonly file: { readonly size: number; readonly sha256: string; readonly path: string } | undefined
-  /** How many uploads were applied. */
-  readonly uploads: number
-}
-
-/**
- * An extension to put into the store past the API. With the id of one that exists, it replaces what is given, as
- * another writer would.
- *
- * @since 0.1.0
- * @category models
- */
-export interface SeedExtension {
-  /** Default: a new one, as the API would choose it. */
-  readonly id?: string | undefined
-  readonly name: string
-  readonly extension_type: "plugin" | "bundle"
-  readonly version: string
-  /** Default: the owner of the first account that has one. */
-  readonly owner?: string | undefined
-  readonly description?: string | undefined
-  /** Stored as it is, ZIP or not. */
-  readonly file?: Uint8Array | undefined
-  readonly deployments?: ReadonlyArray<string> | undefined
 }
 
 /**
@@ -161,46 +116,6 @@ const DEFAULT_MAX_ARCHIVE_BYTES = 8_000_000_000
 
 /** Another machine's clock: the seeds, restarts and requests of a test keep real time whatever the test's clock says. */
 const onRealTime = Effect.withClock(Clock.make())
-
-const toStored = (disk: Disk.Disk, record: Store.ExtensionRecord): StoredExtension => ({
-  id: record.id,
-  owner: record.owner,
-  name: record.name,
-  type: record.type,
-  version: record.version,
-  description: record.description ?? undefined,
-  downloadUrl: record.downloadUrl ?? undefined,
-  deployments: record.deployments,
-  resourceVersion: record.resourceVersion,
-  lastModified: record.lastModified,
-  file:
-    record.file === null
-      ? undefined
-      : { size: record.file.size, sha256: record.file.sha256, path: disk.pathOf(record.file.name) },
-  uploads: record.uploads
-})
-
-const makeSeed =
-  (store: Store.Store, disk: Disk.Disk, defaultOwner: string) =>
-  (extension: SeedExtension): Effect.Effect<StoredExtension> =>
-    Effect.gen(function* () {
-      const file =
-        extension.file === undefined ? undefined : yield* disk.receive(Stream.succeed(extension.file))
-      const metadata = {
-        name: extension.name,
-        type: extension.extension_type,
-        version: extension.version,
-        description: extension.description ?? null,
-        downloadUrl: null,
-        deployments: extension.deployments ?? []
-      }
-      const replaced =
-        extension.id === undefined ? Option.none() : yield* store.change(extension.id, { metadata, file })
-      const record = Option.isSome(replaced)
-        ? replaced.value
-        : yield* store.create({ ...metadata, id: extension.id, owner: extension.owner ?? defaultOwner }, file)
-      return toStored(disk, record)
-    }).pipe(Effect.scoped, onRealTime)
 
 /**
  * Starts the stand-in; it stops with the scope.
@@ -263,10 +178,10 @@ export const make = (
       extension: (id) =>
         Effect.map(
           store.find(id),
-          Option.map((record) => toStored(disk, record))
+          Option.map((record) => Stored.read(disk, record))
         ),
-      extensions: Effect.map(store.all, (records) => records.map((record) => toStored(disk, record))),
-      seed: makeSeed(store, disk, owner),
+      extensions: Effect.map(store.all, (records) => records.map((record) => Stored.read(disk, record))),
+      seed: (extension) => onRealTime(Stored.seed(store, disk, owner, extension)),
       uploads: onRealTime(knobs.uploads(originAt(port))),
       forgetUpload: (upload) => onRealTime(knobs.forgetUpload(upload)),
       setUploadOffset: (upload, offset) => onRealTime(knobs.setUploadOffset(upload, offset)),

@@ -1,5 +1,5 @@
 /** What `upload`, `publish` and `inspect` end with, and what the stand-in received by then. */
-import { NodeContext } from "@effect/platform-node"
+import * as NodeContext from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, Schedule } from "effect"
 import * as Fault from "../../src/testing/Fault.ts"

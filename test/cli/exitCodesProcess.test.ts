@@ -1,5 +1,5 @@
 /** Every exit code as the shell sees it: over real processes, with a stand-in that does what it takes. */
-import { NodeContext } from "@effect/platform-node"
+import * as NodeContext from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Layer } from "effect"
 import * as Fault from "../../src/testing/Fault.ts"

@@ -1,5 +1,5 @@
 /** What every command has in common: help, options and variables, complaints about the command line, JSON, colours. */
-import { NodeContext } from "@effect/platform-node"
+import * as NodeContext from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { byTag, exitCodes } from "../../src/cli/ExitCode.ts"

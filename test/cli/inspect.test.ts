@@ -1,5 +1,5 @@
 /** `inspect`: what is in an archive, what is wrong with it, and that nobody is asked. */
-import { NodeContext } from "@effect/platform-node"
+import * as NodeContext from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Yazl from "yazl"

@@ -1,5 +1,5 @@
 /** Managing extensions from the command line, against a stand-in that records what it was asked. */
-import { NodeContext } from "@effect/platform-node"
+import * as NodeContext from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, Option } from "effect"
 import { Confirmation } from "../../src/cli/internal/extensions/confirmation.ts"

@@ -1,7 +1,7 @@
 /** Unfinished uploads from the command line: seen, gone on with, given up. */
 
 import * as FileSystem from "@effect/platform/FileSystem"
-import { NodeContext } from "@effect/platform-node"
+import * as NodeContext from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, Option } from "effect"
 import * as Fault from "../../src/testing/Fault.ts"

@@ -4,7 +4,7 @@
  */
 import { join } from "node:path"
 import * as FileSystem from "@effect/platform/FileSystem"
-import { NodeContext } from "@effect/platform-node"
+import * as NodeContext from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, Random } from "effect"
 import { LocalElasticCloud } from "../../src/testing/LocalElasticCloud.ts"

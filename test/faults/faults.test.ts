@@ -2,7 +2,7 @@
  * Faults × phases, against a server that cannot resume (as today's service) and one that can. Every row asserts the
  * receipt or the error, and from the server's record: the content, what was sent twice, and whom it overwrote.
  */
-import { NodeContext } from "@effect/platform-node"
+import * as NodeContext from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Either, Layer } from "effect"
 import * as Archive from "../../src/archive/Archive.ts"

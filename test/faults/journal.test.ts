@@ -1,6 +1,6 @@
 /** A journal that cannot be written: what was not remembered must not happen. */
 import * as FileSystem from "@effect/platform/FileSystem"
-import { NodeContext } from "@effect/platform-node"
+import * as NodeContext from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, Ref } from "effect"
 import * as Archive from "../../src/archive/Archive.ts"

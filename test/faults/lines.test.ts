@@ -1,5 +1,5 @@
 /** Lines that die before a word of HTTP was understood: the server sees one PUT, and it is whole. */
-import { NodeContext } from "@effect/platform-node"
+import * as NodeContext from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, Redacted } from "effect"
 import * as Archive from "../../src/archive/Archive.ts"

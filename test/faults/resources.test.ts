@@ -1,5 +1,5 @@
 /** What can happen to an upload resource between an interruption and the attempt to go on. */
-import { NodeContext } from "@effect/platform-node"
+import * as NodeContext from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Either, Layer } from "effect"
 import * as Archive from "../../src/archive/Archive.ts"

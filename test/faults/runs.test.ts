@@ -1,6 +1,6 @@
 /** From one run to the next where the server can resume: what an interruption leaves, and who may go on with it. */
 import * as FileSystem from "@effect/platform/FileSystem"
-import { NodeContext } from "@effect/platform-node"
+import * as NodeContext from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Either, Fiber, Layer } from "effect"
 import * as Archive from "../../src/archive/Archive.ts"

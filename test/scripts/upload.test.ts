@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process"
 import { dirname, resolve } from "node:path"
 import * as FileSystem from "@effect/platform/FileSystem"
-import { NodeContext } from "@effect/platform-node"
+import * as NodeContext from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Schema, Struct } from "effect"
 import * as Fault from "../../src/testing/Fault.ts"

@@ -1,7 +1,7 @@
 import { inspect } from "node:util"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Path from "@effect/platform/Path"
-import { NodeContext } from "@effect/platform-node"
+import * as NodeContext from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Layer, Logger, LogLevel, type Tracer } from "effect"
 import * as Archive from "../../src/archive/Archive.ts"

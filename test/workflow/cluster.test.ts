@@ -1,5 +1,5 @@
 /** Three runners on one PostgreSQL share sixty releases; one is killed, one is cut off, and nothing is lost or done twice. */
-import { NodeContext } from "@effect/platform-node"
+import * as NodeContext from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, Schema } from "effect"
 import * as Fault from "../../src/testing/Fault.ts"

@@ -1,5 +1,5 @@
 /** What the database of a cluster goes through, and the clocks of those who share it. */
-import { NodeContext } from "@effect/platform-node"
+import * as NodeContext from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Layer, Schema } from "effect"
 import * as Fault from "../../src/testing/Fault.ts"

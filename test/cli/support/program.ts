@@ -1,7 +1,7 @@
 /** The command line, run in this process or as one of its own. */
 import { spawn } from "node:child_process"
 import { dirname } from "node:path"
-import { NodeContext } from "@effect/platform-node"
+import * as NodeContext from "@effect/platform-node/NodeContext"
 import { Cause, ConfigProvider, Effect, Exit, Option } from "effect"
 import type { Exited } from "../../../src/cli/internal/frame.ts"
 import { type Sink, Stdio } from "../../../src/cli/internal/stdio.ts"

@@ -1,5 +1,5 @@
 /** What commands run against: a stand-in in this process, and an environment that points to it. */
-import { NodeContext } from "@effect/platform-node"
+import * as NodeContext from "@effect/platform-node/NodeContext"
 import { Effect, Layer } from "effect"
 import { LocalElasticCloud, type LocalElasticCloudOptions } from "../../../src/testing/LocalElasticCloud.ts"
 import { fileWith, zipOf } from "../../upload/support/archives.ts"

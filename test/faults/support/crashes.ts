@@ -32,6 +32,7 @@ export const bundleChild = (folder: string): Effect.Effect<string> =>
     await build({
       entryPoints: [join(root, "test/faults/support/crashChild.ts")],
       bundle: true,
+      minify: true,
       platform: "node",
       format: "esm",
       outfile,

@@ -1,16 +1,13 @@
 /** Everything an upload needs, against a stand-in in this process, and how to read afterwards what the stand-in saw. */
 import { createHash } from "node:crypto"
 import type * as HttpClient from "@effect/platform/HttpClient"
-import { NodeContext } from "@effect/platform-node"
+import * as NodeContext from "@effect/platform-node/NodeContext"
 import { Effect, Layer, Option, Redacted } from "effect"
 import * as ElasticCloudConfig from "../../../src/cloud/ElasticCloudConfig.ts"
 import { ExtensionsClient } from "../../../src/cloud/ExtensionsClient.ts"
-import {
-  LocalElasticCloud,
-  type LocalElasticCloudOptions,
-  type SeedExtension
-} from "../../../src/testing/LocalElasticCloud.ts"
+import { LocalElasticCloud, type LocalElasticCloudOptions } from "../../../src/testing/LocalElasticCloud.ts"
 import type { RecordedRequest } from "../../../src/testing/RecordedRequest.ts"
+import type { SeedExtension } from "../../../src/testing/StoredExtension.ts"
 import * as RetryPolicy from "../../../src/transfer/RetryPolicy.ts"
 import * as UploadHttpClient from "../../../src/transfer/UploadHttpClient.ts"
 import type { UploadEvent } from "../../../src/upload/UploadEvent.ts"
