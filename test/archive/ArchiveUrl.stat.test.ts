@@ -137,7 +137,7 @@ describe("ArchiveUrl.stat", () => {
         const { url } = yield* Effect.scoped(rangeServer(held))
         const error = yield* Effect.flip(ArchiveUrl.make(`${url}?signature=hush`, options).stat)
         assert.strictEqual(error.reason, "ReadFailed")
-        assert.include(error.message, "ECONNREFUSED")
+        assert.match(error.message, /ECONNREFUSED|refused|Unable to connect/)
         assert.notInclude(error.message, "hush")
       })
     )

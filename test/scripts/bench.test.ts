@@ -12,12 +12,13 @@ import { median } from "../../scripts/bench/format.ts"
 import { measured } from "../../scripts/bench/sections/compare.ts"
 import { measure } from "../../scripts/bench/usage.ts"
 import { Workbench } from "../../scripts/bench/workbench.ts"
+import { node } from "../../scripts/support/node.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "bench-test-"))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 const mebibyte = 1024 * 1024
-const node = (code: string) => Command.make(process.execPath, "-e", code)
+const evaluate = (code: string) => Command.make(node, "-e", code)
 
 describe("scripts/bench.ts", () => {
   it.scopedLive(
@@ -56,7 +57,7 @@ describe("scripts/bench.ts", () => {
     )
     writeFileSync(document, `before\n${places.join("\nbetween\n")}\nafter\n`)
     const args = ["--import", "tsx", "scripts/bench.ts", "--runs", "1", "--only", "startup", "--write"]
-    const { stdout } = await promisify(execFile)(process.execPath, [...args, "--out", folder], {
+    const { stdout } = await promisify(execFile)(node, [...args, "--out", folder], {
       env: { ...process.env, PATH: folder }
     })
     const written = readFileSync(document, "utf8")
@@ -73,9 +74,9 @@ describe("measure", () => {
 
   onLinux("tells processor time and the memory of the largest process, over all commands", () =>
     Effect.gen(function* () {
-      const small = yield* measure([node("")])
+      const small = yield* measure([evaluate("")])
       const busy = "const end = process.cpuUsage().user + 4e5; while (process.cpuUsage().user < end);"
-      const both = yield* measure([node(`Buffer.alloc(2e8, 1); ${busy}`), node("")])
+      const both = yield* measure([evaluate(`Buffer.alloc(2e8, 1); ${busy}`), evaluate("")])
       const [smallPeak, peak, cpu] = yield* Option.all([small.peakBytes, both.peakBytes, both.cpuMillis])
       expect(smallPeak).toBeLessThan(1e8)
       expect(peak).toBeGreaterThan(2e8)
@@ -86,7 +87,9 @@ describe("measure", () => {
 
   it.scopedLive("ends at the first command that fails, with what it had to say", () =>
     Effect.gen(function* () {
-      const failed = yield* Effect.flip(measure([node("console.error('oh'); process.exit(3)"), node("")]))
+      const failed = yield* Effect.flip(
+        measure([evaluate("console.error('oh'); process.exit(3)"), evaluate("")])
+      )
       expect(failed.message).toBe("it failed: exit code 3: oh\n")
       const missing = yield* Effect.flip(measure([Command.make("no-such-program-here")]))
       expect(missing.message).toBe("no-such-program-here is not installed")

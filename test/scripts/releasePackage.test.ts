@@ -5,6 +5,7 @@ import { tmpdir } from "node:os"
 import { dirname, join, resolve } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { node } from "../../scripts/support/node.ts"
 
 const root = resolve(import.meta.dirname, "../..")
 const identity = ["-c", "user.name=Somebody", "-c", "user.email=somebody@example.org"]
@@ -43,19 +44,15 @@ const clone = (changes: Changes = {}) =>
     const release = (...args: ReadonlyArray<string>) =>
       Effect.async<{ readonly code: number | null; readonly said: string }>((resume) => {
         const script = join(root, "scripts/release-package.ts")
-        const child = spawn(
-          process.execPath,
-          [join(root, "node_modules/tsx/dist/cli.mjs"), script, ...args],
-          {
-            cwd: folder,
-            env: {
-              PATH: process.env["PATH"],
-              HOME: process.env["HOME"],
-              GIT_COMMITTER_NAME: "Somebody",
-              GIT_COMMITTER_EMAIL: "somebody@example.org"
-            }
+        const child = spawn(node, [join(root, "node_modules/tsx/dist/cli.mjs"), script, ...args], {
+          cwd: folder,
+          env: {
+            PATH: process.env["PATH"],
+            HOME: process.env["HOME"],
+            GIT_COMMITTER_NAME: "Somebody",
+            GIT_COMMITTER_EMAIL: "somebody@example.org"
           }
-        )
+        })
         let said = ""
         const hear = (bytes: Buffer) => {
           said += bytes.toString()

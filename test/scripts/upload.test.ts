@@ -4,6 +4,7 @@ import * as FileSystem from "@effect/platform/FileSystem"
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Schema, Struct } from "effect"
+import { node } from "../../scripts/support/node.ts"
 import * as Fault from "../../src/testing/Fault.ts"
 import { LocalElasticCloud } from "../../src/testing/LocalElasticCloud.ts"
 import { UploadReceipt } from "../../src/upload/UploadReceipt.ts"
@@ -53,7 +54,7 @@ const run = (
     const child = spawn(program, [...before, "scripts/upload.ts", ...args], {
       stdio: ["ignore", "pipe", "pipe"],
       env: {
-        PATH: dirname(process.execPath),
+        PATH: dirname(node),
         DENO_DIR: resolve("node_modules/.cache/deno"),
         NO_COLOR: "1",
         ...(options.env ?? {

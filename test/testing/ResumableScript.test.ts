@@ -5,12 +5,13 @@ import * as Os from "node:os"
 import * as Path from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { node } from "../../scripts/support/node.ts"
 import { askAt, bigZip, KEY, pathOf } from "./support.ts"
 
 const bin = (name: string): string => `node_modules/.bin/${name}`
 
 const runtimes = [
-  ["Node", process.execPath, ["--import", "tsx"]],
+  ["Node", node, ["--import", "tsx"]],
   ["Bun", bin("bun"), []],
   ["Deno", bin("deno"), ["run", "--allow-all"]]
 ] as const

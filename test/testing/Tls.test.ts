@@ -1,15 +1,9 @@
 import * as Https from "node:https"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
-import * as SelfSigned from "selfsigned"
 import { LocalElasticCloud } from "../../src/testing/LocalElasticCloud.ts"
+import { authority } from "../transfer/support/authority.ts"
 import { pathOf, put, rawConnection, seedBundle, withCloud } from "./support.ts"
-
-const certificate = Effect.promise(() =>
-  SelfSigned.generate([{ name: "commonName", value: "localhost" }], {
-    extensions: [{ name: "subjectAltName", altNames: [{ type: 7, ip: "127.0.0.1" }] }]
-  })
-)
 
 const getOverTls = (url: string, ca: string) =>
   Effect.async<{ readonly status: number | undefined; readonly text: string }>((resume) => {
@@ -27,30 +21,30 @@ const getOverTls = (url: string, ca: string) =>
 describe("TLS", () => {
   it.live("serves the same API, with links on the same origin, and drops whoever speaks plain http", () =>
     Effect.gen(function* () {
-      const { cert, private: key } = yield* certificate
+      const { ca, server: tls } = yield* authority
       yield* Effect.gen(function* () {
         const cloud = yield* LocalElasticCloud
         const file = Buffer.from("x")
         const { id } = yield* cloud.seed({ name: "a", extension_type: "bundle", version: "*", file })
         expect(cloud.url).toMatch(/^https:\/\/127\.0\.0\.1:\d+$/)
-        const { status, text } = yield* getOverTls(`${cloud.url}${pathOf(id)}`, cert)
+        const { status, text } = yield* getOverTls(`${cloud.url}${pathOf(id)}`, ca)
         expect(status).toBe(200)
         expect(text).toContain(`"url":"${cloud.url}/files/`)
         expect((yield* Effect.flip(put(id, file))).code).toBe("ECONNRESET")
         expect(yield* cloud.requests).toMatchObject([{ method: "GET", connection: 1 }])
-      }).pipe(withCloud({ tls: { key, cert } }))
+      }).pipe(withCloud({ tls }))
     })
   )
 
   it.live("stops even while a handshake is open", () =>
     Effect.gen(function* () {
-      const { cert, private: key } = yield* certificate
+      const { server: tls } = yield* authority
       const connection = yield* Effect.gen(function* () {
         yield* seedBundle
         const open = yield* rawConnection
         yield* open.write(Buffer.from([0x16, 0x03, 0x01]))
         return open
-      }).pipe(withCloud({ tls: { key, cert } }))
+      }).pipe(withCloud({ tls }))
       expect(yield* connection.untilClosed).toBe("")
     }).pipe(Effect.scoped)
   )

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { node } from "../../scripts/support/node.ts"
 import { askAt, EXTENSIONS } from "./support.ts"
 
 interface Ran {
@@ -14,7 +15,7 @@ interface Ran {
 const runCloud = (...args: ReadonlyArray<string>) =>
   Effect.acquireRelease(
     Effect.sync((): Ran => {
-      const child = spawn(process.execPath, ["--import", "tsx", "scripts/cloud.ts", ...args], {
+      const child = spawn(node, ["--import", "tsx", "scripts/cloud.ts", ...args], {
         stdio: "pipe"
       })
       let output = ""

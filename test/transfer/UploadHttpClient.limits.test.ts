@@ -206,7 +206,7 @@ describe("interruption", () => {
           mebibyte
         )
         const upload = (index: number) =>
-          HttpClient.put(server.url, { body }).pipe(Effect.timeoutOption(Duration.millis(index % 60)))
+          HttpClient.put(server.url, { body }).pipe(Effect.timeoutOption(Duration.millis(index % 200)))
         const sockets = () => process.getActiveResourcesInfo().filter((name) => name.startsWith("TCP")).length
         const before = sockets()
         yield* Effect.forEach(

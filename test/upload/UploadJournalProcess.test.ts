@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
+import { node } from "../../scripts/support/node.ts"
 import { journalId } from "../../src/upload/JournalRecord.ts"
 import { UploadJournal } from "../../src/upload/UploadJournal.ts"
 import { key } from "./journalFixtures.ts"
@@ -20,7 +21,7 @@ const id = journalId(key)
 
 type Run = readonly [command: string, ...arguments: ReadonlyArray<string>]
 
-const onNode: Run = [process.execPath, "--import", "tsx", script]
+const onNode: Run = [node, "--import", "tsx", script]
 const onBun: Run = [bin("bun"), script]
 /** Reading its own source and packages, the journal's folder, and variables that packages look at; nothing else. */
 const onDeno = (folder: string): Run => [

@@ -5,13 +5,14 @@ import { join, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { node } from "../../scripts/support/node.ts"
 import { LocalElasticCloud } from "../../src/testing/LocalElasticCloud.ts"
 import { zipOf } from "../upload/support/archives.ts"
 import { apiKey, sha256, world } from "../upload/support/world.ts"
 import { canPostgres, freePort, postgres } from "./support/postgres.ts"
 
 const root = resolve(fileURLToPath(import.meta.url), "../../..")
-const onNode = [process.execPath, join(root, "node_modules/tsx/dist/cli.mjs")] as const
+const onNode = [node, join(root, "node_modules/tsx/dist/cli.mjs")] as const
 const onBun = [join(root, "node_modules/.bin/bun")] as const
 const cache = join(root, "node_modules/.cache")
 

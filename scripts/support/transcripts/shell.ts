@@ -5,6 +5,7 @@ import { dirname, join, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
 import * as Effect from "effect/Effect"
 import { build } from "esbuild"
+import { node } from "../node.ts"
 
 const root = resolve(fileURLToPath(import.meta.url), "../../../..")
 
@@ -59,14 +60,11 @@ export const makeShell = (folder: string, env: Readonly<Record<string, string>>)
         ["effect-elastic-extensions", ""],
         ["npx", "shift\n"]
       ]) {
-        writeFileSync(
-          join(bin, `${name}`),
-          `#!/bin/sh\n${before}exec '${process.execPath}' '${program}' "$@"\n`
-        )
+        writeFileSync(join(bin, `${name}`), `#!/bin/sh\n${before}exec '${node}' '${program}' "$@"\n`)
         chmodSync(join(bin, `${name}`), 0o755)
       }
     })
-    const path = [bin, dirname(process.execPath), "/usr/bin", "/bin"].join(":")
+    const path = [bin, dirname(node), "/usr/bin", "/bin"].join(":")
     return {
       run: (line, options = {}) =>
         Effect.async<Ran>((resume) => {

@@ -1,8 +1,10 @@
 /** The command line, run in this process or as one of its own. */
 import { spawn } from "node:child_process"
-import { dirname } from "node:path"
+import { dirname, resolve } from "node:path"
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import { Cause, ConfigProvider, Effect, Exit, Option } from "effect"
+import { bundleCommand } from "../../../scripts/support/command.ts"
+import { node } from "../../../scripts/support/node.ts"
 import type { Exited } from "../../../src/cli/internal/frame.ts"
 import { type Sink, Stdio } from "../../../src/cli/internal/stdio.ts"
 import { main } from "../../../src/cli/main.ts"
@@ -61,7 +63,17 @@ export const objects = ({ out }: Ran): ReadonlyArray<Readonly<Record<string, unk
     .slice(0, -1)
     .map((line) => JSON.parse(line))
 
-/** Runs the unbuilt executable as a user would, with an environment that holds nothing else. */
+/** The command as it is published, made once in each process of the tests. */
+const executable = Effect.runSync(
+  Effect.cached(
+    Effect.suspend(() => {
+      const file = resolve("node_modules/.cache/command", String(process.pid), "bin.js")
+      return Effect.as(bundleCommand(file), file)
+    })
+  )
+)
+
+/** Runs the command in a process of its own, with an environment that holds nothing else. */
 export const spawned = (
   args: ReadonlyArray<string>,
   options: {
@@ -71,9 +83,9 @@ export const spawned = (
   } = {}
 ): Effect.Effect<Ran> =>
   Effect.gen(function* () {
-    const child = spawn(process.execPath, ["--import", "tsx", "src/cli/bin.ts", ...args], {
+    const child = spawn(node, [yield* executable, ...args], {
       stdio: ["ignore", "pipe", "pipe"],
-      env: { PATH: dirname(process.execPath), ...options.env }
+      env: { PATH: dirname(node), ...options.env }
     })
     yield* Effect.addFinalizer(() => Effect.sync(() => child.kill("SIGKILL")))
     const output = { out: "", err: "" }

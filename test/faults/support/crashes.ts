@@ -4,13 +4,14 @@ import { join, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
 import { Effect, Schema } from "effect"
 import { build } from "esbuild"
+import { node } from "../../../scripts/support/node.ts"
 import { UploadReceipt } from "../../../src/upload/UploadReceipt.ts"
 
 const root = resolve(fileURLToPath(import.meta.url), "../../../..")
 
 /** How each runtime starts a bundled program. */
 const runtimes = {
-  node: [process.execPath],
+  node: [node],
   bun: [join(root, "node_modules/.bin/bun")],
   deno: [
     join(root, "node_modules/.bin/deno"),

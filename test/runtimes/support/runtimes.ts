@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process"
 import { tmpdir } from "node:os"
 import { resolve } from "node:path"
+import { node } from "../../../scripts/support/node.ts"
 
 const root = resolve(import.meta.dirname, "../../..")
 const bin = (name: string) => resolve(root, "node_modules/.bin", name)
@@ -21,7 +22,7 @@ const denoRights = [
 const command = (runtime: Runtime, script: string): ReadonlyArray<string> => {
   switch (runtime) {
     case "node":
-      return [process.execPath, "--import", "tsx", script]
+      return [node, "--import", "tsx", script]
     case "bun":
       return [bin("bun"), script]
     case "deno":

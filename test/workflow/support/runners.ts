@@ -6,6 +6,7 @@ import * as FileSystem from "@effect/platform/FileSystem"
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Context, Deferred, Effect, Layer, Option, type Scope, Stream, SubscriptionRef } from "effect"
 import { build } from "esbuild"
+import { node } from "../../../scripts/support/node.ts"
 import { decodeReport, type Heard, isReport } from "./reports.ts"
 
 const root = resolve(fileURLToPath(import.meta.url), "../../../..")
@@ -90,7 +91,7 @@ export const startRunner = (
     const ended = yield* Deferred.make<Ending>()
     const child = yield* Effect.acquireRelease(
       Effect.sync(() =>
-        spawn(process.execPath, [...flags, program.path], {
+        spawn(node, [...flags, program.path], {
           env: { PATH: process.env["PATH"], HOME: process.env["HOME"], ...env },
           stdio: ["ignore", "pipe", "pipe"]
         })

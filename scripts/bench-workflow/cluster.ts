@@ -1,0 +1,152 @@
+/** Releases a minute on so many runners, each a process, and what their database sees. */
+import { type ChildProcess, spawn } from "node:child_process"
+import { join, resolve } from "node:path"
+import * as ShardingConfig from "@effect/cluster/ShardingConfig"
+import * as FileSystem from "@effect/platform/FileSystem"
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import * as Schedule from "effect/Schedule"
+import { build } from "esbuild"
+import * as Fault from "../../src/testing/Fault.ts"
+import { LocalElasticCloud } from "../../src/testing/LocalElasticCloud.ts"
+import { layerPostgresClient } from "../../src/workflow/EnginePostgres.ts"
+import * as ExtensionRelease from "../../src/workflow/ExtensionRelease.ts"
+import * as ReleasePayload from "../../src/workflow/ReleasePayload.ts"
+import { zipOf } from "../../test/upload/support/archives.ts"
+import { sha256 } from "../../test/upload/support/world.ts"
+import { freePort, postgres } from "../../test/workflow/support/postgres.ts"
+import { node } from "../support/node.ts"
+import { difference, ended, type Seen, seen, sharing } from "./database.ts"
+
+const archiveBytes = 32 * 1024
+
+/** As one file, beside which the packages are found that cannot be in it. */
+export const bundleRunner = Effect.gen(function* () {
+  const fs = yield* FileSystem.FileSystem
+  const folder = yield* fs.makeTempDirectoryScoped({ prefix: "bench-workflow-" })
+  const outfile = join(folder, "runner.mjs")
+  yield* fs.symlink(resolve("node_modules"), join(folder, "node_modules"))
+  yield* Effect.promise(() =>
+    build({
+      entryPoints: [join(import.meta.dirname, "runnerProcess.ts")],
+      bundle: true,
+      platform: "node",
+      format: "esm",
+      outfile,
+      logLevel: "error",
+      external: ["pg-native"],
+      banner: {
+        js: 'import { createRequire as requireOf } from "node:module"; const require = requireOf(import.meta.url);'
+      }
+    })
+  )
+  return outfile
+})
+
+const startRunner = (program: string, database: string, journal: string) =>
+  Effect.gen(function* () {
+    const { url } = yield* LocalElasticCloud
+    const port = yield* freePort
+    return yield* Effect.acquireRelease(
+      Effect.sync(() =>
+        spawn(node, [program], {
+          stdio: ["ignore", "ignore", "inherit"],
+          env: {
+            PATH: process.env["PATH"],
+            EC_API_KEY: "local-key",
+            EC_ENDPOINT: url,
+            EC_UPLOAD_JOURNAL: journal,
+            DATABASE_URL: database,
+            RUNNER_PORT: String(port)
+          }
+        })
+      ),
+      (child: ChildProcess) =>
+        Effect.async<void>((resume) => {
+          child.once("close", () => resume(Effect.void))
+          child.kill("SIGKILL")
+        })
+    )
+  })
+
+/** Releases of small archives, each to an extension of its own. */
+const payloads = (count: number, folder: string) =>
+  Effect.forEach(Array.from({ length: count }).keys(), (index) =>
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const cloud = yield* LocalElasticCloud
+      const content = yield* zipOf(archiveBytes)
+      const path = join(folder, `${index}.zip`)
+      yield* fs.writeFile(path, content)
+      const { id } = yield* cloud.seed({ name: `${index}`, extension_type: "bundle", version: "*" })
+      return yield* ReleasePayload.decode({
+        releaseId: `${index}`,
+        extension: { _tag: "Id", id },
+        archive: { _tag: "Path", path },
+        sha256: sha256(content)
+      })
+    })
+  )
+
+export interface ClusterRun {
+  readonly runners: number
+  readonly releases: number
+  /** From the first submission to the last end. */
+  readonly millis: number
+  /** In all releases together. */
+  readonly work: Seen
+  /** In a second in which there is nothing to do, all runners together. */
+  readonly idleCommits: number
+}
+
+const idleSeconds = 20
+
+/** With `slow`, the server reads each archive for that many seconds: then the line is what takes the time. */
+export const clusterRun = (options: {
+  readonly program: string
+  readonly runners: number
+  readonly releases: number
+  readonly slow?: number
+}) =>
+  Effect.gen(function* () {
+    const fs = yield* FileSystem.FileSystem
+    const cloud = yield* LocalElasticCloud
+    const folder = yield* fs.makeTempDirectoryScoped({ prefix: "bench-workflow-" })
+    const { url } = yield* postgres
+    const wanted = yield* payloads(options.releases, folder)
+    yield* Effect.replicateEffect(startRunner(options.program, url, join(folder, "journal")), options.runners)
+    yield* Effect.repeat(
+      Effect.orElseSucceed(sharing(url, ShardingConfig.defaults.shardsPerGroup), () => 0),
+      {
+        until: (sharers) => sharers === options.runners,
+        schedule: Schedule.spaced("200 millis")
+      }
+    )
+    if (options.slow !== undefined) {
+      const fault = Fault.readSlowly(archiveBytes / options.slow)
+      yield* cloud.plan({ method: "PUT", times: options.releases, fault })
+    }
+    const quiet = yield* seen(url)
+    yield* Effect.sleep(`${idleSeconds} seconds`)
+    const before = yield* seen(url)
+    const startedAt = performance.now()
+    yield* Effect.forEach(wanted, ExtensionRelease.submit, { concurrency: 16, discard: true }).pipe(
+      Effect.provide(layerPostgresClient({ url: Redacted.make(url) }))
+    )
+    yield* Effect.repeat(ended(url), {
+      until: (count) => count === options.releases,
+      schedule: Schedule.spaced("250 millis")
+    })
+    const millis = performance.now() - startedAt
+    const applied = (yield* cloud.extensions).filter(({ uploads }) => uploads === 1).length
+    if (applied !== options.releases) {
+      return yield* Effect.dieMessage(`${applied} of ${options.releases} archives arrived once`)
+    }
+    return {
+      runners: options.runners,
+      releases: options.releases,
+      millis,
+      work: difference(yield* seen(url), before),
+      idleCommits: difference(before, quiet).commits / (idleSeconds + 2)
+    } satisfies ClusterRun
+  }).pipe(Effect.scoped, Effect.provide(LocalElasticCloud.layer()))

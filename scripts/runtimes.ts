@@ -1,0 +1,73 @@
+/**
+ * The whole suite on every runtime, of the source and of the built modules:
+ * `npm run test:runtimes [-- --only RUNTIME] [--subject source|built] [--write] [PART OF A FILE NAME…]`.
+ *
+ * What cannot run somewhere stands in `runtimes/exclusions.ts` with its reason; any other failure fails this, and so does a
+ * reason that is no longer needed. With `--write` the tables go into `docs/runtimes.md`.
+ */
+import * as Args from "@effect/cli/Args"
+import * as Command from "@effect/cli/Command"
+import * as Options from "@effect/cli/Options"
+import * as NodeContext from "@effect/platform-node/NodeContext"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { runtimeNames, runtimes, subjectNames } from "./runtimes/columns.ts"
+import { run, versionOf } from "./runtimes/run.ts"
+import { type Column, matrix, outdated, reasons, unexpected } from "./runtimes/table.ts"
+import { fillMarks } from "./support/docs/marks.ts"
+
+const options = {
+  only: Options.choice("only", runtimeNames).pipe(
+    Options.optional,
+    Options.withDescription("One runtime instead of all.")
+  ),
+  subject: Options.choice("subject", subjectNames).pipe(
+    Options.optional,
+    Options.withDescription("The source or the built modules instead of both.")
+  ),
+  write: Options.boolean("write").pipe(Options.withDescription("Put the tables into docs/runtimes.md.")),
+  filters: Args.repeated(Args.text({ name: "file" }))
+}
+
+const problemsOf = (column: Column, isWhole: boolean): ReadonlyArray<string> => [
+  ...unexpected(column).map(({ file, message, test }) => `${file} > ${test}\n    ${message}`),
+  ...(isWhole ? outdated(column) : []).map(
+    ({ file, tests }) => `${file} > ${tests.source} passes now: take it from the exclusions`
+  )
+]
+
+const main = Command.make("runtimes", options, ({ filters, only, subject, write }) =>
+  Effect.gen(function* () {
+    const columns: Array<Column> = []
+    let problems = 0
+    for (const runtime of Option.match(only, { onNone: () => runtimeNames, onSome: (one) => [one] })) {
+      const version = yield* versionOf(runtime)
+      for (const form of Option.match(subject, { onNone: () => subjectNames, onSome: (one) => [one] })) {
+        const column = { runtime, version, subject: form, results: yield* run(runtime, form, filters) }
+        const found = problemsOf(column, filters.length === 0)
+        columns.push(column)
+        problems += found.length
+        yield* Console.log(
+          [`${runtimes[runtime].name} ${version}, ${form}: ${column.results.length} tests`, ...found].join(
+            "\n  "
+          )
+        )
+      }
+    }
+    yield* Console.log(`\n${matrix(columns)}\n\n${reasons(columns)}`)
+    if (write) {
+      yield* fillMarks("docs/runtimes.md", [
+        ["matrix", matrix(columns)],
+        ["reasons", reasons(columns)]
+      ])
+    }
+    if (problems > 0) yield* Effect.fail(new Error(`${problems} problems`))
+  }).pipe(Effect.tapError(({ message }) => Console.error(message)))
+)
+
+Command.run(main, { name: "runtimes", version: "0.1.0" })(process.argv).pipe(
+  Effect.provide(NodeContext.layer),
+  NodeRuntime.runMain({ disableErrorReporting: true })
+)

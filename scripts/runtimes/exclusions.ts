@@ -1,0 +1,62 @@
+/** What cannot run on some runtime, and why: the one place that says so. */
+import type { Runtime } from "./columns.ts"
+
+export interface Exclusion {
+  readonly on: ReadonlyArray<Runtime>
+  readonly file: string
+  /** Finds the full names of the tests. */
+  readonly tests: RegExp
+  /** For the reader of the table. */
+  readonly what: string
+  readonly why: string
+  /** Left out, where the others are run and have to fail: it would take the machine with it. */
+  readonly leftOut?: true
+}
+
+const namedHolder = {
+  on: ["deno"],
+  what: "the host's name in `JournalLocked`",
+  why: "Deno asks for a right before it tells the name, and a journal should need none"
+} as const
+
+export const exclusions: ReadonlyArray<Exclusion> = [
+  {
+    on: ["deno"],
+    file: "test/workflow/engines.test.ts",
+    tests: /^(on SQLite|a database file) /,
+    what: "`EngineSqlite`",
+    why: "libsql opens no files on Deno; the engine says so with `EngineUnavailable`"
+  },
+  {
+    ...namedHolder,
+    file: "test/upload/UploadJournal.test.ts",
+    tests: / has one holder at a time, who is named to the next$/
+  },
+  {
+    ...namedHolder,
+    file: "test/cli/doctor.test.ts",
+    tests: / holds unfinished uploads, one in use and one that cannot be read$/
+  },
+  {
+    on: ["deno"],
+    file: "test/transfer/Representation.test.ts",
+    tests: /^multipart passes the filename "with( spaces;| \\"quotes\\"|\\r)/,
+    what: "reading special file names back from a multipart body",
+    why: "Deno's `Response.formData`, with which the test reads what was written, does not decode them"
+  },
+  {
+    on: ["bun", "deno"],
+    file: "test/archive/ArchiveUrl.redirect.test.ts",
+    tests: /^secrets are in no error, even where fetch quotes what it cannot send$/,
+    what: "secrets in what `fetch` says of a header it cannot send",
+    why: "only Node's `fetch` quotes such a header, so there is nothing to remove"
+  },
+  {
+    on: ["bun"],
+    file: "test/transfer/ResumableUpload.hostile.test.ts",
+    tests: /^endless 104s (are held back|end with) /,
+    what: "a server that floods with 104 responses without end",
+    why: "the test's server, on Bun, writes without waiting for its reader and fills the memory; against a server on Node the client on Bun holds a flood back",
+    leftOut: true
+  }
+]

@@ -1,0 +1,71 @@
+/** What the runs showed, as Markdown. */
+import { type Runtime, runtimes, type Subject, subjectNames } from "./columns.ts"
+import { type Exclusion, exclusions } from "./exclusions.ts"
+import type { Result } from "./run.ts"
+
+export interface Column {
+  readonly runtime: Runtime
+  readonly version: string
+  readonly subject: Subject
+  readonly results: ReadonlyArray<Result>
+}
+
+const concerns = (exclusion: Exclusion, runtime: Runtime, { file, test }: Result): boolean =>
+  exclusion.on.includes(runtime) && exclusion.file === file && exclusion.tests.test(test)
+
+/** What did not pass, be it that it failed or that it was left out. */
+const missing = (column: Column) =>
+  column.results.filter(
+    (result) =>
+      result.status !== "passed" &&
+      exclusions.some((exclusion) => concerns(exclusion, column.runtime, result))
+  )
+
+const failed = ({ results }: Column) => results.filter(({ status }) => status === "failed")
+
+/** Failures that nobody has given a reason for. */
+export const unexpected = (column: Column): ReadonlyArray<Result> =>
+  failed(column).filter(
+    (result) => !exclusions.some((exclusion) => concerns(exclusion, column.runtime, result))
+  )
+
+/** Reasons that no failure needs any more, on a runtime that ran all its files. */
+export const outdated = (column: Column): ReadonlyArray<Exclusion> =>
+  exclusions.filter(
+    (exclusion) =>
+      exclusion.on.includes(column.runtime) &&
+      exclusion.leftOut !== true &&
+      !failed(column).some((result) => concerns(exclusion, column.runtime, result))
+  )
+
+const cell = (column: Column | undefined): string => {
+  if (column === undefined) return "not run"
+  const passed = column.results.filter(({ status }) => status === "passed").length
+  const not = missing(column).length
+  return `${passed} pass${not === 0 ? "" : `, ${not} cannot`}`
+}
+
+export const matrix = (columns: ReadonlyArray<Column>): string => {
+  const versions = new Map(columns.map(({ runtime, version }) => [runtime, version] as const))
+  const rows = [...versions].map(([runtime, version]) => {
+    const cells = subjectNames.map((subject) =>
+      cell(columns.find((column) => column.runtime === runtime && column.subject === subject))
+    )
+    return `| ${runtimes[runtime].name} | ${version} | ${cells.join(" | ")} |`
+  })
+  return ["| runtime | version | source | built |", "| --- | --- | --- | --- |", ...rows].join("\n")
+}
+
+/** Only what the runs saw: an exclusion with how many tests it was needed for. */
+export const reasons = (columns: ReadonlyArray<Column>): string => {
+  const rows = exclusions.flatMap((exclusion) => {
+    const counts = columns
+      .filter(({ subject }) => subject === "source")
+      .flatMap((column) => {
+        const tests = missing(column).filter((result) => concerns(exclusion, column.runtime, result)).length
+        return tests === 0 ? [] : [`${runtimes[column.runtime].name}: ${tests}`]
+      })
+    return counts.length === 0 ? [] : [`| ${exclusion.what} | ${counts.join("<br>")} | ${exclusion.why} |`]
+  })
+  return ["| what | tests that cannot run | why |", "| --- | --- | --- |", ...rows].join("\n")
+}
