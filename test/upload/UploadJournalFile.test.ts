@@ -527,7 +527,7 @@ describe("UploadJournal.layerFileSystem: locks", () => {
             )
             yield* eventually(touched)
           }
-          assert.strictEqual(yield* fs.readFileString(path), text)
+          assert.strictEqual((yield* fs.readFileString(path)).trimEnd(), text)
         })
       )
     )

@@ -64,13 +64,15 @@ const isKnownGone = (holder: Holder): Effect.Effect<boolean> =>
 const isDead = (holder: Holder, nowMillis: number): Effect.Effect<boolean> =>
   nowMillis - holder.touchedMillis >= staleAfterMillis ? Effect.succeed(true) : isKnownGone(holder)
 
+const encoder = new TextEncoder()
+
 const make = (fs: FileSystem.FileSystem, id: JournalId, owner: JournalOwner) => {
-  const signature = new TextEncoder().encode(encodeOwner(owner))
+  const signature = encoder.encode(encodeOwner(owner))
 
   /** Exactly one process creates a file that must not exist yet. */
   const sign = (path: string) =>
     Effect.gen(function* () {
-      const file = yield* fs.open(path, { flag: "wx", mode: 0o600 })
+      const file = yield* fs.open(path, { flag: "ax", mode: 0o600 })
       yield* Effect.onError(file.writeAll(signature), () => Effect.ignore(fs.remove(path)))
       return file
     })
@@ -135,11 +137,14 @@ const make = (fs: FileSystem.FileSystem, id: JournalId, owner: JournalOwner) => 
   return { acquire, signature }
 }
 
+const lineEnd = encoder.encode("\n")
+
 /** Fails softly: whether the lock is still ours is asked before every write to the journal. */
-const heartbeat = (file: FileSystem.File, signature: Uint8Array) =>
-  // Through the open handle, which is the file that was locked and never one that took its place. A write that was begun
-  // is finished, or it might find its handle closed.
-  Effect.zipRight(file.seek(0, "start"), file.writeAll(signature)).pipe(
+const heartbeat = (file: FileSystem.File, signedBytes: number) =>
+  // Through the open handle, which is the file that was locked and never one that took its place; and by an end of line that
+  // comes and goes, because Bun writes at the end wherever it is told to write, and whoever reads meanwhile reads the same.
+  // A write that was begun is finished, or it might find its handle closed.
+  Effect.zipRight(file.writeAll(lineEnd), file.truncate(signedBytes)).pipe(
     Effect.ignore,
     Effect.uninterruptible,
     Effect.schedule(Schedule.spaced(heartbeatMillis)),
@@ -164,7 +169,7 @@ export const holdFileLock = (
     const owner = yield* makeOwner(options.extensionId)
     const { acquire, signature } = make(fs, options.id, owner)
     const file = yield* acquire(options.path)
-    yield* Effect.forkScoped(heartbeat(file, signature))
+    yield* Effect.forkScoped(heartbeat(file, signature.length))
     const describe = (holder: Holder) => (holder.token === owner.token ? "Us" : locked(options.id, holder))
     return {
       holder: Effect.map(inspect(fs, options.path), Option.map(describe)),
