@@ -58,14 +58,17 @@ export const matrix = (columns: ReadonlyArray<Column>): string => {
 
 /** Only what the runs saw: an exclusion with how many tests it was needed for. */
 export const reasons = (columns: ReadonlyArray<Column>): string => {
-  const rows = exclusions.flatMap((exclusion) => {
+  const rows = [...new Set(exclusions.map(({ what }) => what))].flatMap((what) => {
+    const same = exclusions.filter((exclusion) => exclusion.what === what)
     const counts = columns
       .filter(({ subject }) => subject === "source")
       .flatMap((column) => {
-        const tests = missing(column).filter((result) => concerns(exclusion, column.runtime, result)).length
-        return tests === 0 ? [] : [`${runtimes[column.runtime].name}: ${tests}`]
+        const { length } = missing(column).filter((result) =>
+          same.some((exclusion) => concerns(exclusion, column.runtime, result))
+        )
+        return length === 0 ? [] : [`${runtimes[column.runtime].name}: ${length}`]
       })
-    return counts.length === 0 ? [] : [`| ${exclusion.what} | ${counts.join("<br>")} | ${exclusion.why} |`]
+    return counts.length === 0 ? [] : [`| ${what} | ${counts.join("<br>")} | ${same[0]?.why} |`]
   })
   return ["| what | tests that cannot run | why |", "| --- | --- | --- |", ...rows].join("\n")
 }

@@ -30,7 +30,8 @@ describe("TLS", () => {
         const { status, text } = yield* getOverTls(`${cloud.url}${pathOf(id)}`, ca)
         expect(status).toBe(200)
         expect(text).toContain(`"url":"${cloud.url}/files/`)
-        expect((yield* Effect.flip(put(id, file))).code).toBe("ECONNRESET")
+        // What is heard of it is an alert in TLS, which some clients try to read as HTTP first.
+        expect(["ECONNRESET", "HPE_INVALID_CONSTANT"]).toContain((yield* Effect.flip(put(id, file))).code)
         expect(yield* cloud.requests).toMatchObject([{ method: "GET", connection: 1 }])
       }).pipe(withCloud({ tls }))
     })

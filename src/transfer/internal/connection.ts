@@ -130,6 +130,10 @@ const followSocket = (socket: Socket, progress: Progress, connected: () => void)
   socket.on("lookup", (error) => {
     if (!error) progress.enter("connecting")
   })
+  // Deno resolves the name before it hands out the socket, and then says only that it could not be connected.
+  socket.prependOnceListener("error", (error: NodeJS.ErrnoException) => {
+    if (error.syscall === "connect") progress.enter("connecting")
+  })
   if (!socket.connecting) progress.enter(secured ? "securing" : "connecting")
   if (secured) {
     socket.once("connect", () => progress.enter("securing"))

@@ -100,7 +100,7 @@ export const spawned = (
       yield* options.meanwhile({
         out: () => output.out,
         err: () => output.err,
-        signal: (signal) => child.kill(signal)
+        signal: (signal) => void process.kill(child.pid ?? 0, signal)
       })
     }
     return { code: yield* Effect.promise(() => ended), ...output }
