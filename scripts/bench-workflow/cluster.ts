@@ -4,6 +4,7 @@ import { join, resolve } from "node:path"
 import * as ShardingConfig from "@effect/cluster/ShardingConfig"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import { build } from "esbuild"
@@ -63,6 +64,7 @@ const startRunner = (program: string, database: string, journal: string) =>
       ),
       (child: ChildProcess) =>
         Effect.async<void>((resume) => {
+          if (child.exitCode !== null) return resume(Effect.void)
           child.once("close", () => resume(Effect.void))
           child.kill("SIGKILL")
         })
@@ -113,15 +115,15 @@ export const clusterRun = (options: {
     const cloud = yield* LocalElasticCloud
     const folder = yield* fs.makeTempDirectoryScoped({ prefix: "bench-workflow-" })
     const { url } = yield* postgres
+    const client = layerPostgresClient({ url: Redacted.make(url) })
+    // Makes the tables, of which the next questions are.
+    yield* Effect.scoped(Layer.build(client))
     const wanted = yield* payloads(options.releases, folder)
     yield* Effect.replicateEffect(startRunner(options.program, url, join(folder, "journal")), options.runners)
-    yield* Effect.repeat(
-      Effect.orElseSucceed(sharing(url, ShardingConfig.defaults.shardsPerGroup), () => 0),
-      {
-        until: (sharers) => sharers === options.runners,
-        schedule: Schedule.spaced("200 millis")
-      }
-    )
+    yield* Effect.repeat(sharing(url, ShardingConfig.defaults.shardsPerGroup), {
+      until: (sharers) => sharers === options.runners,
+      schedule: Schedule.spaced("200 millis")
+    })
     if (options.slow !== undefined) {
       const fault = Fault.readSlowly(archiveBytes / options.slow)
       yield* cloud.plan({ method: "PUT", times: options.releases, fault })
@@ -131,7 +133,7 @@ export const clusterRun = (options: {
     const before = yield* seen(url)
     const startedAt = performance.now()
     yield* Effect.forEach(wanted, ExtensionRelease.submit, { concurrency: 16, discard: true }).pipe(
-      Effect.provide(layerPostgresClient({ url: Redacted.make(url) }))
+      Effect.provide(client)
     )
     yield* Effect.repeat(ended(url), {
       until: (count) => count === options.releases,
