@@ -3,11 +3,13 @@
  * `npm run test:runtimes [-- --only RUNTIME] [--subject source|built] [--write] [PART OF A FILE NAME…]`.
  *
  * What cannot run somewhere stands in `runtimes/exclusions.ts` with its reason; any other failure fails this, and so does a
- * reason that is no longer needed. With `--write` the tables go into `docs/runtimes.md`.
+ * reason that is no longer needed. With `--write` the tables go into `docs/runtimes.md`; with `--only` as well, only the
+ * row of that runtime.
  */
 import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
+import * as FileSystem from "@effect/platform/FileSystem"
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Console from "effect/Console"
@@ -17,6 +19,8 @@ import { runtimeNames, runtimes, subjectNames } from "./runtimes/columns.ts"
 import { run, versionOf } from "./runtimes/run.ts"
 import { type Column, matrix, outdated, reasons, unexpected } from "./runtimes/table.ts"
 import { fillMarks } from "./support/docs/marks.ts"
+
+const page = "docs/runtimes.md"
 
 const options = {
   only: Options.choice("only", runtimeNames).pipe(
@@ -56,13 +60,12 @@ const main = Command.make("runtimes", options, ({ filters, only, subject, write 
         )
       }
     }
-    yield* Console.log(`\n${matrix(columns)}\n\n${reasons(columns)}`)
-    if (write) {
-      yield* fillMarks("docs/runtimes.md", [
-        ["matrix", matrix(columns)],
-        ["reasons", reasons(columns)]
-      ])
-    }
+    const before = yield* Effect.flatMap(FileSystem.FileSystem, (fs) => fs.readFileString(page))
+    const rows = matrix(columns, before)
+    yield* Console.log(`\n${rows}\n\n${reasons(columns)}`)
+    if (write) yield* fillMarks(page, [["matrix", rows]])
+    // One runtime alone does not know the reasons of the others.
+    if (write && Option.isNone(only)) yield* fillMarks(page, [["reasons", reasons(columns)]])
     if (problems > 0) yield* Effect.fail(new Error(`${problems} problems`))
   }).pipe(Effect.tapError(({ message }) => Console.error(message)))
 )

@@ -1,5 +1,5 @@
 /** What the runs showed, as Markdown. */
-import { type Runtime, runtimes, type Subject, subjectNames } from "./columns.ts"
+import { type Runtime, runtimeNames, runtimes, type Subject, subjectNames } from "./columns.ts"
 import { type Exclusion, exclusions } from "./exclusions.ts"
 import type { Result } from "./run.ts"
 
@@ -45,13 +45,15 @@ const cell = (column: Column | undefined): string => {
   return `${passed} pass${not === 0 ? "" : `, ${not} cannot`}`
 }
 
-export const matrix = (columns: ReadonlyArray<Column>): string => {
-  const versions = new Map(columns.map(({ runtime, version }) => [runtime, version] as const))
-  const rows = [...versions].map(([runtime, version]) => {
-    const cells = subjectNames.map((subject) =>
-      cell(columns.find((column) => column.runtime === runtime && column.subject === subject))
-    )
-    return `| ${runtimes[runtime].name} | ${version} | ${cells.join(" | ")} |`
+/** A row for each runtime; of those that did not run, the one that `document` has. */
+export const matrix = (columns: ReadonlyArray<Column>, document: string): string => {
+  const rows = runtimeNames.flatMap((runtime) => {
+    const { name } = runtimes[runtime]
+    const own = columns.filter((column) => column.runtime === runtime)
+    const [first] = own
+    if (first === undefined) return document.split("\n").filter((line) => line.startsWith(`| ${name} | `))
+    const cells = subjectNames.map((subject) => cell(own.find((column) => column.subject === subject)))
+    return [`| ${name} | ${first.version} | ${cells.join(" | ")} |`]
   })
   return ["| runtime | version | source | built |", "| --- | --- | --- | --- |", ...rows].join("\n")
 }

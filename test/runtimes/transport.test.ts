@@ -92,6 +92,9 @@ const sha256 = (mebibytes: number): string => {
 const stored = (mebibytes: number) => ({ value: `200 ${sha256(mebibytes)}` })
 const bodies = (connections: ReadonlyArray<Received>) => connections.map(({ bodyBytes }) => bodyBytes)
 
+/** Where Bun runs this test, it is the server here, and takes some of what it was told not to read. */
+const takenUnread = "Bun" in globalThis ? 2 * mebibyte : 0
+
 const rows: Readonly<Record<string, (column: Column) => void | Promise<void>>> = {
   "a streamed body has its exact Content-Length": ({ received, seen }) => {
     expect(seen.exact).toEqual(stored(6))
@@ -108,7 +111,7 @@ const rows: Readonly<Record<string, (column: Column) => void | Promise<void>>> =
   },
   "no more than 8 MiB are pulled for a server that does not read": ({ seen }) => {
     expect(seen.pulled).toBeGreaterThan(mebibyte)
-    expect(seen.pulled).toBeLessThanOrEqual(8 * mebibyte)
+    expect(seen.pulled).toBeLessThanOrEqual(8 * mebibyte + takenUnread)
   },
   "a source may use four buffers in turn": ({ seen }) => {
     expect(seen.recycled).toEqual(stored(48))
