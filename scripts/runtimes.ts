@@ -44,6 +44,8 @@ const problemsOf = (column: Column, isWhole: boolean): ReadonlyArray<string> => 
 
 const main = Command.make("runtimes", options, ({ filters, only, subject, write }) =>
   Effect.gen(function* () {
+    const isWhole = filters.length === 0 && Option.isNone(subject)
+    if (write && !isWhole) yield* Effect.fail(new Error("--write takes a runtime with all its tests"))
     const columns: Array<Column> = []
     let problems = 0
     for (const runtime of Option.match(only, { onNone: () => runtimeNames, onSome: (one) => [one] })) {
@@ -63,10 +65,10 @@ const main = Command.make("runtimes", options, ({ filters, only, subject, write 
     const before = yield* Effect.flatMap(FileSystem.FileSystem, (fs) => fs.readFileString(page))
     const rows = matrix(columns, before)
     yield* Console.log(`\n${rows}\n\n${reasons(columns)}`)
+    if (problems > 0) yield* Effect.fail(new Error(`${problems} problems, and nothing written`))
     if (write) yield* fillMarks(page, [["matrix", rows]])
     // One runtime alone does not know the reasons of the others.
     if (write && Option.isNone(only)) yield* fillMarks(page, [["reasons", reasons(columns)]])
-    if (problems > 0) yield* Effect.fail(new Error(`${problems} problems`))
   }).pipe(Effect.tapError(({ message }) => Console.error(message)))
 )
 

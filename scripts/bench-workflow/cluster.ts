@@ -7,7 +7,6 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
-import { build } from "esbuild"
 import * as Fault from "../../src/testing/Fault.ts"
 import { LocalElasticCloud } from "../../src/testing/LocalElasticCloud.ts"
 import { layerPostgresClient } from "../../src/workflow/EnginePostgres.ts"
@@ -17,6 +16,7 @@ import { zipOf } from "../../test/upload/support/archives.ts"
 import { sha256 } from "../../test/upload/support/world.ts"
 import { freePort, postgres } from "../../test/workflow/support/postgres.ts"
 import { node } from "../support/node.ts"
+import { bundleProgram } from "../support/program.ts"
 import { difference, ended, type Seen, seen, sharing } from "./database.ts"
 
 const archiveBytes = 32 * 1024
@@ -28,18 +28,7 @@ export const bundleRunner = Effect.gen(function* () {
   const outfile = join(folder, "runner.mjs")
   yield* fs.symlink(resolve("node_modules"), join(folder, "node_modules"))
   yield* Effect.promise(() =>
-    build({
-      entryPoints: [join(import.meta.dirname, "runnerProcess.ts")],
-      bundle: true,
-      platform: "node",
-      format: "esm",
-      outfile,
-      logLevel: "error",
-      external: ["pg-native"],
-      banner: {
-        js: 'import { createRequire as requireOf } from "node:module"; const require = requireOf(import.meta.url);'
-      }
-    })
+    bundleProgram(join(import.meta.dirname, "runnerProcess.ts"), outfile, { external: ["pg-native"] })
   )
   return outfile
 })
@@ -101,8 +90,6 @@ export interface ClusterRun {
   readonly idleCommits: number
 }
 
-const idleSeconds = 20
-
 /** With `slow`, the server reads each archive for that many seconds: then the line is what takes the time. */
 export const clusterRun = (options: {
   readonly program: string
@@ -129,8 +116,10 @@ export const clusterRun = (options: {
       yield* cloud.plan({ method: "PUT", times: options.releases, fault })
     }
     const quiet = yield* seen(url)
-    yield* Effect.sleep(`${idleSeconds} seconds`)
+    const quietAt = performance.now()
+    yield* Effect.sleep("20 seconds")
     const before = yield* seen(url)
+    const idleMillis = performance.now() - quietAt
     const startedAt = performance.now()
     yield* Effect.forEach(wanted, ExtensionRelease.submit, { concurrency: 16, discard: true }).pipe(
       Effect.provide(client)
@@ -149,6 +138,6 @@ export const clusterRun = (options: {
       releases: options.releases,
       millis,
       work: difference(yield* seen(url), before),
-      idleCommits: difference(before, quiet).commits / (idleSeconds + 2)
+      idleCommits: difference(before, quiet).commits / (idleMillis / 1000)
     } satisfies ClusterRun
   }).pipe(Effect.scoped, Effect.provide(LocalElasticCloud.layer()))

@@ -4,6 +4,7 @@ import * as Command from "@effect/platform/Command"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import * as Sink from "effect/Sink"
 import { type Runtime, root, runtimes, type Subject, subjects } from "./columns.ts"
 import { exclusions } from "./exclusions.ts"
 
@@ -96,6 +97,8 @@ export const run = (runtime: Runtime, subject: Subject, filters: ReadonlyArray<s
     ).pipe(
       Command.workingDirectory(root),
       Command.env({ NODE_BESIDE: runtime === "newest" ? undefined : process.execPath }),
+      // What the tests print is of no interest here, but has to go somewhere, or they would wait for it to be read.
+      Command.stdout(Sink.as(Sink.drain, new Uint8Array())),
       Command.stderr("inherit"),
       Command.exitCode
     )

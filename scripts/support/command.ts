@@ -2,33 +2,22 @@
 import { readdir, readFile } from "node:fs/promises"
 import { dirname, join, resolve } from "node:path"
 import * as Effect from "effect/Effect"
-import { build, type Metafile } from "esbuild"
+import type { Metafile } from "esbuild"
+import { bundleProgram } from "./program.ts"
 
 const root = resolve(import.meta.dirname, "../..")
 
-/** Some of what is bundled was written for CommonJS and calls `require`. */
-const requireBanner =
-  'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);'
-
 /** Bundles the command into `outfile`; returns the folders of the packages that are now part of it. */
 export const bundleCommand = (outfile: string): Effect.Effect<ReadonlyArray<string>> =>
-  Effect.promise(async () => {
-    const { metafile } = await build({
-      absWorkingDir: root,
-      entryPoints: ["src/cli/bin.ts"],
-      outfile,
-      bundle: true,
-      minify: true,
-      platform: "node",
-      target: "node20",
-      format: "esm",
-      legalComments: "none",
-      banner: { js: requireBanner },
-      metafile: true,
-      logLevel: "error"
-    })
-    return packageFolders(metafile)
-  })
+  Effect.promise(async () =>
+    packageFolders(
+      await bundleProgram("src/cli/bin.ts", outfile, {
+        absWorkingDir: root,
+        minify: true,
+        legalComments: "none"
+      })
+    )
+  )
 
 const packageFolder = /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/
 

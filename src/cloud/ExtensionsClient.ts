@@ -10,14 +10,13 @@ import type { HttpClientResponse } from "@effect/platform/HttpClientResponse"
 import type * as ConfigError from "effect/ConfigError"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import { flow } from "effect/Function"
 import * as Layer from "effect/Layer"
-import * as Redacted from "effect/Redacted"
+import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
 import { TransportCapabilities } from "../transfer/Exchange.ts"
 import { fromHttpClientError, type TransferError } from "../transfer/TransferError.ts"
-import { ElasticCloudConfig, type ElasticCloudConfigService } from "./ElasticCloudConfig.ts"
+import { ElasticCloudConfig } from "./ElasticCloudConfig.ts"
 import {
   CreateExtensionRequest,
   type Extension,
@@ -27,13 +26,12 @@ import {
   VersionedExtension
 } from "./Extension.ts"
 import { type ExtensionId, toPathSegment } from "./ExtensionId.ts"
-import { type ExtensionsError, InvalidRequest, type Operation } from "./ExtensionsError.ts"
+import type { ExtensionsError, InvalidRequest, Operation } from "./ExtensionsError.ts"
 import * as Answer from "./internal/answer.ts"
 import type { Call } from "./internal/errorAnswer.ts"
-import { problemsOf } from "./internal/problems.ts"
+import * as Request from "./internal/request.ts"
 import { makeScrub } from "./internal/scrub.ts"
 import * as VerificationLink from "./internal/verificationLink.ts"
-import { version } from "./internal/version.ts"
 
 /**
  * What an upload protocol needs besides the prepared request.
@@ -141,47 +139,6 @@ const deleted = {
 }
 
 /**
- * The spans of an `HttpClient` record whole URLs, headers and `Location`s; ours name the operation instead. The trace
- * headers go too: the service never asked for them.
- */
-const withoutTraces = (client: HttpClient.HttpClient): HttpClient.HttpClient =>
-  client.pipe(
-    HttpClient.withTracerDisabledWhen(() => true),
-    HttpClient.withTracerPropagation(false)
-  )
-
-const prepare = (config: ElasticCloudConfigService) =>
-  flow(
-    HttpClientRequest.prependUrl(config.baseUrl),
-    HttpClientRequest.setHeaders({
-      authorization: `ApiKey ${Redacted.value(config.apiKey)}`,
-      "user-agent": `effect-elastic-extensions/${version}`
-    }),
-    HttpClientRequest.acceptJson
-  )
-
-const traced = (call: Call, origin: string) =>
-  Effect.withSpan(`ExtensionsClient.${call.operation}`, {
-    kind: "client",
-    captureStackTrace: false,
-    attributes: {
-      "server.address": origin,
-      ...(call.extensionId === undefined ? {} : { "elastic.extension.id": call.extensionId })
-    }
-  })
-
-const encodeRequest = <A, I>(call: Call, schema: Schema.Schema<A, I>, request: A) =>
-  Effect.mapError(
-    Schema.encode(schema, { errors: "all" })(request),
-    (error) =>
-      new InvalidRequest({
-        operation: call.operation,
-        ...(call.extensionId === undefined ? {} : { extensionId: call.extensionId }),
-        problems: problemsOf(error, call.scrub)
-      })
-  )
-
-/**
  * The client over the `HttpClient` and the configuration in the context.
  *
  * @since 0.1.0
@@ -191,8 +148,8 @@ export const make: Effect.Effect<ExtensionsClientService, never, HttpClient.Http
   Effect.gen(function* () {
     const config = yield* ElasticCloudConfig
     const capabilities = yield* TransportCapabilities
-    const client = withoutTraces(yield* HttpClient.HttpClient)
-    const prepared = prepare(config)
+    const client = Request.withoutTraces(yield* HttpClient.HttpClient)
+    const prepared = Request.prepare(config)
     const api = HttpClient.mapRequest(client, prepared)
     const scrub = makeScrub(config.apiKey)
 
@@ -210,11 +167,11 @@ export const make: Effect.Effect<ExtensionsClientService, never, HttpClient.Http
       request.pipe(
         Effect.flatMap((request) => Effect.mapError(api.execute(request), fromHttpClientError)),
         Effect.flatMap(Answer.read(call, expected)),
-        traced(call, config.origin)
+        Request.traced(call, config.origin)
       )
 
     const post = <A, I>(call: Call, path: string, schema: Schema.Schema<A, I>, request: A) =>
-      Effect.map(encodeRequest(call, schema, request), (body) =>
+      Effect.map(Request.encodeRequest(call, schema, request), (body) =>
         HttpClientRequest.bodyUnsafeJson(HttpClientRequest.post(path), body)
       )
 
@@ -228,7 +185,7 @@ export const make: Effect.Effect<ExtensionsClientService, never, HttpClient.Http
       const { request, transport } = uploadTarget(id)
       return send(transport, request).pipe(
         Effect.flatMap(Answer.read(call, found)),
-        traced(call, config.origin)
+        Request.traced(call, config.origin)
       )
     }
 

@@ -43,7 +43,7 @@ describe("what differs from run to run", () => {
     ["Trying again in 7 ms.", "Trying again in 250 ms."],
     ["at http://127.0.0.1:40001/api", "at http://127.0.0.1:54321/api"],
     ["Node 20.15.0,\n              darwin arm64", "Node 24.11.1,\n              linux x64"],
-    ["0:03 ago  /tmp/transcripts-yixmzd/work/dist/acme.zip", "0:05 ago  /home/you/acme/dist/acme.zip"],
+    ["0:03 ago  /anywhere/transcripts-yixmzd/work/dist/acme.zip", "0:05 ago  /home/you/acme/dist/acme.zip"],
     ["created 8520178768.", "created 4711081547."]
   ])("%j is shown as %j", (text, shown) => {
     expect(stable(text, new Map([["8520178768", "4711081547"]]))).toBe(shown)

@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process"
+import { readFileSync } from "node:fs"
 import { dirname, resolve } from "node:path"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as NodeContext from "@effect/platform-node/NodeContext"
@@ -47,11 +48,13 @@ const run = (
   options: {
     readonly env?: Record<string, string>
     readonly onStart?: (pid: number) => Effect.Effect<void>
+    /** Of the runtime, besides those it always gets. */
+    readonly flags?: ReadonlyArray<string>
   } = {}
 ) =>
   Effect.gen(function* () {
     const [program = "", ...before] = command(runtime, place)
-    const child = spawn(program, [...before, "scripts/upload.ts", ...args], {
+    const child = spawn(program, [...before, ...(options.flags ?? []), "scripts/upload.ts", ...args], {
       stdio: ["ignore", "pipe", "pipe"],
       env: {
         PATH: dirname(node),
@@ -104,9 +107,28 @@ const onlyJson = ({ stdout }: Ran): unknown => {
 
 const decodeReceipt = (ran: Ran) => Schema.decodeUnknown(UploadReceipt)(onlyJson(ran))
 
+/** The rights that the manual gives to Deno, by their names. */
+const documentedRights = [
+  ...(
+    readFileSync("docs/scripts.md", "utf8").match(/^deno run [\s\S]*?scripts\/upload\.ts/m)?.[0] ?? ""
+  ).matchAll(/--(allow-\w+)/g)
+].map(([, name]) => name)
+
 const timeless = (receipt: UploadReceipt) => Struct.omit(receipt, "durationMillis", "lastModified")
 
 describe("scripts/upload.ts", { timeout: 60_000 }, () => {
+  it.scopedLive("needs no more rights on Deno, over https as well, than the manual gives it", () =>
+    Effect.gen(function* () {
+      const { place } = yield* scene()
+      const away = { ...place, url: "https://127.0.0.1:1" }
+      const rights = [...denoPermissions(away), "--allow-sys"]
+      expect(rights.map((right) => /allow-\w+/.exec(right)?.[0]).sort()).toEqual(documentedRights.sort())
+      const ran = yield* run("deno", away, ["882519870", away.archive], { flags: ["--allow-sys"] })
+      expect(ran.code).toBe(1)
+      expect(ran.stderr).toContain("ECONNREFUSED")
+    }).pipe(Effect.provide(Live))
+  )
+
   it.scopedLive("gives the same receipts on tsx, Bun and Deno", () =>
     Effect.gen(function* () {
       const content = yield* zipOf(100_000)

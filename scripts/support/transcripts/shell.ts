@@ -4,8 +4,8 @@ import { chmodSync, mkdirSync, writeFileSync } from "node:fs"
 import { dirname, join, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
 import * as Effect from "effect/Effect"
-import { build } from "esbuild"
 import { node } from "../node.ts"
+import { bundleProgram } from "../program.ts"
 
 const root = resolve(fileURLToPath(import.meta.url), "../../../..")
 
@@ -30,22 +30,7 @@ export interface Shell {
 }
 
 /** Bundled, as it is installed: a start takes a quarter of the time. */
-const bundle = (target: string) =>
-  Effect.promise(() =>
-    build({
-      entryPoints: [join(root, "src/cli/bin.ts")],
-      outfile: target,
-      bundle: true,
-      platform: "node",
-      format: "esm",
-      target: "node20",
-      logLevel: "error",
-      // Some dependencies are CommonJS and ask for Node's own modules by `require`.
-      banner: {
-        js: 'import { createRequire as makeRequire } from "node:module"; const require = makeRequire(import.meta.url);'
-      }
-    })
-  )
+const bundle = (target: string) => Effect.promise(() => bundleProgram(join(root, "src/cli/bin.ts"), target))
 
 /** Installs the command below `folder` and returns a shell that works in `folder/work`. */
 export const makeShell = (folder: string, env: Readonly<Record<string, string>>): Effect.Effect<Shell> =>

@@ -142,7 +142,7 @@ const lineEnd = encoder.encode("\n")
 /** Fails softly: whether the lock is still ours is asked before every write to the journal. */
 const heartbeat = (file: FileSystem.File, signedBytes: number) =>
   // Through the open handle, which is the file that was locked and never one that took its place; and by an end of line that
-  // comes and goes, because Bun writes at the end wherever it is told to write, and whoever reads meanwhile reads the same.
+  // comes and goes, because Bun writes on from its last write wherever it is told to; who reads meanwhile reads the same.
   // A write that was begun is finished, or it might find its handle closed.
   Effect.zipRight(file.writeAll(lineEnd), file.truncate(signedBytes)).pipe(
     Effect.ignore,

@@ -3,8 +3,8 @@ import { type ChildProcess, spawn } from "node:child_process"
 import { join, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
 import { Effect, Schema } from "effect"
-import { build } from "esbuild"
 import { node } from "../../../scripts/support/node.ts"
+import { bundleProgram } from "../../../scripts/support/program.ts"
 import { UploadReceipt } from "../../../src/upload/UploadReceipt.ts"
 
 const root = resolve(fileURLToPath(import.meta.url), "../../../..")
@@ -30,18 +30,7 @@ export type Runtime = keyof typeof runtimes
 export const bundleChild = (folder: string): Effect.Effect<string> =>
   Effect.promise(async () => {
     const outfile = join(folder, "child.mjs")
-    await build({
-      entryPoints: [join(root, "test/faults/support/crashChild.ts")],
-      bundle: true,
-      minify: true,
-      platform: "node",
-      format: "esm",
-      outfile,
-      logLevel: "error",
-      banner: {
-        js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);'
-      }
-    })
+    await bundleProgram(join(root, "test/faults/support/crashChild.ts"), outfile, { minify: true })
     return outfile
   })
 

@@ -5,8 +5,8 @@ import { fileURLToPath } from "node:url"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Context, Deferred, Effect, Layer, Option, type Scope, Stream, SubscriptionRef } from "effect"
-import { build } from "esbuild"
 import { node } from "../../../scripts/support/node.ts"
+import { bundleProgram } from "../../../scripts/support/program.ts"
 import { decodeReport, type Heard, isReport } from "./reports.ts"
 
 const root = resolve(fileURLToPath(import.meta.url), "../../../..")
@@ -23,25 +23,15 @@ export class RunnerProgram extends Context.Tag("test/RunnerProgram")<
       const folder = yield* fs.makeTempDirectoryScoped({ prefix: "runner-" })
       const path = join(folder, "runner.mjs")
       yield* fs.symlink(join(root, "node_modules"), join(folder, "node_modules"))
-      yield* Effect.promise(() => bundle(join(root, "test/workflow/support/runnerProcess.ts"), path))
+      yield* Effect.promise(() =>
+        bundleProgram(join(root, "test/workflow/support/runnerProcess.ts"), path, {
+          external: ["libsql", "pg-native"]
+        })
+      )
       return { path }
     })
   ).pipe(Layer.provide(NodeFileSystem.layer), Layer.orDie)
 }
-
-const bundle = (entryPoint: string, outfile: string) =>
-  build({
-    entryPoints: [entryPoint],
-    bundle: true,
-    platform: "node",
-    format: "esm",
-    outfile,
-    logLevel: "error",
-    external: ["libsql", "pg-native"],
-    banner: {
-      js: 'import { createRequire as requireOf } from "node:module"; const require = requireOf(import.meta.url);'
-    }
-  })
 
 export interface Ending {
   readonly code: number | null

@@ -1,0 +1,53 @@
+/** What every request of the API has in common: where it goes, whose it is, and what is told of it. */
+import * as HttpClient from "@effect/platform/HttpClient"
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import * as Effect from "effect/Effect"
+import { flow } from "effect/Function"
+import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+import type { ElasticCloudConfigService } from "../ElasticCloudConfig.ts"
+import { InvalidRequest } from "../ExtensionsError.ts"
+import type { Call } from "./errorAnswer.ts"
+import { problemsOf } from "./problems.ts"
+import { version } from "./version.ts"
+
+/**
+ * The spans of an `HttpClient` record whole URLs, headers and `Location`s; ours name the operation instead. The trace
+ * headers go too: the service never asked for them.
+ */
+export const withoutTraces = (client: HttpClient.HttpClient): HttpClient.HttpClient =>
+  client.pipe(
+    HttpClient.withTracerDisabledWhen(() => true),
+    HttpClient.withTracerPropagation(false)
+  )
+
+export const prepare = (config: ElasticCloudConfigService) =>
+  flow(
+    HttpClientRequest.prependUrl(config.baseUrl),
+    HttpClientRequest.setHeaders({
+      authorization: `ApiKey ${Redacted.value(config.apiKey)}`,
+      "user-agent": `effect-elastic-extensions/${version}`
+    }),
+    HttpClientRequest.acceptJson
+  )
+
+export const traced = (call: Call, origin: string) =>
+  Effect.withSpan(`ExtensionsClient.${call.operation}`, {
+    kind: "client",
+    captureStackTrace: false,
+    attributes: {
+      "server.address": origin,
+      ...(call.extensionId === undefined ? {} : { "elastic.extension.id": call.extensionId })
+    }
+  })
+
+export const encodeRequest = <A, I>(call: Call, schema: Schema.Schema<A, I>, request: A) =>
+  Effect.mapError(
+    Schema.encode(schema, { errors: "all" })(request),
+    (error) =>
+      new InvalidRequest({
+        operation: call.operation,
+        ...(call.extensionId === undefined ? {} : { extensionId: call.extensionId }),
+        problems: problemsOf(error, call.scrub)
+      })
+  )
