@@ -18,8 +18,8 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { Archive, ArchiveInspection, ExtensionUpload, UploadHttpClient } from "../src/index.ts"
-import * as ExtensionPublish from "../src/upload/ExtensionPublish.ts"
-import { PublishReceipt } from "../src/upload/PublishReceipt.ts"
+import * as ExtensionPublish from "../src/publish/ExtensionPublish.ts"
+import { PublishReceipt } from "../src/publish/PublishReceipt.ts"
 import { buildBundle } from "./support/bundle.ts"
 
 /** The same files make the same bytes, so a release that was made already is recognised as such. */

@@ -1,7 +1,7 @@
 /** What a PostgreSQL has seen. */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { rows } from "../../test/workflow/support/postgres.ts"
+import { rows } from "../../test/support/workflow/postgres.ts"
 
 const Seen = Schema.Struct({
   commits: Schema.NumberFromString,

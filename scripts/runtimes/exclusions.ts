@@ -35,12 +35,12 @@ export const exclusions: ReadonlyArray<Exclusion> = [
   },
   {
     ...namedHolder,
-    file: "test/upload/UploadJournal.test.ts",
+    file: "test/journal/UploadJournal.test.ts",
     tests: / has one holder at a time, who is named to the next$/
   },
   {
     ...namedHolder,
-    file: "test/cli/doctor.test.ts",
+    file: "test/cli/commands/doctor.test.ts",
     tests: / holds unfinished uploads, one in use and one that cannot be read$/
   },
   {
@@ -63,7 +63,7 @@ export const exclusions: ReadonlyArray<Exclusion> = [
   },
   {
     on: ["deno"],
-    file: "test/upload/UploadJournalProcess.test.ts",
+    file: "test/journal/UploadJournal.process.test.ts",
     tests: / excludes a second process while the first lives, and recovers at once when it was killed$/,
     what: "taking over the lock of a killed process at once",
     why: "looking for a process needs a right on Deno; there the lock is taken over after 30 seconds of silence"

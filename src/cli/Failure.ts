@@ -5,7 +5,7 @@
  */
 import * as ConfigError from "effect/ConfigError"
 import * as Schema from "effect/Schema"
-import type { PublishError } from "../upload/PublishError.ts"
+import type { PublishError } from "../publish/PublishError.ts"
 import type { Given } from "./internal/settings.ts"
 import type { DeletionRefused, NoPendingUpload } from "./ManagementError.ts"
 

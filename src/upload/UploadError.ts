@@ -7,10 +7,10 @@ import * as Schema from "effect/Schema"
 import { ArchiveChanged, ArchiveUnreadable } from "../archive/ArchiveError.ts"
 import { InvalidArchive } from "../archive/ArchiveInspection.ts"
 import { ExtensionsError } from "../cloud/ExtensionsError.ts"
+import { JournalError } from "../journal/JournalError.ts"
 import { ResumableUploadError } from "../transfer/ResumableUploadError.ts"
 import { TransferError } from "../transfer/TransferError.ts"
 import { listed } from "./internal/deployments.ts"
-import { JournalError } from "./JournalError.ts"
 
 /** What the server was last seen to hold, as far as it said. */
 const Holder = Schema.Struct({

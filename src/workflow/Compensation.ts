@@ -9,10 +9,10 @@ import * as Option from "effect/Option"
 import type { Extension } from "../cloud/Extension.ts"
 import type { ExtensionId } from "../cloud/ExtensionId.ts"
 import { ExtensionsClient } from "../cloud/ExtensionsClient.ts"
+import { UploadJournal } from "../journal/UploadJournal.ts"
 import * as RetryPolicy from "../transfer/RetryPolicy.ts"
 import * as ExtensionUpload from "../upload/ExtensionUpload.ts"
 import type { UploadError } from "../upload/UploadError.ts"
-import { UploadJournal } from "../upload/UploadJournal.ts"
 
 const orLog =
   (what: string) =>

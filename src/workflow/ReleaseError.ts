@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
-import { AmbiguousExtension, NameTaken } from "../upload/PublishError.ts"
+import { AmbiguousExtension, NameTaken } from "../publish/PublishError.ts"
 import { UploadError } from "../upload/UploadError.ts"
 
 const optional = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { exact: true })

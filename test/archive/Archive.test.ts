@@ -8,7 +8,16 @@ import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import * as Archive from "../../src/archive/Archive.ts"
 import type { ArchiveChanged, ArchiveError } from "../../src/archive/ArchiveError.ts"
-import { concat, content, drain, fromChunks, layer, longAgo, sources, writeTemp } from "./support/sources.ts"
+import {
+  concat,
+  content,
+  drain,
+  fromChunks,
+  layer,
+  longAgo,
+  sources,
+  writeTemp
+} from "../support/archive/sources.ts"
 
 const MiB = 1024 * 1024
 

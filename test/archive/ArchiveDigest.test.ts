@@ -8,7 +8,16 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as Archive from "../../src/archive/Archive.ts"
 import * as ArchiveDigest from "../../src/archive/ArchiveDigest.ts"
-import { chunked, content, drain, fromChunks, layer, longAgo, sources, writeTemp } from "./support/sources.ts"
+import {
+  chunked,
+  content,
+  drain,
+  fromChunks,
+  layer,
+  longAgo,
+  sources,
+  writeTemp
+} from "../support/archive/sources.ts"
 
 const MiB = 1024 * 1024
 const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex")

@@ -8,8 +8,17 @@ import { ZipFile } from "yazl"
 import * as Archive from "../../src/archive/Archive.ts"
 import * as ArchiveInspection from "../../src/archive/ArchiveInspection.ts"
 import type { ProblemCode } from "../../src/archive/ArchiveProblem.ts"
-import { concat, fromChunks, layer, writeTemp } from "./support/sources.ts"
-import { classic, descriptor, dictionary, type EntrySpec, jar, spread, stable, zip } from "./support/zip.ts"
+import { concat, fromChunks, layer, writeTemp } from "../support/archive/sources.ts"
+import {
+  classic,
+  descriptor,
+  dictionary,
+  type EntrySpec,
+  jar,
+  spread,
+  stable,
+  zip
+} from "../support/archive/zip.ts"
 
 const inspect = (bytes: Uint8Array, options?: ArchiveInspection.InspectOptions) =>
   ArchiveInspection.inspect(Archive.bytes({ name: "acme.zip", bytes }), options)

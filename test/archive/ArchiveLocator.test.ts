@@ -5,8 +5,8 @@ import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import * as ArchiveLocator from "../../src/archive/ArchiveLocator.ts"
-import { rangeServer } from "./support/rangeServer.ts"
-import { content, drain, layer, writeTemp } from "./support/sources.ts"
+import { rangeServer } from "../support/archive/rangeServer.ts"
+import { content, drain, layer, writeTemp } from "../support/archive/sources.ts"
 
 const decode = Schema.decodeUnknownEither(ArchiveLocator.ArchiveLocator)
 const bytes = content(300_000)

@@ -5,8 +5,8 @@ import * as Archive from "../../src/archive/Archive.ts"
 import * as ArchiveDigest from "../../src/archive/ArchiveDigest.ts"
 import * as ArchiveUrl from "../../src/archive/ArchiveUrl.ts"
 import * as UploadHttpClient from "../../src/transfer/UploadHttpClient.ts"
-import { type Held, rangeServer, type Script } from "./support/rangeServer.ts"
-import { content, drain } from "./support/sources.ts"
+import { type Held, rangeServer, type Script } from "../support/archive/rangeServer.ts"
+import { content, drain } from "../support/archive/sources.ts"
 import {
   failure,
   first,
@@ -20,7 +20,7 @@ import {
   same,
   sample,
   size
-} from "./support/urls.ts"
+} from "../support/archive/urls.ts"
 
 /** What reading from `offset` fails with, and what the server saw. */
 const failing = (script: Script, offset = 0, archiveHeld = held) =>

@@ -9,8 +9,8 @@ import * as Schedule from "effect/Schedule"
 import * as Tracer from "effect/Tracer"
 import * as ArchiveUrl from "../../src/archive/ArchiveUrl.ts"
 import * as UploadHttpClient from "../../src/transfer/UploadHttpClient.ts"
-import { rangeServer } from "./support/rangeServer.ts"
-import { held, options, readAll } from "./support/urls.ts"
+import { rangeServer } from "../support/archive/rangeServer.ts"
+import { held, options, readAll } from "../support/archive/urls.ts"
 
 describe("where a redirect may lead", () => {
   const redirecting = (location: string) =>

@@ -2,8 +2,8 @@ import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import { assert, describe, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as ArchiveUrl from "../../src/archive/ArchiveUrl.ts"
-import { rangeServer, type Script } from "./support/rangeServer.ts"
-import { held, modified, options, realTime, size } from "./support/urls.ts"
+import { rangeServer, type Script } from "../support/archive/rangeServer.ts"
+import { held, modified, options, realTime, size } from "../support/archive/urls.ts"
 
 describe("ArchiveUrl.stat", () => {
   layer(

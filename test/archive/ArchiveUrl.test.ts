@@ -10,8 +10,8 @@ import * as Stream from "effect/Stream"
 import * as Archive from "../../src/archive/Archive.ts"
 import * as ArchiveInspection from "../../src/archive/ArchiveInspection.ts"
 import * as ArchiveUrl from "../../src/archive/ArchiveUrl.ts"
-import { rangeServer } from "./support/rangeServer.ts"
-import { content, drain } from "./support/sources.ts"
+import { rangeServer } from "../support/archive/rangeServer.ts"
+import { content, drain } from "../support/archive/sources.ts"
 import {
   clients,
   failure,
@@ -25,8 +25,8 @@ import {
   same,
   sample,
   size
-} from "./support/urls.ts"
-import { classic, jar, zip } from "./support/zip.ts"
+} from "../support/archive/urls.ts"
+import { classic, jar, zip } from "../support/archive/zip.ts"
 
 describe("ArchiveUrl.make", () => {
   const named = (url: string | Redacted.Redacted<string>, name?: string) => {

@@ -12,7 +12,7 @@ import {
   UpdateExtensionRequest,
   updateRequest
 } from "../../src/cloud/Extension.ts"
-import { extensionBody, resourceHeaders } from "./support/scriptedServer.ts"
+import { extensionBody, resourceHeaders } from "../support/cloud/scriptedServer.ts"
 
 const decode = Schema.decodeUnknownEither(Extension)
 const required = { id: "1", name: "a", version: "*", extension_type: "bundle" }

@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import { ExtensionId, toPathSegment } from "../../src/cloud/ExtensionId.ts"
-import { against, extensionBody } from "./support/scriptedServer.ts"
+import { against, extensionBody } from "../support/cloud/scriptedServer.ts"
 
 const decode = Schema.decodeUnknownEither(ExtensionId)
 

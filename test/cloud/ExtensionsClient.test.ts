@@ -22,7 +22,7 @@ import {
   extensionBody,
   resourceHeaders,
   scriptedServer
-} from "./support/scriptedServer.ts"
+} from "../support/cloud/scriptedServer.ts"
 
 const id = ExtensionId.make("882519870")
 const answer = (status: number) => ({ status, headers: resourceHeaders, body: extensionBody })

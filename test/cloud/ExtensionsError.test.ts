@@ -8,7 +8,7 @@ import * as TestClock from "effect/TestClock"
 import { ExtensionId } from "../../src/cloud/ExtensionId.ts"
 import type { ExtensionsClientService } from "../../src/cloud/ExtensionsClient.ts"
 import { ExtensionsError } from "../../src/cloud/ExtensionsError.ts"
-import { against, apiKey, extensionBody, type Script } from "./support/scriptedServer.ts"
+import { against, apiKey, extensionBody, type Script } from "../support/cloud/scriptedServer.ts"
 
 const id = ExtensionId.make("882519870")
 const get = (client: ExtensionsClientService) => client.get(id)

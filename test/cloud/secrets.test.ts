@@ -13,7 +13,7 @@ import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import { ExtensionId } from "../../src/cloud/ExtensionId.ts"
 import { ExtensionsClient } from "../../src/cloud/ExtensionsClient.ts"
-import { apiKey, clientFor, extensionBody, scriptedServer } from "./support/scriptedServer.ts"
+import { apiKey, clientFor, extensionBody, scriptedServer } from "../support/cloud/scriptedServer.ts"
 
 const id = ExtensionId.make("882519870")
 

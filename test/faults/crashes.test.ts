@@ -8,10 +8,10 @@ import * as NodeContext from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, Random } from "effect"
 import { LocalElasticCloud } from "../../src/testing/LocalElasticCloud.ts"
-import { fileWith, zipOf } from "../upload/support/archives.ts"
-import { held, seed, sha256 } from "../upload/support/world.ts"
-import { bundleChild, type Runtime, runChild } from "./support/crashes.ts"
-import { ledger } from "./support/ledger.ts"
+import { bundleChild, type Runtime, runChild } from "../support/faults/crashes.ts"
+import { ledger } from "../support/faults/ledger.ts"
+import { fileWith, zipOf } from "../support/upload/archives.ts"
+import { held, seed, sha256 } from "../support/upload/world.ts"
 
 const kills = Number(process.env["CRASH_KILLS"] ?? 60)
 const randomSeed = process.env["CRASH_SEED"] ?? String(Date.now())

@@ -6,13 +6,13 @@ import * as NodeContext from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Either, Layer } from "effect"
 import * as Archive from "../../src/archive/Archive.ts"
+import { UploadJournal } from "../../src/journal/UploadJournal.ts"
 import * as Fault from "../../src/testing/Fault.ts"
 import { LocalElasticCloud, type LocalElasticCloudService } from "../../src/testing/LocalElasticCloud.ts"
 import * as ExtensionUpload from "../../src/upload/ExtensionUpload.ts"
-import { UploadJournal } from "../../src/upload/UploadJournal.ts"
-import { zipOf } from "../upload/support/archives.ts"
-import { client, held, journaled, otherWriter, seed, sha256 } from "../upload/support/world.ts"
-import { ledger } from "./support/ledger.ts"
+import { ledger } from "../support/faults/ledger.ts"
+import { zipOf } from "../support/upload/archives.ts"
+import { client, held, journaled, otherWriter, seed, sha256 } from "../support/upload/world.ts"
 
 const MiB = 1024 * 1024
 const contentBytes = 2 * MiB + 512 * 1024

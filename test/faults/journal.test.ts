@@ -4,13 +4,13 @@ import * as NodeContext from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, Ref } from "effect"
 import * as Archive from "../../src/archive/Archive.ts"
+import { JournalUnavailable } from "../../src/journal/JournalError.ts"
+import { UploadJournal } from "../../src/journal/UploadJournal.ts"
 import { LocalElasticCloud } from "../../src/testing/LocalElasticCloud.ts"
 import * as ExtensionUpload from "../../src/upload/ExtensionUpload.ts"
-import { JournalUnavailable } from "../../src/upload/JournalError.ts"
-import { UploadJournal } from "../../src/upload/UploadJournal.ts"
-import { zipOf } from "../upload/support/archives.ts"
-import { client, held, seed } from "../upload/support/world.ts"
-import { ledger } from "./support/ledger.ts"
+import { ledger } from "../support/faults/ledger.ts"
+import { zipOf } from "../support/upload/archives.ts"
+import { client, held, seed } from "../support/upload/world.ts"
 
 const diskFull = new JournalUnavailable({
   location: "/full",

@@ -4,13 +4,13 @@ import * as NodeContext from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Either, Fiber, Layer } from "effect"
 import * as Archive from "../../src/archive/Archive.ts"
+import { UploadJournal } from "../../src/journal/UploadJournal.ts"
 import * as Fault from "../../src/testing/Fault.ts"
 import { LocalElasticCloud } from "../../src/testing/LocalElasticCloud.ts"
 import * as ExtensionUpload from "../../src/upload/ExtensionUpload.ts"
-import { UploadJournal } from "../../src/upload/UploadJournal.ts"
-import { fileWith, zipOf } from "../upload/support/archives.ts"
-import { client, held, journaled, recordEvents, seed, sha256 } from "../upload/support/world.ts"
-import { ledger } from "./support/ledger.ts"
+import { ledger } from "../support/faults/ledger.ts"
+import { fileWith, zipOf } from "../support/upload/archives.ts"
+import { client, held, journaled, recordEvents, seed, sha256 } from "../support/upload/world.ts"
 
 const MiB = 1024 * 1024
 

@@ -6,8 +6,6 @@ import { Effect } from "effect"
 import { build } from "esbuild"
 import { afterAll, beforeAll } from "vitest"
 import { LocalElasticCloud } from "../../src/testing/LocalElasticCloud.ts"
-import { zipOf } from "../upload/support/archives.ts"
-import { apiKey, held, seed, sha256, world } from "../upload/support/world.ts"
 import {
   allPeers,
   compile,
@@ -17,11 +15,13 @@ import {
   install,
   needed,
   resolutions
-} from "./support/consumer.ts"
-import { emptyFolder, pack, remove, root, run, type Tarball, write } from "./support/pack.ts"
-import { places } from "./support/places.ts"
+} from "../support/package/consumer.ts"
+import { emptyFolder, pack, remove, root, run, type Tarball, write } from "../support/package/pack.ts"
+import { places } from "../support/package/places.ts"
+import { zipOf } from "../support/upload/archives.ts"
+import { apiKey, held, seed, sha256, world } from "../support/upload/world.ts"
 
-const rooms = ["archive", "transfer", "cloud", "upload", "testing", "workflow"] as const
+const rooms = ["archive", "journal", "transfer", "cloud", "upload", "publish", "testing", "workflow"] as const
 const modulesOf = (room: string): ReadonlyArray<string> =>
   readdirSync(join(root, "src", room))
     .filter((name) => name.endsWith(".ts"))
@@ -149,7 +149,7 @@ describe("a consumer that bundles", () => {
       `import { ExtensionUpload } from "effect-elastic-extensions"; export const { upload } = ExtensionUpload`
     )
     expect(upload.bytes).toBeLessThan(200_000)
-    expect([...upload.rooms].sort()).toEqual(["archive", "cloud", "transfer", "upload"])
+    expect([...upload.rooms].sort()).toEqual(["archive", "cloud", "journal", "transfer", "upload"])
     const id = await bundled(
       `import { ExtensionId } from "effect-elastic-extensions"; console.log(ExtensionId.ExtensionId)`
     )

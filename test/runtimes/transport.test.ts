@@ -10,12 +10,12 @@ import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Scope } from "effect"
 import { afterAll } from "vitest"
-import { authority } from "../transfer/support/authority.ts"
-import { proxyTo } from "../transfer/support/proxy.ts"
-import { eventually, type Received, serve } from "../transfer/support/wire.ts"
-import { type Runtime, run, runtimes } from "./support/runtimes.ts"
-import { byPath, flooded } from "./support/scripts.ts"
-import type { Addresses, Probe } from "./support/transport-probe.ts"
+import { type Runtime, run, runtimes } from "../support/runtimes/runtimes.ts"
+import { byPath, flooded } from "../support/runtimes/scripts.ts"
+import type { Addresses, Probe } from "../support/runtimes/transport-probe.ts"
+import { authority } from "../support/transfer/authority.ts"
+import { proxyTo } from "../support/transfer/proxy.ts"
+import { eventually, type Received, serve } from "../support/transfer/wire.ts"
 
 const mebibyte = 1024 * 1024
 const scope = Effect.runSync(Scope.make())
@@ -59,7 +59,7 @@ const column = (runtime: Runtime): Promise<Column> =>
       ca
     }
     const output = yield* Effect.promise(() =>
-      run(runtime, "test/runtimes/support/transport-probe.ts", [JSON.stringify(addresses), "run"], {
+      run(runtime, "test/support/runtimes/transport-probe.ts", [JSON.stringify(addresses), "run"], {
         HTTPS_PROXY: proxy.url,
         NO_PROXY: "",
         NODE_EXTRA_CA_CERTS: extraFile

@@ -11,7 +11,7 @@ import { type Environment, makeShell, type Shell } from "../../scripts/support/t
 import { exitCodes } from "../../src/cli/ExitCode.ts"
 import * as Fault from "../../src/testing/Fault.ts"
 import { LocalElasticCloud } from "../../src/testing/LocalElasticCloud.ts"
-import { held, seed } from "../upload/support/world.ts"
+import { held, seed } from "../support/upload/world.ts"
 
 const page = readFileSync("docs/pipelines.md", "utf8")
 

@@ -9,8 +9,8 @@ import { node } from "../../scripts/support/node.ts"
 import * as Fault from "../../src/testing/Fault.ts"
 import { LocalElasticCloud } from "../../src/testing/LocalElasticCloud.ts"
 import { UploadReceipt } from "../../src/upload/UploadReceipt.ts"
-import { fileWith, zipOf } from "../upload/support/archives.ts"
-import { apiKey, held, puts, seed, sha256, traffic } from "../upload/support/world.ts"
+import { fileWith, zipOf } from "../support/upload/archives.ts"
+import { apiKey, held, puts, seed, sha256, traffic } from "../support/upload/world.ts"
 
 const runtimes = ["tsx", "bun", "deno"] as const
 type Runtime = (typeof runtimes)[number]

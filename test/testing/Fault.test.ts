@@ -15,7 +15,7 @@ import {
   sha256,
   withCloud,
   zip
-} from "./support.ts"
+} from "../support/testing/server.ts"
 
 /** One upload of `bytes` bytes under a fault: what the client saw, and what the stand-in has and remembers. */
 const uploadUnder = (

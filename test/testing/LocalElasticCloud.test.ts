@@ -14,7 +14,7 @@ import {
   sha256,
   withCloud,
   zip
-} from "./support.ts"
+} from "../support/testing/server.ts"
 
 const ACCOUNTS = [
   { apiKey: KEY, owner: "local" },

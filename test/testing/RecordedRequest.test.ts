@@ -15,7 +15,7 @@ import {
   sha256,
   withCloud,
   zip
-} from "./support.ts"
+} from "../support/testing/server.ts"
 
 const recorded = Effect.gen(function* () {
   const cloud = yield* LocalElasticCloud

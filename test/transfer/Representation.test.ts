@@ -5,7 +5,7 @@ import * as Random from "effect/Random"
 import * as Ref from "effect/Ref"
 import * as Stream from "effect/Stream"
 import * as Representation from "../../src/transfer/Representation.ts"
-import { collect, ofBytes, pattern } from "./support/bytes.ts"
+import { collect, ofBytes, pattern } from "../support/transfer/bytes.ts"
 
 const boundary = "extension-0123456789abcdef"
 const wrap = (file: Representation.Representation, filename = "analysis-acme.zip") =>

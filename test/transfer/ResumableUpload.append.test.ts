@@ -5,7 +5,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
-import { ofBytes } from "./support/bytes.ts"
+import { ofBytes } from "../support/transfer/bytes.ts"
 import {
   appended,
   at,
@@ -20,9 +20,23 @@ import {
   patch,
   progressed,
   repeat
-} from "./support/draftScript.ts"
-import { answer, cut, meanwhile, received, resumableServer, wholeBody } from "./support/resumableServer.ts"
-import { attempt, doneRun, expectForgotten, expectKept, resume, upload } from "./support/uploading.ts"
+} from "../support/transfer/draftScript.ts"
+import {
+  answer,
+  cut,
+  meanwhile,
+  received,
+  resumableServer,
+  wholeBody
+} from "../support/transfer/resumableServer.ts"
+import {
+  attempt,
+  doneRun,
+  expectForgotten,
+  expectKept,
+  resume,
+  upload
+} from "../support/transfer/uploading.ts"
 
 describe("an append", () => {
   it.live("carries the digest of its own content", () =>

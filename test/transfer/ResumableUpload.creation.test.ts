@@ -4,7 +4,7 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import { ofBytes, pattern } from "./support/bytes.ts"
+import { ofBytes, pattern } from "../support/transfer/bytes.ts"
 import {
   complete,
   content,
@@ -19,7 +19,7 @@ import {
   put,
   target,
   uploadPath
-} from "./support/draftScript.ts"
+} from "../support/transfer/draftScript.ts"
 import {
   answer,
   cut,
@@ -29,8 +29,8 @@ import {
   received,
   resumableServer,
   wholeBody
-} from "./support/resumableServer.ts"
-import { attempt, doneRun, upload } from "./support/uploading.ts"
+} from "../support/transfer/resumableServer.ts"
+import { attempt, doneRun, upload } from "../support/transfer/uploading.ts"
 
 describe("the ordinary request that upgrades itself", () => {
   it.live("is what it always was to a server that knows nothing of it", () =>

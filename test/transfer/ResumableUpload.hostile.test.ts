@@ -17,7 +17,7 @@ import {
   patch,
   put,
   uploadPath
-} from "./support/draftScript.ts"
+} from "../support/transfer/draftScript.ts"
 import {
   type Act,
   answer,
@@ -26,8 +26,8 @@ import {
   raw,
   resumableServer,
   wholeBody
-} from "./support/resumableServer.ts"
-import { attempt, doneRun, expectKept, resume, upload } from "./support/uploading.ts"
+} from "../support/transfer/resumableServer.ts"
+import { attempt, doneRun, expectKept, resume, upload } from "../support/transfer/uploading.ts"
 
 const drained = (socket: Socket) =>
   new Promise<void>((resolve) => {

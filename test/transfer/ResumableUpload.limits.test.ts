@@ -20,9 +20,9 @@ import {
   repeat,
   target,
   uploadPath
-} from "./support/draftScript.ts"
-import { answer, cut, exchange, interim, wholeBody } from "./support/resumableServer.ts"
-import { doneRun, expectForgotten, resume, upload } from "./support/uploading.ts"
+} from "../support/transfer/draftScript.ts"
+import { answer, cut, exchange, interim, wholeBody } from "../support/transfer/resumableServer.ts"
+import { doneRun, expectForgotten, resume, upload } from "../support/transfer/uploading.ts"
 
 describe("limits announced in a 104", () => {
   const limited = (limit: string) => offered({ "upload-limit": limit })

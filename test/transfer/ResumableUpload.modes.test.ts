@@ -23,9 +23,16 @@ import {
   put,
   target,
   uploadPath
-} from "./support/draftScript.ts"
-import { answer, cut, type Exchange, exchange, received, wholeBody } from "./support/resumableServer.ts"
-import { doneRun, expectForgotten, expectKept, type Options, upload } from "./support/uploading.ts"
+} from "../support/transfer/draftScript.ts"
+import {
+  answer,
+  cut,
+  type Exchange,
+  exchange,
+  received,
+  wholeBody
+} from "../support/transfer/resumableServer.ts"
+import { doneRun, expectForgotten, expectKept, type Options, upload } from "../support/transfer/uploading.ts"
 
 const blind = NodeHttpClient.layer
 const supported = options(answer(204, { "upload-limit": "min-size=0" }))

@@ -14,9 +14,16 @@ import {
   interop,
   patch,
   uploadPath
-} from "./support/draftScript.ts"
-import { type Act, answer, cut, exchange, resumableServer, wholeBody } from "./support/resumableServer.ts"
-import { doneRun, expectForgotten, expectKept, resume, upload } from "./support/uploading.ts"
+} from "../support/transfer/draftScript.ts"
+import {
+  type Act,
+  answer,
+  cut,
+  exchange,
+  resumableServer,
+  wholeBody
+} from "../support/transfer/resumableServer.ts"
+import { doneRun, expectForgotten, expectKept, resume, upload } from "../support/transfer/uploading.ts"
 
 describe("the offset", () => {
   it.live.each([0, 1, 300, 999])("%i is where the upload goes on", (offset) =>

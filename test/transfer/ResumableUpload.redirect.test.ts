@@ -12,9 +12,9 @@ import {
   repeat,
   target,
   uploadPath
-} from "./support/draftScript.ts"
-import { answer, wholeBody } from "./support/resumableServer.ts"
-import { doneRun, expectForgotten, resume } from "./support/uploading.ts"
+} from "../support/transfer/draftScript.ts"
+import { answer, wholeBody } from "../support/transfer/resumableServer.ts"
+import { doneRun, expectForgotten, resume } from "../support/transfer/uploading.ts"
 
 describe("a redirect of the upload resource", () => {
   const moved = "/uploads/s3cr3t-moved"

@@ -6,7 +6,7 @@ import { Deferred, Effect, Stream } from "effect"
 import { Exchange, type InterimResponse, TransportCapabilities } from "../../src/transfer/Exchange.ts"
 import { fromHttpClientError } from "../../src/transfer/TransferError.ts"
 import * as UploadHttpClient from "../../src/transfer/UploadHttpClient.ts"
-import { eventually, type Script, serve, whenWhole } from "./support/wire.ts"
+import { eventually, type Script, serve, whenWhole } from "../support/transfer/wire.ts"
 
 const mebibyte = 1024 * 1024
 const zip = "application/zip"

@@ -7,7 +7,7 @@ import { Bandwidth } from "../../src/transfer/Bandwidth.ts"
 import { Exchange } from "../../src/transfer/Exchange.ts"
 import { fromHttpClientError } from "../../src/transfer/TransferError.ts"
 import * as UploadHttpClient from "../../src/transfer/UploadHttpClient.ts"
-import { eventually, serve, whenWhole } from "./support/wire.ts"
+import { eventually, serve, whenWhole } from "../support/transfer/wire.ts"
 
 const mebibyte = 1024 * 1024
 const zip = "application/zip"

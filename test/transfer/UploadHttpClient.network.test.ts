@@ -4,9 +4,9 @@ import { afterEach, describe, expect, it, vi } from "@effect/vitest"
 import { Effect, Stream } from "effect"
 import { fromHttpClientError } from "../../src/transfer/TransferError.ts"
 import * as UploadHttpClient from "../../src/transfer/UploadHttpClient.ts"
-import { authority } from "./support/authority.ts"
-import { proxyTo } from "./support/proxy.ts"
-import { eventually, serve, whenWhole } from "./support/wire.ts"
+import { authority } from "../support/transfer/authority.ts"
+import { proxyTo } from "../support/transfer/proxy.ts"
+import { eventually, serve, whenWhole } from "../support/transfer/wire.ts"
 
 const mebibyte = 1024 * 1024
 const zip = "application/zip"

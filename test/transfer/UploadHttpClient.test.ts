@@ -9,7 +9,7 @@ import { Chunk, Effect, Option, Stream } from "effect"
 import { Exchange } from "../../src/transfer/Exchange.ts"
 import { fromHttpClientError } from "../../src/transfer/TransferError.ts"
 import * as UploadHttpClient from "../../src/transfer/UploadHttpClient.ts"
-import { eventually, serve, whenWhole } from "./support/wire.ts"
+import { eventually, serve, whenWhole } from "../support/transfer/wire.ts"
 
 const mebibyte = 1024 * 1024
 const put = (url: string, body: HttpBody.HttpBody) =>

@@ -6,8 +6,8 @@ import * as Fault from "../../src/testing/Fault.ts"
 import { LocalElasticCloud } from "../../src/testing/LocalElasticCloud.ts"
 import * as ExtensionUpload from "../../src/upload/ExtensionUpload.ts"
 import type { UploadEvent } from "../../src/upload/UploadEvent.ts"
-import { fileWith, zipOf } from "./support/archives.ts"
-import { held, journaled, puts, recordEvents, seed, sha256, traffic, world } from "./support/world.ts"
+import { fileWith, zipOf } from "../support/upload/archives.ts"
+import { held, journaled, puts, recordEvents, seed, sha256, traffic, world } from "../support/upload/world.ts"
 
 describe("an id that is none", () => {
   it.live.each([

@@ -7,8 +7,8 @@ import * as Archive from "../../src/archive/Archive.ts"
 import * as Fault from "../../src/testing/Fault.ts"
 import { LocalElasticCloud } from "../../src/testing/LocalElasticCloud.ts"
 import * as ExtensionUpload from "../../src/upload/ExtensionUpload.ts"
-import { zipOf } from "./support/archives.ts"
-import { apiKey, held, puts, seed, sha256, traffic } from "./support/world.ts"
+import { zipOf } from "../support/upload/archives.ts"
+import { apiKey, held, puts, seed, sha256, traffic } from "../support/upload/world.ts"
 
 const Live = LocalElasticCloud.layer().pipe(Layer.provideMerge(NodeContext.layer), Layer.orDie)
 

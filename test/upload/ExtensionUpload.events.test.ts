@@ -5,8 +5,8 @@ import * as Fault from "../../src/testing/Fault.ts"
 import { LocalElasticCloud } from "../../src/testing/LocalElasticCloud.ts"
 import * as ExtensionUpload from "../../src/upload/ExtensionUpload.ts"
 import { UploadEvent } from "../../src/upload/UploadEvent.ts"
-import { zipOf } from "./support/archives.ts"
-import { held, journaled, recordEvents, seed, sha256, traffic, world } from "./support/world.ts"
+import { zipOf } from "../support/upload/archives.ts"
+import { held, journaled, recordEvents, seed, sha256, traffic, world } from "../support/upload/world.ts"
 
 const isGrowing = (numbers: ReadonlyArray<number>) =>
   numbers.every((number, index) => index === 0 || number >= (numbers[index - 1] ?? 0))

@@ -1,13 +1,13 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Schedule } from "effect"
 import * as Archive from "../../src/archive/Archive.ts"
+import { UploadJournal } from "../../src/journal/UploadJournal.ts"
 import * as Fault from "../../src/testing/Fault.ts"
 import { LocalElasticCloud } from "../../src/testing/LocalElasticCloud.ts"
 import * as ExtensionUpload from "../../src/upload/ExtensionUpload.ts"
-import { UploadJournal } from "../../src/upload/UploadJournal.ts"
 import type { UploadOptions } from "../../src/upload/UploadSettings.ts"
-import { zipOf } from "./support/archives.ts"
-import { held, journaled, puts, recordEvents, seed, sha256, traffic, world } from "./support/world.ts"
+import { zipOf } from "../support/upload/archives.ts"
+import { held, journaled, puts, recordEvents, seed, sha256, traffic, world } from "../support/upload/world.ts"
 
 const deploymentIds = (count: number) => Array.from({ length: count }, (_, n) => `deployment-${n + 1}`)
 

@@ -3,13 +3,13 @@ import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Option, Stream } from "effect"
 import * as Archive from "../../src/archive/Archive.ts"
 import type { ProblemCode } from "../../src/archive/ArchiveProblem.ts"
+import { UploadJournal } from "../../src/journal/UploadJournal.ts"
 import * as Fault from "../../src/testing/Fault.ts"
 import { LocalElasticCloud } from "../../src/testing/LocalElasticCloud.ts"
 import * as ExtensionUpload from "../../src/upload/ExtensionUpload.ts"
-import { UploadJournal } from "../../src/upload/UploadJournal.ts"
-import { classic, dictionary, type EntrySpec, jar, stable, zip } from "../archive/support/zip.ts"
-import { fileWith, zipOf } from "./support/archives.ts"
-import { held, journaled, puts, recordEvents, seed, sha256, traffic, world } from "./support/world.ts"
+import { classic, dictionary, type EntrySpec, jar, stable, zip } from "../support/archive/zip.ts"
+import { fileWith, zipOf } from "../support/upload/archives.ts"
+import { held, journaled, puts, recordEvents, seed, sha256, traffic, world } from "../support/upload/world.ts"
 
 const of = (...entries: ReadonlyArray<EntrySpec>) => Archive.bytes({ name: "acme.zip", bytes: zip(entries) })
 const plugin = of(classic(), jar)

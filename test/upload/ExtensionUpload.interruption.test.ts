@@ -1,11 +1,11 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber } from "effect"
 import * as Archive from "../../src/archive/Archive.ts"
+import { UploadJournal } from "../../src/journal/UploadJournal.ts"
 import * as Fault from "../../src/testing/Fault.ts"
 import { LocalElasticCloud } from "../../src/testing/LocalElasticCloud.ts"
 import * as ExtensionUpload from "../../src/upload/ExtensionUpload.ts"
-import { UploadJournal } from "../../src/upload/UploadJournal.ts"
-import { zipOf } from "./support/archives.ts"
+import { zipOf } from "../support/upload/archives.ts"
 import {
   broughtOnly,
   held,
@@ -16,7 +16,7 @@ import {
   sha256,
   traffic,
   world
-} from "./support/world.ts"
+} from "../support/upload/world.ts"
 
 /** An upload that is interrupted once the fault's moment has come. */
 const interrupted = (request: ExtensionUpload.UploadRequest, fault: Fault.Fault, moment: Fault.Moment) =>

@@ -3,13 +3,13 @@ import * as NodeContext from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Layer } from "effect"
 import * as Archive from "../../src/archive/Archive.ts"
+import { UploadJournal } from "../../src/journal/UploadJournal.ts"
 import * as Fault from "../../src/testing/Fault.ts"
 import { LocalElasticCloud } from "../../src/testing/LocalElasticCloud.ts"
 import * as ExtensionUpload from "../../src/upload/ExtensionUpload.ts"
-import { UploadJournal } from "../../src/upload/UploadJournal.ts"
 import type { UploadOptions } from "../../src/upload/UploadSettings.ts"
-import { fileWith, zipOf } from "./support/archives.ts"
-import { client, held, journaled, puts, recordEvents, seed, sha256 } from "./support/world.ts"
+import { fileWith, zipOf } from "../support/upload/archives.ts"
+import { client, held, journaled, puts, recordEvents, seed, sha256 } from "../support/upload/world.ts"
 
 const Server = LocalElasticCloud.layer().pipe(Layer.provideMerge(NodeContext.layer))
 

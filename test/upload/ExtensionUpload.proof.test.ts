@@ -5,8 +5,17 @@ import * as Fault from "../../src/testing/Fault.ts"
 import { LocalElasticCloud } from "../../src/testing/LocalElasticCloud.ts"
 import * as ExtensionUpload from "../../src/upload/ExtensionUpload.ts"
 import type { UploadOptions } from "../../src/upload/UploadSettings.ts"
-import { zipOf } from "./support/archives.ts"
-import { held, journaled, otherWriter, recordEvents, seed, sha256, traffic, world } from "./support/world.ts"
+import { zipOf } from "../support/upload/archives.ts"
+import {
+  held,
+  journaled,
+  otherWriter,
+  recordEvents,
+  seed,
+  sha256,
+  traffic,
+  world
+} from "../support/upload/world.ts"
 
 const upload = (options: Partial<UploadOptions> & { readonly onto?: Uint8Array } = {}) =>
   Effect.gen(function* () {

@@ -4,8 +4,8 @@ import * as Archive from "../../src/archive/Archive.ts"
 import * as Fault from "../../src/testing/Fault.ts"
 import { LocalElasticCloud } from "../../src/testing/LocalElasticCloud.ts"
 import * as ExtensionUpload from "../../src/upload/ExtensionUpload.ts"
-import { zipOf } from "./support/archives.ts"
-import { broughtOnly, held, journaled, puts, seed, traffic, world } from "./support/world.ts"
+import { zipOf } from "../support/upload/archives.ts"
+import { broughtOnly, held, journaled, puts, seed, traffic, world } from "../support/upload/world.ts"
 
 /** The end of an upload whose every PUT meets the fault, and what the server saw of it. */
 const refused = (fault: Fault.Fault, bytes = 2000) =>

@@ -4,7 +4,7 @@ import * as Archive from "../../src/archive/Archive.ts"
 import * as Fault from "../../src/testing/Fault.ts"
 import { LocalElasticCloud } from "../../src/testing/LocalElasticCloud.ts"
 import * as ExtensionUpload from "../../src/upload/ExtensionUpload.ts"
-import { zipOf } from "./support/archives.ts"
+import { zipOf } from "../support/upload/archives.ts"
 import {
   broughtOnly,
   held,
@@ -15,7 +15,7 @@ import {
   sha256,
   traffic,
   world
-} from "./support/world.ts"
+} from "../support/upload/world.ts"
 
 /** Uploads an archive of about so many bytes while the fault strikes the first PUTs. */
 const uploadThrough = (fault: Fault.FaultRule["fault"], { bytes = 100_000, times = 1 } = {}) =>

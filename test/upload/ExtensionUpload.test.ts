@@ -4,8 +4,8 @@ import * as Archive from "../../src/archive/Archive.ts"
 import { LocalElasticCloud } from "../../src/testing/LocalElasticCloud.ts"
 import * as ExtensionUpload from "../../src/upload/ExtensionUpload.ts"
 import { UploadReceipt } from "../../src/upload/UploadReceipt.ts"
-import { fileWith, zipOf } from "./support/archives.ts"
-import { broughtOnly, held, journaled, puts, seed, sha256, traffic, world } from "./support/world.ts"
+import { fileWith, zipOf } from "../support/upload/archives.ts"
+import { broughtOnly, held, journaled, puts, seed, sha256, traffic, world } from "../support/upload/world.ts"
 
 describe("an upload", () => {
   it.scopedLive("sends a file once, with its exact length, and proves it by the hash of what is stored", () =>

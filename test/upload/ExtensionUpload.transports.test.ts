@@ -6,8 +6,8 @@ import * as Archive from "../../src/archive/Archive.ts"
 import * as Fault from "../../src/testing/Fault.ts"
 import { LocalElasticCloud } from "../../src/testing/LocalElasticCloud.ts"
 import * as ExtensionUpload from "../../src/upload/ExtensionUpload.ts"
-import { zipOf } from "./support/archives.ts"
-import { held, journaled, puts, recordEvents, seed, sha256, traffic, world } from "./support/world.ts"
+import { zipOf } from "../support/upload/archives.ts"
+import { held, journaled, puts, recordEvents, seed, sha256, traffic, world } from "../support/upload/world.ts"
 
 const transports = [
   ["NodeHttpClient.layerUndici", NodeHttpClient.layerUndici],

@@ -3,8 +3,8 @@ import { Deferred, Effect, Exit, Fiber, Option } from "effect"
 import * as Fault from "../../src/testing/Fault.ts"
 import { LocalElasticCloud } from "../../src/testing/LocalElasticCloud.ts"
 import * as ExtensionRelease from "../../src/workflow/ExtensionRelease.ts"
-import { held, journaled, puts, seed, sha256 } from "../upload/support/world.ts"
-import { inMemory, newRelease, record, untilStatus } from "./support/releases.ts"
+import { held, journaled, puts, seed, sha256 } from "../support/upload/world.ts"
+import { inMemory, newRelease, record, untilStatus } from "../support/workflow/releases.ts"
 
 const ada = { by: "ada", note: "looks good" }
 const bob = { by: "bob" }

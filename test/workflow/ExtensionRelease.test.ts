@@ -11,9 +11,9 @@ import * as ReleaseEvents from "../../src/workflow/ReleaseEvents.ts"
 import * as ReleasePayload from "../../src/workflow/ReleasePayload.ts"
 import * as ReleaseRetry from "../../src/workflow/ReleaseRetry.ts"
 import * as TransferSlots from "../../src/workflow/TransferSlots.ts"
-import { zipOf } from "../upload/support/archives.ts"
-import { held, journaled, otherWriter, puts, seed, sha256, traffic } from "../upload/support/world.ts"
-import { inMemory, newRelease, record } from "./support/releases.ts"
+import { zipOf } from "../support/upload/archives.ts"
+import { held, journaled, otherWriter, puts, seed, sha256, traffic } from "../support/upload/world.ts"
+import { inMemory, newRelease, record } from "../support/workflow/releases.ts"
 
 const everyStep = ["inspect 1", "digest 1", "ensure 1", "transfer 1", "verify 1", "announce 1"]
 

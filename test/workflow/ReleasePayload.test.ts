@@ -2,8 +2,8 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as ExtensionRelease from "../../src/workflow/ExtensionRelease.ts"
 import * as ReleasePayload from "../../src/workflow/ReleasePayload.ts"
-import { traffic } from "../upload/support/world.ts"
-import { inMemory, newRelease } from "./support/releases.ts"
+import { traffic } from "../support/upload/world.ts"
+import { inMemory, newRelease } from "../support/workflow/releases.ts"
 
 /** As a library that knew nothing of attempts, approvals and versions would have written it. */
 const oldest = {

@@ -4,10 +4,10 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, Schema } from "effect"
 import * as Fault from "../../src/testing/Fault.ts"
 import { LocalElasticCloud } from "../../src/testing/LocalElasticCloud.ts"
-import { allReleased, asker, makeCluster, submitAll, untilShared } from "./support/cluster.ts"
-import * as Observed from "./support/observations.ts"
-import { canPostgres, postgres, rows } from "./support/postgres.ts"
-import { RunnerProgram } from "./support/runners.ts"
+import { allReleased, asker, makeCluster, submitAll, untilShared } from "../support/workflow/cluster.ts"
+import * as Observed from "../support/workflow/observations.ts"
+import { canPostgres, postgres, rows } from "../support/workflow/postgres.ts"
+import { RunnerProgram } from "../support/workflow/runners.ts"
 
 const total = 60
 const archiveBytes = 96 * 1024

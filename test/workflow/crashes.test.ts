@@ -7,12 +7,12 @@ import { expect, it } from "@effect/vitest"
 import { Deferred, Effect, Layer } from "effect"
 import * as Fault from "../../src/testing/Fault.ts"
 import { LocalElasticCloud } from "../../src/testing/LocalElasticCloud.ts"
-import { ledger } from "../faults/support/ledger.ts"
-import { fileWith, zipOf } from "../upload/support/archives.ts"
-import { sha256 } from "../upload/support/world.ts"
-import { encodedPayload } from "./support/payloads.ts"
-import { momentName, type Report } from "./support/reports.ts"
-import { type RunnerProcess, RunnerProgram, startRunner } from "./support/runners.ts"
+import { ledger } from "../support/faults/ledger.ts"
+import { fileWith, zipOf } from "../support/upload/archives.ts"
+import { sha256 } from "../support/upload/world.ts"
+import { encodedPayload } from "../support/workflow/payloads.ts"
+import { momentName, type Report } from "../support/workflow/reports.ts"
+import { type RunnerProcess, RunnerProgram, startRunner } from "../support/workflow/runners.ts"
 
 const size = 1024 * 1024
 /** What one kill in mid-transfer may cost in bytes that are sent again. */

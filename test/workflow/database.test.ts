@@ -6,10 +6,17 @@ import { Effect, Exit, Layer, Schema } from "effect"
 import * as Fault from "../../src/testing/Fault.ts"
 import { LocalElasticCloud } from "../../src/testing/LocalElasticCloud.ts"
 import * as ExtensionRelease from "../../src/workflow/ExtensionRelease.ts"
-import { allReleased, asker, makeCluster, submitAll, untilReady, untilShared } from "./support/cluster.ts"
-import * as Observed from "./support/observations.ts"
-import { canOwnPostgres, canPostgres, ownPostgres, postgres, rows } from "./support/postgres.ts"
-import { RunnerProgram } from "./support/runners.ts"
+import {
+  allReleased,
+  asker,
+  makeCluster,
+  submitAll,
+  untilReady,
+  untilShared
+} from "../support/workflow/cluster.ts"
+import * as Observed from "../support/workflow/observations.ts"
+import { canOwnPostgres, canPostgres, ownPostgres, postgres, rows } from "../support/workflow/postgres.ts"
+import { RunnerProgram } from "../support/workflow/runners.ts"
 
 const archiveBytes = 96 * 1024
 

@@ -7,9 +7,9 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { node } from "../../scripts/support/node.ts"
 import { LocalElasticCloud } from "../../src/testing/LocalElasticCloud.ts"
-import { zipOf } from "../upload/support/archives.ts"
-import { apiKey, sha256, world } from "../upload/support/world.ts"
-import { canPostgres, freePort, postgres } from "./support/postgres.ts"
+import { zipOf } from "../support/upload/archives.ts"
+import { apiKey, sha256, world } from "../support/upload/world.ts"
+import { canPostgres, freePort, postgres } from "../support/workflow/postgres.ts"
 
 const root = resolve(fileURLToPath(import.meta.url), "../../..")
 const onNode = [node, join(root, "node_modules/tsx/dist/cli.mjs")] as const

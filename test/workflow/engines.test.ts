@@ -11,10 +11,10 @@ import { layerMemory } from "../../src/workflow/EngineMemory.ts"
 import { layerPostgres, layerPostgresClient } from "../../src/workflow/EnginePostgres.ts"
 import { layerSqlite } from "../../src/workflow/EngineSqlite.ts"
 import * as ExtensionRelease from "../../src/workflow/ExtensionRelease.ts"
-import { apiKey, held, journaled, puts, sha256 } from "../upload/support/world.ts"
-import { canPostgres, freePort, postgres } from "./support/postgres.ts"
-import { newRelease, place, record, runner, untilStatus } from "./support/releases.ts"
-import { sharding } from "./support/sharding.ts"
+import { apiKey, held, journaled, puts, sha256 } from "../support/upload/world.ts"
+import { canPostgres, freePort, postgres } from "../support/workflow/postgres.ts"
+import { newRelease, place, record, runner, untilStatus } from "../support/workflow/releases.ts"
+import { sharding } from "../support/workflow/sharding.ts"
 
 const databaseFile = Effect.flatMap(FileSystem.FileSystem, (fs) =>
   Effect.map(fs.makeTempDirectoryScoped({ prefix: "releases-" }), (folder) => `${folder}/state/releases.db`)

@@ -6,7 +6,7 @@
 import * as Command from "@effect/cli/Command"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { UploadJournal } from "../../upload/UploadJournal.ts"
+import { UploadJournal } from "../../journal/UploadJournal.ts"
 import { endpointAlone } from "../internal/extensions/endpoint.ts"
 import { printable } from "../internal/extensions/printable.ts"
 import * as format from "../internal/format.ts"

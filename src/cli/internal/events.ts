@@ -1,5 +1,5 @@
 /** What happens during an upload or a publishing, in words. */
-import type { PublishEvent } from "../../upload/PublishEvent.ts"
+import type { PublishEvent } from "../../publish/PublishEvent.ts"
 import * as format from "./format.ts"
 
 const outcomes = {

@@ -1,5 +1,5 @@
 /** How far an upload has come, as one line of a terminal: what is known, and how it looks. */
-import type { PublishEvent } from "../../upload/PublishEvent.ts"
+import type { PublishEvent } from "../../publish/PublishEvent.ts"
 import { doneOf, isStep, type Step } from "./events.ts"
 import * as format from "./format.ts"
 

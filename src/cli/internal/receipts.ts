@@ -1,5 +1,5 @@
 /** Receipts for people. */
-import type { PublishReceipt } from "../../upload/PublishReceipt.ts"
+import type { PublishReceipt } from "../../publish/PublishReceipt.ts"
 import type { Proof, UploadReceipt } from "../../upload/UploadReceipt.ts"
 import * as format from "./format.ts"
 import { facts } from "./layout.ts"

@@ -3,16 +3,16 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Ref from "effect/Ref"
+import { type JournalRecord, prepare } from "../../journal/JournalRecord.ts"
 import { randomBoundary } from "../../transfer/Representation.ts"
 import * as ResumableUpload from "../../transfer/ResumableUpload.ts"
-import { type JournalRecord, prepare } from "../JournalRecord.ts"
+import * as ServerState from "../StoredArchive.ts"
 import type { UploadError } from "../UploadError.ts"
 import { act, type Delivered } from "./attempts.ts"
 import { requireMatch, requireUsable } from "./inspection.ts"
 import { requireFree } from "./inUse.ts"
 import * as Reconciliation from "./reconciliation.ts"
 import * as Run from "./run.ts"
-import * as ServerState from "./serverState.ts"
 
 /** A run before its record is known. */
 type Setup = Omit<Run.Run, "record">

@@ -3,12 +3,12 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Ref from "effect/Ref"
 import * as Struct from "effect/Struct"
+import * as ServerState from "../StoredArchive.ts"
 import { type UploadError, VerificationFailed } from "../UploadError.ts"
 import { AlreadyCurrent, type Proof, Uploaded, type UploadReceipt } from "../UploadReceipt.ts"
 import type { Delivered } from "./attempts.ts"
 import { conflictError } from "./reconciliation.ts"
 import * as Run from "./run.ts"
-import * as ServerState from "./serverState.ts"
 
 /** @internal */
 export const prove = (run: Run.Run, delivered: Delivered): Effect.Effect<UploadReceipt, UploadError> =>

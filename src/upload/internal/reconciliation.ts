@@ -3,12 +3,12 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { ExtensionsError } from "../../cloud/ExtensionsError.ts"
+import type { JournalBaseline } from "../../journal/JournalRecord.ts"
 import type { TransferError } from "../../transfer/TransferError.ts"
-import type { JournalBaseline } from "../JournalRecord.ts"
+import * as ServerState from "../StoredArchive.ts"
 import { OutcomeUnknown, UploadConflict } from "../UploadError.ts"
 import type { Proof } from "../UploadReceipt.ts"
 import * as Run from "./run.ts"
-import * as ServerState from "./serverState.ts"
 
 /** @internal */
 export type Outcome =

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import { ExtensionsClient } from "../../cloud/ExtensionsClient.ts"
 import * as RetryPolicy from "../../transfer/RetryPolicy.ts"
-import * as ServerState from "../../upload/internal/serverState.ts"
+import * as ServerState from "../../upload/StoredArchive.ts"
 import { UploadConflict, VerificationFailed } from "../../upload/UploadError.ts"
 import type { Proof, UploadReceipt } from "../../upload/UploadReceipt.ts"
 

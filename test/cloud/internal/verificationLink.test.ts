@@ -6,7 +6,7 @@ import * as Either from "effect/Either"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import { ExtensionsClient } from "../../../src/cloud/ExtensionsClient.ts"
-import { clientFor, scriptedServer } from "../support/scriptedServer.ts"
+import { clientFor, scriptedServer } from "../../support/cloud/scriptedServer.ts"
 
 describe("download", () => {
   const download = (link: (origin: string) => string, script: Parameters<typeof scriptedServer>[0]) =>

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, FastCheck } from "effect"
 import { boundaryOf, type MultipartEvent, makeParser } from "../../../src/testing/internal/multipart.ts"
-import { multipart } from "../support.ts"
+import { multipart } from "../../support/testing/server.ts"
 
 const BOUNDARY = "xyz"
 

@@ -4,7 +4,7 @@ import * as Path from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Either } from "effect"
 import { check } from "../../../src/testing/internal/zip.ts"
-import { zip } from "../support.ts"
+import { zip } from "../../support/testing/server.ts"
 
 const checkBytes = (bytes: Buffer) =>
   Effect.gen(function* () {

@@ -6,7 +6,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
-import { proxyFor } from "../../../transfer/internal/proxy.ts"
+import { proxyFor } from "../../../transfer/internal/http/proxy.ts"
 import { fromHttpClientError, type Phase, type TransferError } from "../../../transfer/TransferError.ts"
 import { type Finding, failed, ok, problem, warning } from "./finding.ts"
 

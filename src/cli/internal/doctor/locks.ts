@@ -6,9 +6,9 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import { isGone, JournalOwner, lockedBy, staleAfterMillis } from "../../../upload/internal/journalOwner.ts"
-import type { JournalLocked } from "../../../upload/JournalError.ts"
-import { JournalId } from "../../../upload/JournalRecord.ts"
+import { isGone, JournalOwner, lockedBy, staleAfterMillis } from "../../../journal/internal/owner.ts"
+import type { JournalLocked } from "../../../journal/JournalError.ts"
+import { JournalId } from "../../../journal/JournalRecord.ts"
 
 const decodeOwner = Schema.decode(Schema.parseJson(JournalOwner))
 const isJournalId = Schema.is(JournalId)

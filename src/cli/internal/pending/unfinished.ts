@@ -5,9 +5,9 @@ import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Archive from "../../../archive/Archive.ts"
-import { journalFolder } from "../../../upload/internal/journalFolder.ts"
-import { isUploadExpired, JournalPhase, type JournalRecord } from "../../../upload/JournalRecord.ts"
-import { UploadJournal } from "../../../upload/UploadJournal.ts"
+import { journalFolder } from "../../../journal/internal/folder.ts"
+import { isUploadExpired, JournalPhase, type JournalRecord } from "../../../journal/JournalRecord.ts"
+import { UploadJournal } from "../../../journal/UploadJournal.ts"
 import { heldLocks } from "../doctor/locks.ts"
 
 /** Whether the file is as it was when the upload began, as far as its size and modification time tell. */

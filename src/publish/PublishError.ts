@@ -1,0 +1,109 @@
+/**
+ * What publishing can fail with, besides everything an upload can.
+ *
+ * @since 0.1.0
+ */
+import * as Duration from "effect/Duration"
+import * as Schema from "effect/Schema"
+import { ExtensionType } from "../cloud/Extension.ts"
+import { ExtensionId } from "../cloud/ExtensionId.ts"
+import { UploadError } from "../upload/UploadError.ts"
+
+const quoted = (ids: ReadonlyArray<string>): string => ids.map((id) => JSON.stringify(id)).join(", ")
+
+/**
+ * Several extensions have this name and type, so the name does not tell which one is meant. Nothing of them was changed.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class AmbiguousExtension extends Schema.TaggedError<AmbiguousExtension>(
+  "effect-elastic-extensions/upload/AmbiguousExtension"
+)("AmbiguousExtension", {
+  name: Schema.String,
+  type: ExtensionType,
+  /** All of them, at least two. */
+  ids: Schema.Array(ExtensionId),
+  /** Those among them that have no file: most likely left behind. */
+  emptyIds: Schema.Array(ExtensionId)
+}) {
+  readonly isRetryable = false
+
+  override get message(): string {
+    const empty = this.emptyIds.length === 0 ? "" : ` Without a file: ${quoted(this.emptyIds)}.`
+    return `There are ${this.ids.length} ${this.type}s called ${JSON.stringify(this.name)}: ${quoted(this.ids)}.${empty} Choose one and upload to it by its id (upload <id>), or delete the others and publish again.`
+  }
+}
+
+/**
+ * The extension could not be created, and another one of the same name but the other type is probably why.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class NameTaken extends Schema.TaggedError<NameTaken>("effect-elastic-extensions/upload/NameTaken")(
+  "NameTaken",
+  {
+    name: Schema.String,
+    type: ExtensionType,
+    /** The extension that has the name, which is of the other type. */
+    takenBy: ExtensionId,
+    /** `_tag` and message of the refusal. */
+    refusal: Schema.String
+  }
+) {
+  readonly isRetryable = false
+
+  override get message(): string {
+    const other = this.type === "plugin" ? "bundle" : "plugin"
+    return `No ${this.type} called ${JSON.stringify(this.name)} could be created (${this.refusal}). A ${other} of that name exists (${JSON.stringify(this.takenBy)}): publish as a ${other} if it is the one you mean, or use another name.`
+  }
+}
+
+/**
+ * The service was told to fetch the archive from its download URL, and the extension does not hold it: `TimedOut` when
+ * nothing new has appeared in time, `Different` when what has appeared is not the local archive.
+ *
+ * The URL may carry a signature, so only its origin is named.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class DownloadFailed extends Schema.TaggedError<DownloadFailed>(
+  "effect-elastic-extensions/upload/DownloadFailed"
+)("DownloadFailed", {
+  extensionId: ExtensionId,
+  /** Scheme, host and port of the download URL. */
+  origin: Schema.String,
+  reason: Schema.Literal("TimedOut", "Different"),
+  /** How long the service was watched, in milliseconds. */
+  waitedMillis: Schema.NonNegativeInt,
+  /** How the stored archive differs from the local one. */
+  detail: Schema.optionalWith(Schema.String, { exact: true })
+}) {
+  /** Running it again asks anew, but what made it fail is not a matter of moments. */
+  readonly isRetryable = false
+
+  override get message(): string {
+    const extension = JSON.stringify(this.extensionId)
+    return this.reason === "TimedOut"
+      ? `Extension ${extension} has no new archive from ${this.origin} after ${Duration.format(this.waitedMillis)}. Check that the download URL is reachable from the internet without credentials and serves the ZIP, then publish again: that looks first whether the archive has arrived meanwhile.`
+      : `What the service fetched from ${this.origin} into extension ${extension} is not the local archive: ${this.detail ?? "its content differs"}. Put the same archive behind the download URL, then publish again.`
+  }
+}
+
+/**
+ * All errors of a publishing, as one schema.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const PublishError = Schema.Union(UploadError, AmbiguousExtension, NameTaken, DownloadFailed)
+
+/**
+ * Everything a publishing can fail with.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type PublishError = typeof PublishError.Type

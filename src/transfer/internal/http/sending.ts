@@ -1,0 +1,155 @@
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import type { Bandwidth } from "../../Bandwidth.ts"
+import type { ExchangeOptions } from "../../Exchange.ts"
+import { BodyLengthMismatch } from "../../TransferError.ts"
+import type { Connection } from "./connection.ts"
+import type { Interim } from "./interim.ts"
+import type { RequestBody } from "./requestBody.ts"
+
+/**
+ * What is written at once, in bytes. A large write costs nothing beside the copy into the kernel; small ones let a slow line
+ * show movement long before anyone calls it stalled. So slices grow while the line takes them quickly. They grow with what
+ * was sent as well, because the first megabytes only fill the kernel's own buffer and say nothing about the line.
+ */
+const smallestSlice = 64 * 1024
+const largestSlice = 1024 * 1024
+const quickMillis = 1000
+
+const nextSlice = (slice: number, millis: number, bytesSent: number): number => {
+  if (millis > quickMillis) return smallestSlice
+  return slice * 8 > bytesSent ? slice : Math.min(largestSlice, slice * 2)
+}
+
+/** Writes handed to the socket and not yet taken by the operating system. Two keep the line busy while the next is read. */
+const maxInFlight = 2
+
+/** The body's own stream failed; its error travels unchanged. @internal */
+export class BodyFailed {
+  readonly _tag = "BodyFailed"
+  readonly cause: unknown
+
+  constructor(cause: unknown) {
+    this.cause = cause
+  }
+}
+
+/** @internal */
+export interface Sending {
+  readonly connection: Connection
+  readonly body: RequestBody
+  readonly interim: Interim
+  readonly bandwidth: typeof Bandwidth.Service
+  readonly onWritten: ExchangeOptions["onWritten"]
+}
+
+/**
+ * Waits until the server asks for the body, or for a while: a server that does not know `Expect` says nothing.
+ *
+ * `node:http` sends the head of such a request by itself. Flushing it as well would be an empty write, and over TLS Deno never
+ * gets past one.
+ *
+ * @internal
+ */
+export const awaitContinue = (
+  connection: Connection,
+  patience: Duration.DurationInput
+): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    connection.progress.enter("awaiting-continue")
+    return Effect.asVoid(Effect.timeoutOption(connection.goAhead, patience))
+  })
+
+/**
+ * Sends the whole body, exactly as long as announced, and ends the request.
+ *
+ * The chunk that would complete the announced length is held until the stream has ended. So a stream that runs on is found
+ * out while the body is still incomplete on the wire, and the server cannot take it for whole.
+ *
+ * @internal
+ */
+export const sendBody = (sending: Sending): Effect.Effect<void, BodyFailed | BodyLengthMismatch> =>
+  Effect.suspend(() => {
+    const { body, connection } = sending
+    const { progress, request } = connection
+    const writer = makeWriter(sending)
+    const mismatch = (reason: "Short" | "Long") =>
+      Effect.fail(new BodyLengthMismatch({ ...progress.snapshot, reason }))
+    let last: Uint8Array | undefined
+
+    const accept = (chunk: Uint8Array) => {
+      if (chunk.byteLength === 0) return Effect.void
+      if (last !== undefined) return mismatch("Long")
+      const end = progress.bytesSent + chunk.byteLength
+      if (body.length === undefined || end < body.length) return writer.write(chunk)
+      if (end > body.length) return mismatch("Long")
+      last = chunk
+      return Effect.void
+    }
+
+    const finish = Effect.suspend(() => {
+      if (last !== undefined) return writer.write(last)
+      return body.length === undefined || progress.bytesSent === body.length ? Effect.void : mismatch("Short")
+    })
+
+    progress.enter("sending")
+    return body.chunks.pipe(
+      Stream.mapError((cause) => new BodyFailed(cause)),
+      Stream.runForEach(accept),
+      Effect.zipRight(finish),
+      Effect.zipRight(Effect.sync(() => request.end())),
+      Effect.zipRight(writer.flushed),
+      Effect.zipRight(Effect.sync(() => progress.enter("awaiting-response")))
+    )
+  })
+
+/**
+ * Writes at the speed of the line. A write whose callback reports an error is not told to anyone here: the connection
+ * reports it, unless an answer was on its way.
+ */
+const makeWriter = ({ bandwidth, connection, interim, onWritten }: Sending) => {
+  const { progress, request } = connection
+  const room = Effect.unsafeMakeLatch(true)
+  const empty = Effect.unsafeMakeLatch(true)
+  let inFlight = 0
+  let slice = smallestSlice
+
+  const taken = (error?: Error | null) => {
+    if (error) return
+    slice = nextSlice(slice, progress.now() - progress.movedAt, progress.bytesSent)
+    progress.moved()
+    inFlight -= 1
+    room.unsafeOpen()
+    if (inFlight === 0) empty.unsafeOpen()
+  }
+
+  const writeSlice = (bytes: Uint8Array) =>
+    Effect.suspend(() => {
+      progress.bytesSent += bytes.byteLength
+      inFlight += 1
+      empty.unsafeClose()
+      if (inFlight === maxInFlight) room.unsafeClose()
+      request.write(bytes, taken)
+      return onWritten === undefined ? Effect.void : onWritten(progress.bytesSent)
+    })
+
+  const write = (chunk: Uint8Array): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      let offset = 0
+      return Effect.whileLoop({
+        while: () => offset < chunk.byteLength,
+        body: () =>
+          room.await.pipe(
+            Effect.zipRight(bandwidth.reserve(Math.min(slice, chunk.byteLength - offset))),
+            Effect.zipLeft(interim.settled),
+            Effect.tap((granted) => writeSlice(chunk.subarray(offset, offset + granted)))
+          ),
+        step: (granted) => {
+          offset += granted
+        }
+      })
+    })
+
+  return { write, flushed: empty.await }
+}

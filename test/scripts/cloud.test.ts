@@ -1,0 +1,70 @@
+import { type ChildProcess, spawn } from "node:child_process"
+import { describe, expect, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { node } from "../../scripts/support/node.ts"
+import { askAt, EXTENSIONS } from "../support/testing/server.ts"
+
+interface Ran {
+  readonly output: () => string
+  readonly process: ChildProcess
+  /** Fulfilled with the exit code. */
+  readonly ended: Effect.Effect<number | null>
+  readonly says: (pattern: RegExp) => Effect.Effect<RegExpMatchArray>
+}
+
+const runCloud = (...args: ReadonlyArray<string>) =>
+  Effect.acquireRelease(
+    Effect.sync((): Ran => {
+      const child = spawn(node, ["--import", "tsx", "scripts/cloud.ts", ...args], {
+        stdio: "pipe"
+      })
+      let output = ""
+      for (const stream of [child.stdout, child.stderr]) {
+        stream.on("data", (bytes: Buffer) => {
+          output += bytes.toString()
+        })
+      }
+      const ended = new Promise<number | null>((resolve) => child.once("close", resolve))
+      return {
+        output: () => output,
+        process: child,
+        ended: Effect.promise(() => ended),
+        says: (pattern) =>
+          Effect.sync(() => pattern.exec(output)).pipe(
+            Effect.delay("20 millis"),
+            Effect.repeat({ until: (match) => match !== null }),
+            Effect.flatMap(Effect.fromNullable),
+            Effect.timeout("15 seconds"),
+            Effect.orDie
+          )
+      }
+    }),
+    (ran) => Effect.sync(() => ran.process.kill("SIGKILL"))
+  )
+
+describe("scripts/cloud.ts", () => {
+  it.scopedLive("runs a stand-in with the key and the extensions asked for, until it is interrupted", () =>
+    Effect.gen(function* () {
+      const cloud = yield* runCloud("--api-key", "k1", "--extension", "one", "--extension", "two")
+      const [, url = "", key] = yield* cloud.says(/EC_ENDPOINT=(\S+) EC_API_KEY=(\S+)/)
+      expect(key).toBe("k1")
+      expect(cloud.output()).toMatch(/one has the id \d{10}\n.*two has the id \d{10}/)
+      const listed = yield* askAt(url, { path: EXTENSIONS, key: "k1" })
+      expect(listed.json()).toMatchObject({ extensions: [{ name: "one" }, { name: "two" }] })
+      cloud.process.kill("SIGINT")
+      yield* cloud.ended
+      expect((yield* Effect.flip(askAt(url, { path: EXTENSIONS }))).code).toBe("ECONNREFUSED")
+    })
+  )
+
+  it.scopedLive.each([
+    [["--port", "many"], '--port must be a number from 0 to 65535, not "many".'],
+    [["--prot", "1"], "Unknown option '--prot'"]
+  ] as const)("explains what is wrong with %j", ([args, message]) =>
+    Effect.gen(function* () {
+      const cloud = yield* runCloud(...args)
+      expect(yield* cloud.ended).toBe(1)
+      expect(cloud.output()).toContain(message)
+    })
+  )
+})

@@ -1,0 +1,91 @@
+/** What tests of publishing need besides `world`: a place to download from, and how to read what came of it. */
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
+import { Effect, Option } from "effect"
+import type { PublishEvent } from "../../../src/publish/PublishEvent.ts"
+import { LocalElasticCloud } from "../../../src/testing/LocalElasticCloud.ts"
+
+/** A public place on this machine; each answer waits for `ready`. Counts the requests, and keeps their headers. */
+export const archiveHost = (content: Uint8Array, ready: Effect.Effect<void> = Effect.void) =>
+  Effect.acquireRelease(
+    Effect.async<{
+      readonly url: string
+      readonly requests: ReadonlyArray<unknown>
+      readonly stop: () => void
+    }>((resume) => {
+      const requests: Array<unknown> = []
+      const server = createServer((request, response) => {
+        requests.push(request.headers)
+        Effect.runFork(
+          Effect.zipRight(
+            ready,
+            Effect.sync(() => response.end(content))
+          )
+        )
+      })
+      server.listen(0, "127.0.0.1", () => {
+        const { port } = server.address() as AddressInfo
+        const stop = () => {
+          server.close()
+          server.closeAllConnections()
+        }
+        resume(Effect.succeed({ url: `http://127.0.0.1:${port}/archive.zip?signature=hush`, requests, stop }))
+      })
+    }),
+    ({ stop }) => Effect.sync(stop)
+  )
+
+/** Every extension on the server, reduced to what publishing decides. */
+export const stored = Effect.flatMap(LocalElasticCloud, (cloud) =>
+  Effect.map(cloud.extensions, (all) =>
+    all.map(({ description, downloadUrl, file, name, type, uploads, version }) => ({
+      name,
+      type,
+      version,
+      description,
+      downloadUrl,
+      sha256: file?.sha256,
+      uploads
+    }))
+  )
+)
+
+/** The one extension there has to be. */
+export const only = Effect.flatMap(LocalElasticCloud, (cloud) =>
+  Effect.flatMap(cloud.extensions, (all) =>
+    all.length === 1 && all[0] !== undefined
+      ? Effect.succeed(all[0])
+      : Effect.dieMessage(`There are ${all.length} extensions, not one`)
+  )
+)
+
+/** How many requests to create, to update and to upload arrived. */
+export const changes = Effect.gen(function* () {
+  const cloud = yield* LocalElasticCloud
+  yield* cloud.settled
+  const sent = (yield* cloud.requests).map(({ method, path }) => ({
+    method,
+    isCollection: path.endsWith("/extensions")
+  }))
+  const count = (method: string, isCollection: boolean) =>
+    sent.filter((request) => request.method === method && request.isCollection === isCollection).length
+  return { creates: count("POST", true), updates: count("POST", false), uploads: count("PUT", false) }
+})
+
+/** What requests to update an extension asked for. */
+export const isUpdate = /\/extensions\/[^/]+$/
+export const isCreate = /\/extensions$/
+
+export const recordPublishing = () => {
+  const events: Array<PublishEvent> = []
+  const frequent: ReadonlyArray<string> = ["DigestProgress", "BytesWritten", "VerificationProgress"]
+  return {
+    events,
+    steps: () => events.map(({ _tag }) => _tag).filter((tag) => !frequent.includes(tag)),
+    find: <Tag extends PublishEvent["_tag"]>(tag: Tag) =>
+      Option.fromNullable(
+        events.find((event): event is Extract<PublishEvent, { readonly _tag: Tag }> => event._tag === tag)
+      ),
+    onEvent: (event: PublishEvent) => Effect.sync(() => void events.push(event))
+  }
+}

@@ -1,0 +1,117 @@
+/** Runners in processes of their own, which can be killed, and what they report. */
+import { type ChildProcess, spawn } from "node:child_process"
+import { join, resolve } from "node:path"
+import { fileURLToPath } from "node:url"
+import * as FileSystem from "@effect/platform/FileSystem"
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import { Context, Deferred, Effect, Layer, Option, type Scope, Stream, SubscriptionRef } from "effect"
+import { node } from "../../../scripts/support/node.ts"
+import { bundleProgram } from "../../../scripts/support/program.ts"
+import { decodeReport, type Heard, isReport } from "./reports.ts"
+
+const root = resolve(fileURLToPath(import.meta.url), "../../../..")
+
+/** The program of a runner as one file that starts fast; what is native stays in `node_modules`, linked beside it. */
+export class RunnerProgram extends Context.Tag("test/RunnerProgram")<
+  RunnerProgram,
+  { readonly path: string }
+>() {
+  static readonly layer = Layer.scoped(
+    RunnerProgram,
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const folder = yield* fs.makeTempDirectoryScoped({ prefix: "runner-" })
+      const path = join(folder, "runner.mjs")
+      yield* fs.symlink(join(root, "node_modules"), join(folder, "node_modules"))
+      yield* Effect.promise(() =>
+        bundleProgram(join(root, "test/support/workflow/runnerProcess.ts"), path, {
+          external: ["libsql", "pg-native"]
+        })
+      )
+      return { path }
+    })
+  ).pipe(Layer.provide(NodeFileSystem.layer), Layer.orDie)
+}
+
+export interface Ending {
+  readonly code: number | null
+  readonly signal: string | null
+  /** All it wrote besides its reports. */
+  readonly output: string
+}
+
+export interface RunnerProcess {
+  /** All reports so far. */
+  readonly reports: Effect.Effect<ReadonlyArray<Heard>>
+  /** The first report that is so, past or to come; dies when the process ends without it. */
+  readonly saw: (isIt: (report: Heard) => boolean) => Effect.Effect<Heard>
+  /** SIGKILL: without warning, without a chance to tidy up. */
+  readonly kill: Effect.Effect<void>
+  /** Waits for the end. */
+  readonly ended: Effect.Effect<Ending>
+}
+
+const collect = (
+  child: ChildProcess,
+  reports: SubscriptionRef.SubscriptionRef<ReadonlyArray<Heard>>,
+  ended: Deferred.Deferred<Ending>
+) => {
+  let [unread, output] = ["", ""]
+  child.stderr?.on("data", (chunk: Buffer) => (output += chunk))
+  child.stdout?.on("data", (chunk: Buffer) => {
+    const lines = (unread + chunk).split("\n")
+    unread = lines.pop() ?? ""
+    const told: Array<Heard> = []
+    for (const line of lines) {
+      if (isReport(line)) told.push({ ...decodeReport(line), at: performance.now() })
+      else output += `${line}\n`
+    }
+    Effect.runSync(SubscriptionRef.update(reports, (before) => [...before, ...told]))
+  })
+  child.on("close", (code, signal) => Deferred.unsafeDone(ended, Effect.succeed({ code, signal, output })))
+}
+
+export const startRunner = (
+  env: Readonly<Record<string, string>>,
+  flags: ReadonlyArray<string> = []
+): Effect.Effect<RunnerProcess, never, Scope.Scope | RunnerProgram> =>
+  Effect.gen(function* () {
+    const program = yield* RunnerProgram
+    const reports = yield* SubscriptionRef.make<ReadonlyArray<Heard>>([])
+    const ended = yield* Deferred.make<Ending>()
+    const child = yield* Effect.acquireRelease(
+      Effect.sync(() =>
+        spawn(node, [...flags, program.path], {
+          env: { PATH: process.env["PATH"], HOME: process.env["HOME"], ...env },
+          stdio: ["ignore", "pipe", "pipe"]
+        })
+      ),
+      (child) =>
+        Effect.zipRight(
+          Effect.sync(() => child.kill("SIGKILL")),
+          Deferred.await(ended)
+        )
+    )
+    yield* Effect.sync(() => collect(child, reports, ended))
+    const found = (isIt: (report: Heard) => boolean) =>
+      Effect.map(SubscriptionRef.get(reports), (all) => Option.fromNullable(all.find(isIt)))
+    const toCome = (isIt: (report: Heard) => boolean) =>
+      reports.changes.pipe(
+        Stream.filterMap((all) => Option.fromNullable(all.find(isIt))),
+        Stream.runHead
+      )
+    /** When it is closed, everything it wrote has been read. */
+    const inTheEnd = (isIt: (report: Heard) => boolean) =>
+      Effect.flatMap(Deferred.await(ended), (ending) =>
+        Effect.filterOrDieMessage(found(isIt), Option.isSome, `The runner ended: ${JSON.stringify(ending)}`)
+      )
+    return {
+      reports: SubscriptionRef.get(reports),
+      saw: (isIt) => Effect.raceFirst(toCome(isIt), inTheEnd(isIt)).pipe(Effect.flatten, Effect.orDie),
+      kill: Effect.zipRight(
+        Effect.sync(() => child.kill("SIGKILL")),
+        Effect.asVoid(Deferred.await(ended))
+      ),
+      ended: Deferred.await(ended)
+    }
+  })
