@@ -49,7 +49,7 @@ const uploadTo = (title: string, path: string) =>
     const { extension } = yield* client.create({
       name: "hunspell-en-US",
       version: "*",
-      extensionType: "bundle"
+      type: "bundle"
     })
     yield* Console.log(`Uploading to extension ${extension.id}; the line will be cut in the middle`)
     yield* cloud.plan({ method: "PUT", fault: Fault.cut({ afterBodyBytes: 250_000 }, "reset") })
@@ -75,21 +75,19 @@ const received = Effect.gen(function* () {
 })
 
 /** A slow line, so that there is something to see. */
-const Client = ExtensionsClient.ExtensionsClient.layer.pipe(
+const Client = ExtensionsClient.layer.pipe(
   Layer.provide(UploadHttpClient.layer({ bandwidth: 250_000 })),
   Layer.provide(
     Layer.unwrapEffect(
       Effect.map(LocalElasticCloud.LocalElasticCloud, ({ url }) =>
-        ElasticCloudConfig.ElasticCloudConfig.layer({ endpoint: url, apiKey: Redacted.make("local-key") })
+        ElasticCloudConfig.layer({ endpoint: url, apiKey: Redacted.make("local-key") })
       )
     )
   )
 )
 
 const standIn = (options: LocalElasticCloud.LocalElasticCloudOptions) =>
-  Layer.merge(Client, UploadJournal.UploadJournal.layerMemory).pipe(
-    Layer.provideMerge(LocalElasticCloud.LocalElasticCloud.layer(options))
-  )
+  Layer.merge(Client, UploadJournal.layerMemory).pipe(Layer.provideMerge(LocalElasticCloud.layer(options)))
 
 const demo = Effect.gen(function* () {
   const path = yield* build

@@ -79,7 +79,7 @@ const release = Command.make(
       yield* announce(receipt, hook)
     }).pipe(
       Effect.scoped,
-      Effect.provide([ExtensionUpload.layerConfig, UploadHttpClient.layerConfig()]),
+      Effect.provide([ExtensionUpload.layerConfig, UploadHttpClient.layerConfig]),
       Effect.tapError((error) => Console.error(String(error)))
     )
 )

@@ -8,7 +8,7 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import * as Fault from "../../src/testing/Fault.ts"
-import { LocalElasticCloud } from "../../src/testing/LocalElasticCloud.ts"
+import * as LocalElasticCloud from "../../src/testing/LocalElasticCloud.ts"
 import { layerPostgresClient } from "../../src/workflow/EnginePostgres.ts"
 import * as ExtensionRelease from "../../src/workflow/ExtensionRelease.ts"
 import * as ReleasePayload from "../../src/workflow/ReleasePayload.ts"
@@ -35,7 +35,7 @@ export const bundleRunner = Effect.gen(function* () {
 
 const startRunner = (program: string, database: string, journal: string) =>
   Effect.gen(function* () {
-    const { url } = yield* LocalElasticCloud
+    const { url } = yield* LocalElasticCloud.LocalElasticCloud
     const port = yield* freePort
     return yield* Effect.acquireRelease(
       Effect.sync(() =>
@@ -65,7 +65,7 @@ const payloads = (count: number, folder: string) =>
   Effect.forEach(Array.from({ length: count }).keys(), (index) =>
     Effect.gen(function* () {
       const fs = yield* FileSystem.FileSystem
-      const cloud = yield* LocalElasticCloud
+      const cloud = yield* LocalElasticCloud.LocalElasticCloud
       const content = yield* zipOf(archiveBytes)
       const path = join(folder, `${index}.zip`)
       yield* fs.writeFile(path, content)
@@ -99,7 +99,7 @@ export const clusterRun = (options: {
 }) =>
   Effect.gen(function* () {
     const fs = yield* FileSystem.FileSystem
-    const cloud = yield* LocalElasticCloud
+    const cloud = yield* LocalElasticCloud.LocalElasticCloud
     const folder = yield* fs.makeTempDirectoryScoped({ prefix: "bench-workflow-" })
     const { url } = yield* postgres
     const client = layerPostgresClient({ url: Redacted.make(url) })

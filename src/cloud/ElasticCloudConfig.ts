@@ -138,9 +138,9 @@ const checked = (
  *
  * // The key comes from wherever an application keeps its secrets.
  * const Settings = (apiKey: Redacted.Redacted<string>) =>
- *   ElasticCloudConfig.ElasticCloudConfig.layer({ apiKey })
+ *   ElasticCloudConfig.layer({ apiKey })
  *
- * const Client = Layer.provide(ExtensionsClient.ExtensionsClient.layer, Settings(Redacted.make("…")))
+ * const Client = Layer.provide(ExtensionsClient.layer, Settings(Redacted.make("…")))
  * ```
  *
  * @since 0.1.0
@@ -149,24 +149,39 @@ const checked = (
 export class ElasticCloudConfig extends Context.Tag("effect-elastic-extensions/cloud/ElasticCloudConfig")<
   ElasticCloudConfig,
   ElasticCloudConfigService
->() {
-  /** `EC_API_KEY` (required), `EC_ENDPOINT` or `EC_HOST`, and `EC_ALLOW_INSECURE_HTTP`. */
-  static readonly config: Config.Config<ElasticCloudConfigService> = Config.all({ apiKey, endpoint }).pipe(
-    Config.map(({ apiKey, endpoint }) => ({ apiKey, ...endpoint }))
-  )
+>() {}
 
-  /** The configuration that the `ConfigProvider` in force holds, usually the environment. */
-  static readonly layerConfig: Layer.Layer<ElasticCloudConfig, ConfigError.ConfigError> = Layer.effect(
-    this,
-    this.config
-  )
+/**
+ * `EC_API_KEY` (required), `EC_ENDPOINT` or `EC_HOST`, and `EC_ALLOW_INSECURE_HTTP`.
+ *
+ * @since 0.1.0
+ * @category config
+ */
+export const config: Config.Config<ElasticCloudConfigService> = Config.all({ apiKey, endpoint }).pipe(
+  Config.map(({ apiKey, endpoint }) => ({ apiKey, ...endpoint }))
+)
 
-  /** The configuration given in code, checked by the same rules. */
-  static readonly layer = (
-    options: ElasticCloudOptions
-  ): Layer.Layer<ElasticCloudConfig, InvalidElasticCloudConfig> =>
-    Layer.effect(
-      this,
-      Effect.suspend(() => checked(options))
-    )
-}
+/**
+ * The configuration that the `ConfigProvider` in force holds, usually the environment.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerConfig: Layer.Layer<ElasticCloudConfig, ConfigError.ConfigError> = Layer.effect(
+  ElasticCloudConfig,
+  config
+)
+
+/**
+ * The configuration given in code, checked by the same rules.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (
+  options: ElasticCloudOptions
+): Layer.Layer<ElasticCloudConfig, InvalidElasticCloudConfig> =>
+  Layer.effect(
+    ElasticCloudConfig,
+    Effect.suspend(() => checked(options))
+  )

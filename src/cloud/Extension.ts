@@ -74,7 +74,7 @@ export const Extension = Schema.Struct({
   url: absentOrNull(Schema.String),
   /** The Elasticsearch version, or for a bundle a pattern of versions. */
   version: Schema.String,
-  extensionType: Schema.propertySignature(ExtensionType).pipe(Schema.fromKey("extension_type")),
+  type: Schema.propertySignature(ExtensionType).pipe(Schema.fromKey("extension_type")),
   description: absentOrNull(Schema.String),
   downloadUrl: absentOrNull(Schema.String).pipe(Schema.fromKey("download_url")),
   /** Ids of the deployments that use the extension, at most 10000. `None` unless they were asked for. */
@@ -196,13 +196,13 @@ const DownloadUrl = Schema.String.pipe(
 const fullVersion = /^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$/
 const versionPattern = /^(\*|\d+\.\*|\d+\.\d+\.\*)$/
 
-const versionProblem = (request: { readonly version: string; readonly extensionType: ExtensionType }) => {
+const versionProblem = (request: { readonly version: string; readonly type: ExtensionType }) => {
   if (fullVersion.test(request.version)) return undefined
-  if (request.extensionType === "bundle" && versionPattern.test(request.version)) return undefined
+  if (request.type === "bundle" && versionPattern.test(request.version)) return undefined
   return {
     path: ["version"],
     message:
-      request.extensionType === "plugin"
+      request.type === "plugin"
         ? 'A plugin fits exactly one Elasticsearch version: give it in full, such as "8.17.0", without a wildcard'
         : 'The version of a bundle is a full Elasticsearch version such as "8.17.0", or a pattern such as "8.*" or "*"'
   }
@@ -211,7 +211,7 @@ const versionProblem = (request: { readonly version: string; readonly extensionT
 const RequestFields = Schema.Struct({
   name: ExtensionName,
   version: Schema.String,
-  extensionType: Schema.propertySignature(ExtensionType).pipe(Schema.fromKey("extension_type")),
+  type: Schema.propertySignature(ExtensionType).pipe(Schema.fromKey("extension_type")),
   description: omissible(Schema.String),
   /** Where the service fetches the archive itself. Leave it out to upload the file. */
   downloadUrl: omissible(DownloadUrl).pipe(Schema.fromKey("download_url"))
@@ -269,7 +269,7 @@ export const updateRequest = (
 ): UpdateExtensionRequest => ({
   name: current.name,
   version: current.version,
-  extensionType: current.extensionType,
+  type: current.type,
   ...(Option.isSome(current.description) ? { description: current.description.value } : {}),
   ...changes
 })

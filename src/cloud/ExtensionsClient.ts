@@ -16,7 +16,7 @@ import * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
 import { TransportCapabilities } from "../transfer/Exchange.ts"
 import { fromHttpClientError, type TransferError } from "../transfer/TransferError.ts"
-import { ElasticCloudConfig } from "./ElasticCloudConfig.ts"
+import * as ElasticCloudConfig from "./ElasticCloudConfig.ts"
 import {
   CreateExtensionRequest,
   type Extension,
@@ -144,86 +144,89 @@ const deleted = {
  * @since 0.1.0
  * @category constructors
  */
-export const make: Effect.Effect<ExtensionsClientService, never, HttpClient.HttpClient | ElasticCloudConfig> =
-  Effect.gen(function* () {
-    const config = yield* ElasticCloudConfig
-    const capabilities = yield* TransportCapabilities
-    const client = Request.withoutTraces(yield* HttpClient.HttpClient)
-    const prepared = Request.prepare(config)
-    const api = HttpClient.mapRequest(client, prepared)
-    const scrub = makeScrub(config.apiKey)
+export const make: Effect.Effect<
+  ExtensionsClientService,
+  never,
+  HttpClient.HttpClient | ElasticCloudConfig.ElasticCloudConfig
+> = Effect.gen(function* () {
+  const config = yield* ElasticCloudConfig.ElasticCloudConfig
+  const capabilities = yield* TransportCapabilities
+  const client = Request.withoutTraces(yield* HttpClient.HttpClient)
+  const prepared = Request.prepare(config)
+  const api = HttpClient.mapRequest(client, prepared)
+  const scrub = makeScrub(config.apiKey)
 
-    const callOf = (operation: Operation, extensionId?: ExtensionId): Call => ({
-      operation,
-      scrub,
-      ...(extensionId === undefined ? {} : { extensionId })
-    })
-
-    const perform = <A, I>(
-      call: Call,
-      request: Effect.Effect<HttpClientRequest.HttpClientRequest, InvalidRequest>,
-      expected: Answer.Expected<A, I>
-    ) =>
-      request.pipe(
-        Effect.flatMap((request) => Effect.mapError(api.execute(request), fromHttpClientError)),
-        Effect.flatMap(Answer.read(call, expected)),
-        Request.traced(call, config.origin)
-      )
-
-    const post = <A, I>(call: Call, path: string, schema: Schema.Schema<A, I>, request: A) =>
-      Effect.map(Request.encodeRequest(call, schema, request), (body) =>
-        HttpClientRequest.bodyUnsafeJson(HttpClientRequest.post(path), body)
-      )
-
-    const uploadTarget = (id: ExtensionId): UploadTarget => ({
-      transport: { client, capabilities, origin: config.origin },
-      request: prepared(HttpClientRequest.put(pathOf(id)))
-    })
-
-    const uploadWith: ExtensionsClientService["uploadWith"] = (id, send) => {
-      const call = callOf("upload", id)
-      const { request, transport } = uploadTarget(id)
-      return send(transport, request).pipe(
-        Effect.flatMap(Answer.read(call, found)),
-        Request.traced(call, config.origin)
-      )
-    }
-
-    return {
-      baseUrl: config.baseUrl,
-      uploadTarget,
-      list: Effect.map(
-        perform(callOf("list"), Effect.succeed(HttpClientRequest.get(extensionsPath)), listed),
-        ({ body }) => body.extensions
-      ),
-      get: (id, options) => {
-        const request = HttpClientRequest.get(
-          pathOf(id),
-          options?.includeDeployments === true ? { urlParams: { include_deployments: "true" } } : {}
-        )
-        return perform(callOf("get", id), Effect.succeed(request), found)
-      },
-      create: (request) => {
-        const call = callOf("create")
-        return perform(call, post(call, extensionsPath, CreateExtensionRequest, request), created)
-      },
-      update: (id, request) => {
-        const call = callOf("update", id)
-        return perform(call, post(call, pathOf(id), UpdateExtensionRequest, request), found)
-      },
-      upload: (id, body) => {
-        const request = HttpClientRequest.setBody(HttpClientRequest.put(pathOf(id)), body)
-        return perform(callOf("upload", id), Effect.succeed(request), found)
-      },
-      uploadWith,
-      delete: (id) =>
-        Effect.map(
-          perform(callOf("delete", id), Effect.succeed(HttpClientRequest.del(pathOf(id))), deleted),
-          ({ headers }) => headers
-        ),
-      download: (link) => VerificationLink.download(client, link)
-    }
+  const callOf = (operation: Operation, extensionId?: ExtensionId): Call => ({
+    operation,
+    scrub,
+    ...(extensionId === undefined ? {} : { extensionId })
   })
+
+  const perform = <A, I>(
+    call: Call,
+    request: Effect.Effect<HttpClientRequest.HttpClientRequest, InvalidRequest>,
+    expected: Answer.Expected<A, I>
+  ) =>
+    request.pipe(
+      Effect.flatMap((request) => Effect.mapError(api.execute(request), fromHttpClientError)),
+      Effect.flatMap(Answer.read(call, expected)),
+      Request.traced(call, config.origin)
+    )
+
+  const post = <A, I>(call: Call, path: string, schema: Schema.Schema<A, I>, request: A) =>
+    Effect.map(Request.encodeRequest(call, schema, request), (body) =>
+      HttpClientRequest.bodyUnsafeJson(HttpClientRequest.post(path), body)
+    )
+
+  const uploadTarget = (id: ExtensionId): UploadTarget => ({
+    transport: { client, capabilities, origin: config.origin },
+    request: prepared(HttpClientRequest.put(pathOf(id)))
+  })
+
+  const uploadWith: ExtensionsClientService["uploadWith"] = (id, send) => {
+    const call = callOf("upload", id)
+    const { request, transport } = uploadTarget(id)
+    return send(transport, request).pipe(
+      Effect.flatMap(Answer.read(call, found)),
+      Request.traced(call, config.origin)
+    )
+  }
+
+  return {
+    baseUrl: config.baseUrl,
+    uploadTarget,
+    list: Effect.map(
+      perform(callOf("list"), Effect.succeed(HttpClientRequest.get(extensionsPath)), listed),
+      ({ body }) => body.extensions
+    ),
+    get: (id, options) => {
+      const request = HttpClientRequest.get(
+        pathOf(id),
+        options?.includeDeployments === true ? { urlParams: { include_deployments: "true" } } : {}
+      )
+      return perform(callOf("get", id), Effect.succeed(request), found)
+    },
+    create: (request) => {
+      const call = callOf("create")
+      return perform(call, post(call, extensionsPath, CreateExtensionRequest, request), created)
+    },
+    update: (id, request) => {
+      const call = callOf("update", id)
+      return perform(call, post(call, pathOf(id), UpdateExtensionRequest, request), found)
+    },
+    upload: (id, body) => {
+      const request = HttpClientRequest.setBody(HttpClientRequest.put(pathOf(id)), body)
+      return perform(callOf("upload", id), Effect.succeed(request), found)
+    },
+    uploadWith,
+    delete: (id) =>
+      Effect.map(
+        perform(callOf("delete", id), Effect.succeed(HttpClientRequest.del(pathOf(id))), deleted),
+        ({ headers }) => headers
+      ),
+    download: (link) => VerificationLink.download(client, link)
+  }
+})
 
 /**
  * The extensions API as a service.
@@ -239,7 +242,7 @@ export const make: Effect.Effect<ExtensionsClientService, never, HttpClient.Http
  *   return extensions.map(({ id, name, version }) => `${id} ${name} ${version}`)
  * }).pipe(
  *   Effect.provide(
- *     Layer.provide(ExtensionsClient.ExtensionsClient.layerConfig, UploadHttpClient.layerConfig())
+ *     Layer.provide(ExtensionsClient.layerConfig, UploadHttpClient.layerConfig)
  *   )
  * )
  * ```
@@ -250,12 +253,25 @@ export const make: Effect.Effect<ExtensionsClientService, never, HttpClient.Http
 export class ExtensionsClient extends Context.Tag("effect-elastic-extensions/cloud/ExtensionsClient")<
   ExtensionsClient,
   ExtensionsClientService
->() {
-  /** Over the `HttpClient` and the configuration in the context. */
-  static readonly layer: Layer.Layer<ExtensionsClient, never, HttpClient.HttpClient | ElasticCloudConfig> =
-    Layer.effect(this, make)
+>() {}
 
-  /** Configured by `ElasticCloudConfig.layerConfig`: `EC_API_KEY`, `EC_ENDPOINT` and their like. */
-  static readonly layerConfig: Layer.Layer<ExtensionsClient, ConfigError.ConfigError, HttpClient.HttpClient> =
-    Layer.provide(this.layer, ElasticCloudConfig.layerConfig)
-}
+/**
+ * Over the `HttpClient` and the configuration in the context.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer: Layer.Layer<
+  ExtensionsClient,
+  never,
+  HttpClient.HttpClient | ElasticCloudConfig.ElasticCloudConfig
+> = Layer.effect(ExtensionsClient, make)
+
+/**
+ * Configured by `ElasticCloudConfig.layerConfig`: `EC_API_KEY`, `EC_ENDPOINT` and their like.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerConfig: Layer.Layer<ExtensionsClient, ConfigError.ConfigError, HttpClient.HttpClient> =
+  Layer.provide(layer, ElasticCloudConfig.layerConfig)

@@ -70,7 +70,7 @@ export interface JournalListing {
  *   for (const { archive, extensionId, phase } of records) {
  *     yield* Console.log(`${extensionId} ${archive.name} ${phase}`)
  *   }
- * }).pipe(Effect.provide(UploadJournal.UploadJournal.layerFileSystem(".uploads")))
+ * }).pipe(Effect.provide(UploadJournal.layerFileSystem(".uploads")))
  * ```
  *
  * @since 0.1.0
@@ -104,44 +104,57 @@ export class UploadJournal extends Context.Tag("effect-elastic-extensions/upload
       retention?: Duration.DurationInput
     ) => Effect.Effect<ReadonlyArray<JournalId>, JournalUnavailable>
   }
->() {
-  /**
-   * JSON files in a folder, which is made when first needed (mode 0700). Records have mode 0600, and are either whole or
-   * the one before: a crash, a full disk or a power cut never leaves half of one.
-   *
-   * The lock is a file only one process can create. It is renewed every 5 seconds; that of a dead process is taken over
-   * after 30 seconds of silence, or at once where its pid can be looked for (same machine, Node or Bun; Deno would need
-   * `--allow-run` and is content with the silence).
-   */
-  static layerFileSystem(
-    directory: string
-  ): Layer.Layer<UploadJournal, never, FileSystem.FileSystem | Path.Path> {
-    return Layer.effect(UploadJournal, Effect.map(makeFileStore(directory), makeJournal))
-  }
+>() {}
 
-  /**
-   * `layerFileSystem` in the folder `EC_UPLOAD_JOURNAL`. By default `effect-elastic-extensions/uploads` under
-   * `XDG_STATE_HOME`, `LOCALAPPDATA` or `HOME/.local/state`, whichever is set first.
-   */
-  static readonly layerFileSystemConfig: Layer.Layer<
-    UploadJournal,
-    ConfigError.ConfigError,
-    FileSystem.FileSystem | Path.Path
-  > = Layer.unwrapEffect(Effect.map(journalFolder, (folder) => UploadJournal.layerFileSystem(folder)))
+/**
+ * JSON files in a folder, which is made when first needed (mode 0700). Records have mode 0600, and are either whole or
+ * the one before: a crash, a full disk or a power cut never leaves half of one.
+ *
+ * The lock is a file only one process can create. It is renewed every 5 seconds; that of a dead process is taken over
+ * after 30 seconds of silence, or at once where its pid can be looked for (same machine, Node or Bun; Deno would need
+ * `--allow-run` and is content with the silence).
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerFileSystem = (
+  directory: string
+): Layer.Layer<UploadJournal, never, FileSystem.FileSystem | Path.Path> =>
+  Layer.effect(UploadJournal, Effect.map(makeFileStore(directory), makeJournal))
 
-  /**
-   * Any `KeyValueStore` an application has. How well a record survives a crash is up to the store, and whoever can read
-   * the store can read upload URLs.
-   *
-   * Between fibers of one layer the lock is exact. Between processes it is advisory: a lease of 30 seconds, renewed every
-   * 5, in a store without compare-and-set, judged by each process's own clock.
-   */
-  static readonly layerKeyValueStore: Layer.Layer<UploadJournal, never, KeyValueStore.KeyValueStore> =
-    Layer.effect(UploadJournal, Effect.map(makeKeyValueStore, makeJournal))
+/**
+ * `layerFileSystem` in the folder `EC_UPLOAD_JOURNAL`. By default `effect-elastic-extensions/uploads` under
+ * `XDG_STATE_HOME`, `LOCALAPPDATA` or `HOME/.local/state`, whichever is set first.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerConfig: Layer.Layer<
+  UploadJournal,
+  ConfigError.ConfigError,
+  FileSystem.FileSystem | Path.Path
+> = Layer.unwrapEffect(Effect.map(journalFolder, layerFileSystem))
 
-  /** For tests, and for uploads that need not survive their process. */
-  static readonly layerMemory: Layer.Layer<UploadJournal> = Layer.provide(
-    UploadJournal.layerKeyValueStore,
-    KeyValueStore.layerMemory
-  )
-}
+/**
+ * Any `KeyValueStore` an application has. How well a record survives a crash is up to the store, and whoever can read
+ * the store can read upload URLs.
+ *
+ * Between fibers of one layer the lock is exact. Between processes it is advisory: a lease of 30 seconds, renewed every
+ * 5, in a store without compare-and-set, judged by each process's own clock.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerKeyValueStore: Layer.Layer<UploadJournal, never, KeyValueStore.KeyValueStore> =
+  Layer.effect(UploadJournal, Effect.map(makeKeyValueStore, makeJournal))
+
+/**
+ * For tests, and for uploads that need not survive their process.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerMemory: Layer.Layer<UploadJournal> = Layer.provide(
+  layerKeyValueStore,
+  KeyValueStore.layerMemory
+)

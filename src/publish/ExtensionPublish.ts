@@ -33,7 +33,7 @@ export type PublishRequest<R = never> = PublishOptions &
         readonly archive: Archive.Archive<R>
         /**
          * Where the service can fetch the same archive, over http or https and without credentials. Used only when the
-         * archive is larger than `directUploadLimit`.
+         * archive is larger than `directUploadLimitBytes`.
          */
         readonly downloadUrl?: string | undefined
       }

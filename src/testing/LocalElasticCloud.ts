@@ -202,10 +202,10 @@ export const make = (
  * ```ts
  * import { Effect } from "effect"
  * import * as Fault from "effect-elastic-extensions/testing/Fault"
- * import { LocalElasticCloud } from "effect-elastic-extensions/testing/LocalElasticCloud"
+ * import * as LocalElasticCloud from "effect-elastic-extensions/testing/LocalElasticCloud"
  *
  * const program = Effect.gen(function* () {
- *   const cloud = yield* LocalElasticCloud
+ *   const cloud = yield* LocalElasticCloud.LocalElasticCloud
  *   const extension = yield* cloud.seed({ name: "dictionary", extension_type: "bundle", version: "*" })
  *   yield* cloud.plan({ method: "PUT", fault: Fault.cut({ afterBodyBytes: 1000 }) })
  *   // ... upload to `${cloud.url}/api/v1` with the key "local-key" ...
@@ -219,9 +219,14 @@ export const make = (
 export class LocalElasticCloud extends Context.Tag("effect-elastic-extensions/testing/LocalElasticCloud")<
   LocalElasticCloud,
   LocalElasticCloudService
->() {
-  /** A stand-in of its own wherever the layer is built. It stops, and its files go, with the layer's scope. */
-  static layer(options?: LocalElasticCloudOptions): Layer.Layer<LocalElasticCloud, LocalElasticCloudError> {
-    return Layer.scoped(LocalElasticCloud, make(options))
-  }
-}
+>() {}
+
+/**
+ * A stand-in of its own wherever the layer is built. It stops, and its files go, with the layer's scope.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (
+  options?: LocalElasticCloudOptions
+): Layer.Layer<LocalElasticCloud, LocalElasticCloudError> => Layer.scoped(LocalElasticCloud, make(options))

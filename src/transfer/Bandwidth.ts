@@ -24,11 +24,7 @@ export class Bandwidth extends Context.Tag("effect-elastic-extensions/transfer/B
     /** Waits until something may be sent and says how many of the wanted bytes that is: at least one. */
     readonly reserve: (wanted: number) => Effect.Effect<number>
   }
->() {
-  /** A limit of so many bytes per second to begin with; none unless given. */
-  static readonly layer = (bytesPerSecond: number = Number.POSITIVE_INFINITY): Layer.Layer<Bandwidth> =>
-    Layer.effect(Bandwidth, make(bytesPerSecond))
-}
+>() {}
 
 /** A grant lasts this long: short enough for a smooth flow and a quick change of the limit, long enough to cost nothing. */
 const sliceMillis = 100
@@ -64,3 +60,12 @@ export const make = Effect.fnUntraced(function* (bytesPerSecond: number) {
       Effect.suspend(() => (limit === Number.POSITIVE_INFINITY ? Effect.succeed(wanted) : reserve(wanted)))
   })
 })
+
+/**
+ * A limit of so many bytes per second to begin with; none unless given.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (bytesPerSecond: number = Number.POSITIVE_INFINITY): Layer.Layer<Bandwidth> =>
+  Layer.effect(Bandwidth, make(bytesPerSecond))

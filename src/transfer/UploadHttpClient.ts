@@ -156,7 +156,7 @@ export const layer = (
   options: UploadHttpClientOptions & { readonly bandwidth?: number | undefined } = {}
 ): Layer.Layer<Provided> =>
   HttpClient.layerMergedContext(make(options)).pipe(
-    Layer.provideMerge(Bandwidth.Bandwidth.layer(options.bandwidth)),
+    Layer.provideMerge(Bandwidth.layer(options.bandwidth)),
     Layer.merge(capabilities)
   )
 
@@ -209,10 +209,9 @@ export const config = Config.all({
 })
 
 /**
- * `options` win over the environment.
+ * The client that `config` describes.
  *
  * @since 0.1.0
  * @category layers
  */
-export const layerConfig = (options: UploadHttpClientOptions = {}): Layer.Layer<Provided, ConfigError> =>
-  Layer.unwrapEffect(Effect.map(config, (configured) => layer({ ...configured, ...options })))
+export const layerConfig: Layer.Layer<Provided, ConfigError> = Layer.unwrapEffect(Effect.map(config, layer))

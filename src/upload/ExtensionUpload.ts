@@ -14,9 +14,9 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as Archive from "../archive/Archive.ts"
 import { ArchiveChanged } from "../archive/ArchiveError.ts"
-import { ExtensionsClient } from "../cloud/ExtensionsClient.ts"
+import * as ExtensionsClient from "../cloud/ExtensionsClient.ts"
 import type { JournalRecord } from "../journal/JournalRecord.ts"
-import { UploadJournal } from "../journal/UploadJournal.ts"
+import * as UploadJournal from "../journal/UploadJournal.ts"
 import * as RetryPolicy from "../transfer/RetryPolicy.ts"
 import * as UploadHttpClient from "../transfer/UploadHttpClient.ts"
 import { deliver } from "./internal/attempts.ts"
@@ -78,14 +78,21 @@ export interface UploadRequest<out R = never> extends UploadOverrides {
  */
 export const upload = <R>(
   request: UploadRequest<R>
-): Effect.Effect<UploadReceipt, UploadError, R | ExtensionsClient | UploadJournal> =>
-  uploadFrom(request, undefined)
+): Effect.Effect<
+  UploadReceipt,
+  UploadError,
+  R | ExtensionsClient.ExtensionsClient | UploadJournal.UploadJournal
+> => uploadFrom(request, undefined)
 
 /** With `begun`, only the archive that an earlier run began with will do. */
 const uploadFrom = <R>(
   request: UploadRequest<R>,
   begun: JournalRecord | undefined
-): Effect.Effect<UploadReceipt, UploadError, R | ExtensionsClient | UploadJournal> =>
+): Effect.Effect<
+  UploadReceipt,
+  UploadError,
+  R | ExtensionsClient.ExtensionsClient | UploadJournal.UploadJournal
+> =>
   Effect.scoped(
     Effect.gen(function* () {
       const setup = yield* prepare(request)
@@ -110,12 +117,12 @@ const uploadFrom = <R>(
  * @category layers
  */
 export const layerConfigWithoutHttpClient: Layer.Layer<
-  ExtensionsClient | UploadJournal | RetryPolicy.RetryPolicy | UploadSettings,
+  ExtensionsClient.ExtensionsClient | UploadJournal.UploadJournal | RetryPolicy.RetryPolicy | UploadSettings,
   ConfigError.ConfigError,
   HttpClient.HttpClient | FileSystem.FileSystem | Path.Path
 > = Layer.mergeAll(
   ExtensionsClient.layerConfig,
-  UploadJournal.layerFileSystemConfig,
+  UploadJournal.layerConfig,
   RetryPolicy.layerConfig,
   settingsLayerConfig
 )
@@ -127,10 +134,10 @@ export const layerConfigWithoutHttpClient: Layer.Layer<
  * @category layers
  */
 export const layerConfig: Layer.Layer<
-  ExtensionsClient | UploadJournal | RetryPolicy.RetryPolicy | UploadSettings,
+  ExtensionsClient.ExtensionsClient | UploadJournal.UploadJournal | RetryPolicy.RetryPolicy | UploadSettings,
   ConfigError.ConfigError,
   FileSystem.FileSystem | Path.Path
-> = Layer.provide(layerConfigWithoutHttpClient, UploadHttpClient.layerConfig())
+> = Layer.provide(layerConfigWithoutHttpClient, UploadHttpClient.layerConfig)
 
 /**
  * The same, as a stream of what happens. The last event is `Completed`, with the receipt.
@@ -157,8 +164,16 @@ export const layerConfig: Layer.Layer<
  */
 export const events = <R>(
   request: Omit<UploadRequest<R>, "onEvent">
-): Stream.Stream<UploadEvent, UploadError, R | ExtensionsClient | UploadJournal> =>
-  Stream.asyncPush<UploadEvent, UploadError, R | ExtensionsClient | UploadJournal>((emit) =>
+): Stream.Stream<
+  UploadEvent,
+  UploadError,
+  R | ExtensionsClient.ExtensionsClient | UploadJournal.UploadJournal
+> =>
+  Stream.asyncPush<
+    UploadEvent,
+    UploadError,
+    R | ExtensionsClient.ExtensionsClient | UploadJournal.UploadJournal
+  >((emit) =>
     upload({ ...request, onEvent: (event) => Effect.sync(() => emit.single(event)) }).pipe(
       Effect.matchCauseEffect({
         onFailure: (cause) => Effect.sync(() => emit.halt(cause)),
@@ -196,12 +211,15 @@ const forgetWhenOver =
  */
 export const cancel = (
   extensionId: string
-): Effect.Effect<boolean, UploadError, ExtensionsClient | UploadJournal> =>
+): Effect.Effect<boolean, UploadError, ExtensionsClient.ExtensionsClient | UploadJournal.UploadJournal> =>
   Effect.scoped(
     Effect.gen(function* () {
-      const client = yield* ExtensionsClient
+      const client = yield* ExtensionsClient.ExtensionsClient
       const id = yield* decodeId(extensionId)
-      const journal = yield* (yield* UploadJournal).open({ origin: client.baseUrl, extensionId: id })
+      const journal = yield* (yield* UploadJournal.UploadJournal).open({
+        origin: client.baseUrl,
+        extensionId: id
+      })
       const record = yield* journal.record
       if (Option.isNone(record)) return false
       yield* discardStale({ client, journal, extensionId: id, emit: () => Effect.void }, record.value)
@@ -246,11 +264,11 @@ export const resumePending = (
 ): Effect.Effect<
   ReadonlyArray<PendingResult>,
   UploadError,
-  ExtensionsClient | UploadJournal | FileSystem.FileSystem
+  ExtensionsClient.ExtensionsClient | UploadJournal.UploadJournal | FileSystem.FileSystem
 > =>
   Effect.gen(function* () {
-    const { baseUrl } = yield* ExtensionsClient
-    const { records } = yield* (yield* UploadJournal).list
+    const { baseUrl } = yield* ExtensionsClient.ExtensionsClient
+    const { records } = yield* (yield* UploadJournal.UploadJournal).list
     return yield* Effect.forEach(
       records.filter(({ origin }) => origin === baseUrl),
       (record) => Effect.map(Effect.either(resumeRecord(record, options)), (result) => ({ record, result }))

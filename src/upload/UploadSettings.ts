@@ -36,7 +36,7 @@ export interface UploadOptions {
   /** How long to watch the server after an answer was lost, before its silence counts as "not applied". Default 10 s. */
   readonly reconcileWindow: Duration.DurationInput
   /** Archives larger than this many bytes bring a warning. Default 200 MB, the documented limit of direct uploads. */
-  readonly directUploadLimit: number
+  readonly directUploadLimitBytes: number
   /** Errors of an archive's content that do not stop its upload. Default none. */
   readonly allow: ReadonlyArray<ProblemCode>
   /** Whether to refuse an upload to an extension that deployments use, rather than to warn. Default `false`. */
@@ -50,7 +50,7 @@ const defaults: UploadOptions = {
   interopVersion: 8,
   onConflict: "fail",
   reconcileWindow: Duration.seconds(10),
-  directUploadLimit: directUploadLimitBytes,
+  directUploadLimitBytes: directUploadLimitBytes,
   allow: [],
   protectInUse: false
 }
@@ -156,9 +156,9 @@ export const config: Config.Config<UploadOptions> = Config.all({
     Config.withDefault(Duration.decode(defaults.reconcileWindow)),
     Config.withDescription("How long the server is watched after a lost answer before sending again.")
   ),
-  directUploadLimit: Config.integer("EC_UPLOAD_DIRECT_LIMIT").pipe(
+  directUploadLimitBytes: Config.integer("EC_UPLOAD_DIRECT_LIMIT").pipe(
     Config.validate({ message: "must be greater than 0 bytes", validation: (bytes) => bytes > 0 }),
-    Config.withDefault(defaults.directUploadLimit),
+    Config.withDefault(defaults.directUploadLimitBytes),
     Config.withDescription("Archives larger than this many bytes bring a warning before they are sent.")
   ),
   allow: Config.string("EC_UPLOAD_ALLOW").pipe(

@@ -78,7 +78,7 @@ export const layerConfig: Layer.Layer<
   WorkflowEngine | FileSystem.FileSystem | Path.Path
 > = layer.pipe(
   Layer.provide(ExtensionUpload.layerConfigWithoutHttpClient),
-  Layer.provide(UploadHttpClient.layerConfig())
+  Layer.provide(UploadHttpClient.layerConfig)
 )
 
 /**

@@ -3,7 +3,7 @@ import * as NodeContext from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Layer } from "effect"
 import * as Fault from "../../src/testing/Fault.ts"
-import { LocalElasticCloud } from "../../src/testing/LocalElasticCloud.ts"
+import * as LocalElasticCloud from "../../src/testing/LocalElasticCloud.ts"
 import { objects, type Ran, type RunningCommand, spawned } from "../support/cli/program.ts"
 import { fileWith, zipOf } from "../support/upload/archives.ts"
 import { seed } from "../support/upload/world.ts"
@@ -13,7 +13,7 @@ const World = LocalElasticCloud.layer().pipe(Layer.provideMerge(NodeContext.laye
 /** Signals once a request has come to the moment at which the stand-in falls silent. */
 const silentAt = (method: string, id: string, moment: Fault.Moment) =>
   Effect.gen(function* () {
-    const cloud = yield* LocalElasticCloud
+    const cloud = yield* LocalElasticCloud.LocalElasticCloud
     const reached = yield* Deferred.make<void>()
     const tell = Fault.run(moment, Effect.asVoid(Deferred.succeed(reached, undefined)))
     yield* cloud.plan({ method, path: id, fault: [tell, Fault.hang(moment)] })
@@ -25,7 +25,7 @@ const silentAt = (method: string, id: string, moment: Fault.Moment) =>
   })
 
 const setup = Effect.gen(function* () {
-  const cloud = yield* LocalElasticCloud
+  const cloud = yield* LocalElasticCloud.LocalElasticCloud
   const archive = yield* fileWith(yield* zipOf(200_000))
   const env = {
     EC_API_KEY: "local-key",

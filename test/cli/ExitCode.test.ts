@@ -3,7 +3,7 @@ import * as NodeContext from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, Schedule } from "effect"
 import * as Fault from "../../src/testing/Fault.ts"
-import { LocalElasticCloud } from "../../src/testing/LocalElasticCloud.ts"
+import * as LocalElasticCloud from "../../src/testing/LocalElasticCloud.ts"
 import { type Environment, objects, run, spawned } from "../support/cli/program.ts"
 import { fileWith, zipOf } from "../support/upload/archives.ts"
 import { puts, seed, sha256 } from "../support/upload/world.ts"
@@ -13,7 +13,7 @@ const World = LocalElasticCloud.layer().pipe(Layer.provideMerge(NodeContext.laye
 /** A stand-in's address, and a journal of its own. */
 const environment = (changes: Environment = {}) =>
   Effect.gen(function* () {
-    const { url } = yield* LocalElasticCloud
+    const { url } = yield* LocalElasticCloud.LocalElasticCloud
     return {
       EC_API_KEY: "local-key",
       EC_ENDPOINT: url,
@@ -73,7 +73,7 @@ describe("upload", () => {
 
   it.scopedLive("5: the archive is missing, or not fit; nobody was asked", () =>
     Effect.gen(function* () {
-      const cloud = yield* LocalElasticCloud
+      const cloud = yield* LocalElasticCloud.LocalElasticCloud
       const id = yield* seed()
       const broken = yield* fileWith(new TextEncoder().encode("no archive at all"))
       expect(yield* cli(["upload", id, broken])).toMatchObject({ code: 5 })
@@ -108,7 +108,7 @@ describe("upload", () => {
     "2: interrupted in the middle; the command that goes on is printed, and does",
     () =>
       Effect.gen(function* () {
-        const cloud = yield* LocalElasticCloud
+        const cloud = yield* LocalElasticCloud.LocalElasticCloud
         const content = yield* zipOf(16 * 1024 * 1024)
         const path = yield* fileWith(content)
         const id = yield* seed()
@@ -140,7 +140,7 @@ describe("upload", () => {
 describe("publish", () => {
   it.scopedLive("0: creates the extension once, however often it runs", () =>
     Effect.gen(function* () {
-      const cloud = yield* LocalElasticCloud
+      const cloud = yield* LocalElasticCloud.LocalElasticCloud
       const path = yield* fileWith(yield* zipOf(5000))
       const env = yield* environment()
       const publish = run(["publish", path, "--name", "words", "--type", "bundle", "--version", "*"], { env })

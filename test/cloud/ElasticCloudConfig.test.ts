@@ -2,22 +2,18 @@ import { describe, expect, it } from "@effect/vitest"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
-import {
-  ElasticCloudConfig,
-  type ElasticCloudOptions,
-  type InvalidElasticCloudConfig
-} from "../../src/cloud/ElasticCloudConfig.ts"
+import * as ElasticCloudConfig from "../../src/cloud/ElasticCloudConfig.ts"
 
 const key = "VnVhQ2ZHY0JDZGJrUW0tZTVhT3g6dWkybHA="
 
 const fromEnv = (env: Record<string, string>) =>
-  ElasticCloudConfig.pipe(
+  ElasticCloudConfig.ElasticCloudConfig.pipe(
     Effect.provide(ElasticCloudConfig.layerConfig),
     Effect.withConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(env))))
   )
 
-const fromOptions = (options: ElasticCloudOptions) =>
-  ElasticCloudConfig.pipe(Effect.provide(ElasticCloudConfig.layer(options)))
+const fromOptions = (options: ElasticCloudConfig.ElasticCloudOptions) =>
+  ElasticCloudConfig.ElasticCloudConfig.pipe(Effect.provide(ElasticCloudConfig.layer(options)))
 
 const endpointOf = (env: Record<string, string>) =>
   Effect.map(fromEnv({ EC_API_KEY: key, ...env }), ({ baseUrl }) => baseUrl)
@@ -129,7 +125,11 @@ describe("ElasticCloudConfig.layer", () => {
   )
 
   const refused: ReadonlyArray<
-    readonly [options: ElasticCloudOptions, setting: InvalidElasticCloudConfig["setting"], why: string]
+    readonly [
+      options: ElasticCloudConfig.ElasticCloudOptions,
+      setting: ElasticCloudConfig.InvalidElasticCloudConfig["setting"],
+      why: string
+    ]
   > = [
     [{ apiKey: "" }, "apiKey", "it is empty"],
     [{ apiKey: "hunter2\n2" }, "apiKey", "a line break"],

@@ -24,7 +24,7 @@ describe("Extension", () => {
       id: "882519870",
       name: "analysis-acme",
       version: "8.17.0",
-      extensionType: "plugin",
+      type: "plugin",
       url: Option.some("repo://882519870"),
       downloadUrl: Option.none(),
       deployments: Option.some(["d1", "d2"])
@@ -141,8 +141,8 @@ describe("ApiErrorBody", () => {
 
 describe("CreateExtensionRequest", () => {
   const encode = Schema.encodeEither(CreateExtensionRequest)
-  const bundle = { name: "dict_en-1.0", version: "8.*", extensionType: "bundle" } as const
-  const plugin = { name: "acme", version: "8.17.0", extensionType: "plugin" } as const
+  const bundle = { name: "dict_en-1.0", version: "8.*", type: "bundle" } as const
+  const plugin = { name: "acme", version: "8.17.0", type: "plugin" } as const
 
   it("goes out under the names of the API, without what was left out", () => {
     expect(encode({ ...plugin, downloadUrl: "https://example.com/a.zip" })).toEqual(
@@ -201,7 +201,7 @@ describe("updateRequest", () => {
     expect(updateRequest(current, { description: "new" })).toEqual({
       name: "analysis-acme",
       version: "8.17.0",
-      extensionType: "plugin",
+      type: "plugin",
       description: "new"
     })
     expect(updateRequest(current, { downloadUrl: "https://example.com/new.zip" })).toMatchObject({

@@ -13,7 +13,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { updateRequest } from "../../src/cloud/Extension.ts"
 import { ExtensionId } from "../../src/cloud/ExtensionId.ts"
-import { ExtensionsClient, type UploadTransport } from "../../src/cloud/ExtensionsClient.ts"
+import * as ExtensionsClient from "../../src/cloud/ExtensionsClient.ts"
 import { TransportCapabilities } from "../../src/transfer/Exchange.ts"
 import {
   against,
@@ -26,7 +26,7 @@ import {
 
 const id = ExtensionId.make("882519870")
 const answer = (status: number) => ({ status, headers: resourceHeaders, body: extensionBody })
-const bundle = { name: "dict-en", version: "*", extensionType: "bundle" } as const
+const bundle = { name: "dict-en", version: "*", type: "bundle" } as const
 
 const zip = HttpBody.uint8Array(new TextEncoder().encode("PK\u0003\u0004"), "application/zip")
 
@@ -39,7 +39,7 @@ describe.each([
     Effect.gen(function* () {
       const { exit, requests } = yield* against(answer(200), (client) => client.get(id), httpClient)
       const { extension, resource } = Either.getOrThrow(exit)
-      expect(extension).toMatchObject({ id, name: "analysis-acme", extensionType: "plugin" })
+      expect(extension).toMatchObject({ id, name: "analysis-acme", type: "plugin" })
       expect(resource.version).toEqual(Option.some("17"))
       expect(Option.map(resource.created, DateTime.formatIso)).toEqual(
         Option.some("2025-12-31T23:59:59.000Z")
@@ -199,7 +199,7 @@ describe.each([
   it.effect("fails with a TransferError when nobody is there", () =>
     Effect.gen(function* () {
       const { origin } = yield* Effect.scoped(scriptedServer(answer(200)))
-      const error = yield* Effect.flatMap(ExtensionsClient, (client) => client.get(id)).pipe(
+      const error = yield* Effect.flatMap(ExtensionsClient.ExtensionsClient, (client) => client.get(id)).pipe(
         Effect.provide(clientFor(origin, httpClient)),
         Effect.flip
       )
@@ -230,7 +230,7 @@ describe("ExtensionsClient", () => {
       const { exit, requests } = yield* against(answer(200), (client) =>
         Effect.all([
           Effect.flip(client.create({ ...bundle, name: "no spaces" })),
-          Effect.flip(client.update(id, { ...bundle, extensionType: "plugin" }))
+          Effect.flip(client.update(id, { ...bundle, type: "plugin" }))
         ])
       )
       const [creation, update] = Either.getOrThrow(exit)
@@ -251,7 +251,7 @@ describe("ExtensionsClient", () => {
     Effect.gen(function* () {
       const { origin, requests } = yield* scriptedServer(answer(200))
       const layer = ExtensionsClient.layerConfig.pipe(Layer.provide(FetchHttpClient.layer))
-      yield* Effect.flatMap(ExtensionsClient, (client) => client.get(id)).pipe(
+      yield* Effect.flatMap(ExtensionsClient.ExtensionsClient, (client) => client.get(id)).pipe(
         Effect.provide(layer),
         Effect.withConfigProvider(
           ConfigProvider.fromMap(
@@ -287,12 +287,12 @@ describe("ExtensionsClient", () => {
 describe("uploadWith", () => {
   it.effect("hands over the prepared request, a bare client and what the transport can do", () =>
     Effect.gen(function* () {
-      const seen: Array<UploadTransport> = []
+      const seen: Array<ExtensionsClient.UploadTransport> = []
       const { origin, requests } = yield* scriptedServer(answer(200))
       const layer = clientFor(origin).pipe(
         Layer.provide(Layer.succeed(TransportCapabilities, { interimResponses: true, expectContinue: false }))
       )
-      const { extension } = yield* Effect.flatMap(ExtensionsClient, (client) =>
+      const { extension } = yield* Effect.flatMap(ExtensionsClient.ExtensionsClient, (client) =>
         client.uploadWith(id, (transport, request) =>
           Effect.gen(function* () {
             seen.push(transport)

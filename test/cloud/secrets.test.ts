@@ -79,7 +79,7 @@ describe("spans and logs", () => {
           )
         )
         yield* Effect.flip(client.delete(id)).pipe(Effect.tap((error) => Effect.logError("failed", error)))
-        yield* Effect.flip(client.create({ name: "a", version: "*", extensionType: "bundle" }))
+        yield* Effect.flip(client.create({ name: "a", version: "*", type: "bundle" }))
         yield* client.download(link).pipe(
           Stream.runDrain,
           Effect.tapErrorCause((cause) => Effect.logError("refused", cause)),

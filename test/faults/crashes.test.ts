@@ -7,7 +7,7 @@ import * as FileSystem from "@effect/platform/FileSystem"
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, Random } from "effect"
-import { LocalElasticCloud } from "../../src/testing/LocalElasticCloud.ts"
+import * as LocalElasticCloud from "../../src/testing/LocalElasticCloud.ts"
 import { bundleChild, type Runtime, runChild } from "../support/faults/crashes.ts"
 import { ledger } from "../support/faults/ledger.ts"
 import { fileWith, zipOf } from "../support/upload/archives.ts"
@@ -26,7 +26,7 @@ interface Story {
 
 const program = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
-  const cloud = yield* LocalElasticCloud
+  const cloud = yield* LocalElasticCloud.LocalElasticCloud
   const folder = yield* fs.makeTempDirectoryScoped({ prefix: "crashes-" })
   const bundle = yield* bundleChild(folder)
   const content = yield* zipOf(size)

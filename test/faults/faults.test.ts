@@ -6,9 +6,9 @@ import * as NodeContext from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Either, Layer } from "effect"
 import * as Archive from "../../src/archive/Archive.ts"
-import { UploadJournal } from "../../src/journal/UploadJournal.ts"
+import * as UploadJournal from "../../src/journal/UploadJournal.ts"
 import * as Fault from "../../src/testing/Fault.ts"
-import { LocalElasticCloud, type LocalElasticCloudService } from "../../src/testing/LocalElasticCloud.ts"
+import * as LocalElasticCloud from "../../src/testing/LocalElasticCloud.ts"
 import * as ExtensionUpload from "../../src/upload/ExtensionUpload.ts"
 import { ledger } from "../support/faults/ledger.ts"
 import { zipOf } from "../support/upload/archives.ts"
@@ -18,7 +18,7 @@ const MiB = 1024 * 1024
 const contentBytes = 2 * MiB + 512 * 1024
 
 interface Scene {
-  readonly cloud: LocalElasticCloudService
+  readonly cloud: LocalElasticCloud.LocalElasticCloudService
   readonly extension: string
   readonly size: number
   readonly theirs: Uint8Array
@@ -143,8 +143,8 @@ const retry = { maxRetries: 30 } as const
 describe.each(servers)("a server with %s uploads", (kind, resumable) => {
   it.live.each(rows)("$name", (row) =>
     Effect.gen(function* () {
-      const cloud = yield* LocalElasticCloud
-      const context = yield* Effect.context<LocalElasticCloud>()
+      const cloud = yield* LocalElasticCloud.LocalElasticCloud
+      const context = yield* Effect.context<LocalElasticCloud.LocalElasticCloud>()
       const content = yield* zipOf(contentBytes)
       const theirs = yield* zipOf(1000)
       const extension = yield* seed()

@@ -5,8 +5,8 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, Ref } from "effect"
 import * as Archive from "../../src/archive/Archive.ts"
 import { JournalUnavailable } from "../../src/journal/JournalError.ts"
-import { UploadJournal } from "../../src/journal/UploadJournal.ts"
-import { LocalElasticCloud } from "../../src/testing/LocalElasticCloud.ts"
+import * as UploadJournal from "../../src/journal/UploadJournal.ts"
+import * as LocalElasticCloud from "../../src/testing/LocalElasticCloud.ts"
 import * as ExtensionUpload from "../../src/upload/ExtensionUpload.ts"
 import { ledger } from "../support/faults/ledger.ts"
 import { zipOf } from "../support/upload/archives.ts"
@@ -22,16 +22,16 @@ const diskFull = new JournalUnavailable({
 /** Only so many records can be written; then the disk is full. */
 const fullAfter = (writes: number) =>
   Layer.effect(
-    UploadJournal,
+    UploadJournal.UploadJournal,
     Effect.gen(function* () {
-      const journal = yield* UploadJournal
+      const journal = yield* UploadJournal.UploadJournal
       const left = yield* Ref.make(writes)
       const takeRoom = Effect.filterOrFail(
         Ref.getAndUpdate(left, (room) => room - 1),
         (room) => room > 0,
         () => diskFull
       )
-      return UploadJournal.of({
+      return UploadJournal.UploadJournal.of({
         ...journal,
         open: (key) =>
           Effect.map(journal.open(key), (session) => ({
@@ -56,7 +56,7 @@ const uploading = Effect.gen(function* () {
   return yield* ledger(content.length)
 })
 
-const withJournal = (journal: Layer.Layer<UploadJournal, never, never>) =>
+const withJournal = (journal: Layer.Layer<UploadJournal.UploadJournal, never, never>) =>
   Effect.provide(
     Layer.mergeAll(client(), journal).pipe(
       Layer.provideMerge(LocalElasticCloud.layer({ resumable: {} })),

@@ -4,9 +4,9 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, Redacted } from "effect"
 import * as Archive from "../../src/archive/Archive.ts"
 import * as ElasticCloudConfig from "../../src/cloud/ElasticCloudConfig.ts"
-import { ExtensionsClient } from "../../src/cloud/ExtensionsClient.ts"
-import { UploadJournal } from "../../src/journal/UploadJournal.ts"
-import { LocalElasticCloud } from "../../src/testing/LocalElasticCloud.ts"
+import * as ExtensionsClient from "../../src/cloud/ExtensionsClient.ts"
+import * as UploadJournal from "../../src/journal/UploadJournal.ts"
+import * as LocalElasticCloud from "../../src/testing/LocalElasticCloud.ts"
 import * as RetryPolicy from "../../src/transfer/RetryPolicy.ts"
 import * as UploadHttpClient from "../../src/transfer/UploadHttpClient.ts"
 import * as ExtensionUpload from "../../src/upload/ExtensionUpload.ts"
@@ -39,14 +39,14 @@ describe("a line that dies before HTTP", () => {
     Effect.gen(function* () {
       const { ca, server } = yield* authority
       yield* Effect.gen(function* () {
-        const cloud = yield* LocalElasticCloud
+        const cloud = yield* LocalElasticCloud.LocalElasticCloud
         const line = yield* gateway(Number(new URL(cloud.url).port))
         const scheme = tls ? "https" : "http"
         const Client = Layer.mergeAll(
           ExtensionsClient.layer.pipe(
             Layer.provide(UploadHttpClient.layer({ ca: [ca] })),
             Layer.provide(
-              ElasticCloudConfig.ElasticCloudConfig.layer({
+              ElasticCloudConfig.layer({
                 endpoint: `${scheme}://127.0.0.1:${line.port}`,
                 apiKey: Redacted.make(apiKey)
               })

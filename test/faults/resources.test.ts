@@ -3,9 +3,9 @@ import * as NodeContext from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Either, Layer } from "effect"
 import * as Archive from "../../src/archive/Archive.ts"
-import { UploadJournal } from "../../src/journal/UploadJournal.ts"
+import * as UploadJournal from "../../src/journal/UploadJournal.ts"
 import * as Fault from "../../src/testing/Fault.ts"
-import { LocalElasticCloud, type LocalElasticCloudService } from "../../src/testing/LocalElasticCloud.ts"
+import * as LocalElasticCloud from "../../src/testing/LocalElasticCloud.ts"
 import type { ResumableOptions } from "../../src/testing/ResumableUploads.ts"
 import * as ExtensionUpload from "../../src/upload/ExtensionUpload.ts"
 import type { UploadOptions } from "../../src/upload/UploadSettings.ts"
@@ -20,7 +20,7 @@ interface Row {
   readonly server?: ResumableOptions
   readonly settings?: Partial<UploadOptions>
   /** Done to the first upload resource after the line was cut at 1 MiB. */
-  readonly meanwhile?: (cloud: LocalElasticCloudService, url: string) => Effect.Effect<void>
+  readonly meanwhile?: (cloud: LocalElasticCloud.LocalElasticCloudService, url: string) => Effect.Effect<void>
   /** `Uploaded` unless named. */
   readonly ends?: string
   /** Requests with content as the server received them; `N` stands for the archive's size. */
@@ -126,7 +126,7 @@ const named = (line: string, archive: number): string => {
 describe("an upload resource after the line was cut", () => {
   it.live.each(rows)("$name", (row) =>
     Effect.gen(function* () {
-      const cloud = yield* LocalElasticCloud
+      const cloud = yield* LocalElasticCloud.LocalElasticCloud
       const content = yield* zipOf(2 * MiB + 512 * 1024)
       const extension = yield* seed()
       const onUpload = Effect.flatMap(cloud.uploads, ([first]) =>

@@ -4,9 +4,9 @@ import * as NodeContext from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Either, Fiber, Layer } from "effect"
 import * as Archive from "../../src/archive/Archive.ts"
-import { UploadJournal } from "../../src/journal/UploadJournal.ts"
+import * as UploadJournal from "../../src/journal/UploadJournal.ts"
 import * as Fault from "../../src/testing/Fault.ts"
-import { LocalElasticCloud } from "../../src/testing/LocalElasticCloud.ts"
+import * as LocalElasticCloud from "../../src/testing/LocalElasticCloud.ts"
 import * as ExtensionUpload from "../../src/upload/ExtensionUpload.ts"
 import { ledger } from "../support/faults/ledger.ts"
 import { fileWith, zipOf } from "../support/upload/archives.ts"
@@ -22,7 +22,7 @@ const World = Layer.mergeAll(client(), UploadJournal.layerMemory).pipe(
 
 /** An upload of a file, interrupted when the server has exactly 1 MiB of it. */
 const interrupted = Effect.gen(function* () {
-  const cloud = yield* LocalElasticCloud
+  const cloud = yield* LocalElasticCloud.LocalElasticCloud
   const content = yield* zipOf(3 * MiB)
   const path = yield* fileWith(content)
   const extensionId = yield* seed()

@@ -14,7 +14,7 @@ import * as Option from "effect/Option"
 import * as TestClock from "effect/TestClock"
 import type { JournalCorrupt, JournalUnavailable } from "../../src/journal/JournalError.ts"
 import { journalId } from "../../src/journal/JournalRecord.ts"
-import { UploadJournal } from "../../src/journal/UploadJournal.ts"
+import * as UploadJournal from "../../src/journal/UploadJournal.ts"
 import { eventually, key, otherKey, prepared, secretUrl, withUpload } from "../support/journal/fixtures.ts"
 
 const files = Layer.mergeAll(NodeFileSystem.layer, NodePath.layer)
@@ -24,7 +24,7 @@ interface Journaled {
   readonly fs: FileSystem.FileSystem
   /** Does not exist until the journal makes it. */
   readonly folder: string
-  readonly journal: UploadJournal["Type"]
+  readonly journal: UploadJournal.UploadJournal["Type"]
 }
 
 /** A journal in a new folder. `wrap` may break the file system it sees, not the one the test sees. */
@@ -35,7 +35,7 @@ const withJournal = <E>(
   Effect.gen(function* () {
     const fs = yield* FileSystem.FileSystem
     const folder = `${yield* fs.makeTempDirectoryScoped()}/made/on/demand`
-    const journal = yield* UploadJournal.pipe(
+    const journal = yield* UploadJournal.UploadJournal.pipe(
       Effect.provide(
         UploadJournal.layerFileSystem(folder).pipe(
           Layer.provide(Layer.mergeAll(Layer.succeed(FileSystem.FileSystem, wrap(fs)), NodePath.layer))
@@ -45,7 +45,7 @@ const withJournal = <E>(
     yield* use({ fs, folder, journal })
   }).pipe(Effect.provide(files), Effect.scoped)
 
-const save = (journal: UploadJournal["Type"], offset = 4) =>
+const save = (journal: UploadJournal.UploadJournal["Type"], offset = 4) =>
   Effect.gen(function* () {
     const session = yield* journal.open(key)
     yield* session.save(withUpload(yield* prepared(), { offset }))
@@ -194,7 +194,10 @@ describe("UploadJournal.layerFileSystem: writing", () => {
     Effect.gen(function* () {
       const fs = yield* FileSystem.FileSystem
       const file = yield* fs.makeTempFileScoped()
-      const journal = yield* Effect.provide(UploadJournal, UploadJournal.layerFileSystem(`${file}/journal`))
+      const journal = yield* Effect.provide(
+        UploadJournal.UploadJournal,
+        UploadJournal.layerFileSystem(`${file}/journal`)
+      )
       const error = yield* Effect.flip(save(journal))
       assert.strictEqual(error._tag === "JournalUnavailable" && error.reason, "NotAFolder")
       assert.include(error.message, "Set EC_UPLOAD_JOURNAL to the path of a folder.")
@@ -406,7 +409,7 @@ describe("UploadJournal.layerFileSystem: locks", () => {
           const [draft = ""] = yield* fs.readDirectory(folder)
           assert.match(draft, new RegExp(`^${id}\\.lock\\.[0-9a-f]{32}\\.draft$`))
 
-          const next = yield* UploadJournal.pipe(
+          const next = yield* UploadJournal.UploadJournal.pipe(
             Effect.provide(UploadJournal.layerFileSystem(folder)),
             Effect.provide(files)
           )
@@ -596,14 +599,14 @@ describe("UploadJournal.layerFileSystem: locks", () => {
   })
 })
 
-describe("UploadJournal.layerFileSystemConfig", () => {
+describe("UploadJournal.layerConfig", () => {
   const folderFor = (environment: ReadonlyArray<readonly [string, string]>) =>
     Effect.gen(function* () {
       const fs = yield* FileSystem.FileSystem
       const root = yield* fs.makeTempDirectoryScoped()
       const resolved = new Map(environment.map(([name, value]) => [name, value.replace("ROOT", root)]))
-      yield* Effect.flatMap(UploadJournal, save).pipe(
-        Effect.provide(UploadJournal.layerFileSystemConfig),
+      yield* Effect.flatMap(UploadJournal.UploadJournal, save).pipe(
+        Effect.provide(UploadJournal.layerConfig),
         Effect.withConfigProvider(ConfigProvider.fromMap(resolved))
       )
       const found = (yield* fs.readDirectory(root, { recursive: true })).filter((path) =>

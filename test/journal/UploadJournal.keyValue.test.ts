@@ -5,7 +5,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as TestClock from "effect/TestClock"
 import { journalId } from "../../src/journal/JournalRecord.ts"
-import { UploadJournal } from "../../src/journal/UploadJournal.ts"
+import * as UploadJournal from "../../src/journal/UploadJournal.ts"
 import { key, prepared } from "../support/journal/fixtures.ts"
 
 const id = journalId(key)
@@ -13,10 +13,13 @@ const prefix = "effect-elastic-extensions:journal:"
 const lockKey = `${prefix}${id}.lock`
 
 const withStore = <E>(
-  use: (kv: KeyValueStore.KeyValueStore, journal: UploadJournal["Type"]) => Effect.Effect<void, E>
+  use: (
+    kv: KeyValueStore.KeyValueStore,
+    journal: UploadJournal.UploadJournal["Type"]
+  ) => Effect.Effect<void, E>
 ) =>
   Effect.gen(function* () {
-    yield* use(yield* KeyValueStore.KeyValueStore, yield* UploadJournal)
+    yield* use(yield* KeyValueStore.KeyValueStore, yield* UploadJournal.UploadJournal)
   }).pipe(
     Effect.provide(UploadJournal.layerKeyValueStore.pipe(Layer.provideMerge(KeyValueStore.layerMemory)))
   )

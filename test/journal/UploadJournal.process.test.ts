@@ -11,7 +11,7 @@ import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import { node } from "../../scripts/support/node.ts"
 import { journalId } from "../../src/journal/JournalRecord.ts"
-import { UploadJournal } from "../../src/journal/UploadJournal.ts"
+import * as UploadJournal from "../../src/journal/UploadJournal.ts"
 import { key } from "../support/journal/fixtures.ts"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
@@ -82,13 +82,13 @@ const withFolder = <E>(
   use: (
     folder: string,
     fs: FileSystem.FileSystem,
-    journal: UploadJournal["Type"]
+    journal: UploadJournal.UploadJournal["Type"]
   ) => Effect.Effect<void, E, Scope.Scope>
 ) =>
   Effect.gen(function* () {
     const fs = yield* FileSystem.FileSystem
     const folder = yield* fs.makeTempDirectoryScoped()
-    const journal = yield* Effect.provide(UploadJournal, UploadJournal.layerFileSystem(folder))
+    const journal = yield* Effect.provide(UploadJournal.UploadJournal, UploadJournal.layerFileSystem(folder))
     yield* use(folder, fs, journal)
   }).pipe(Effect.scoped, Effect.provide(layer))
 

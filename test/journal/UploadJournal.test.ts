@@ -13,7 +13,7 @@ import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as TestClock from "effect/TestClock"
 import { JournalRecord, journalId } from "../../src/journal/JournalRecord.ts"
-import { UploadJournal } from "../../src/journal/UploadJournal.ts"
+import * as UploadJournal from "../../src/journal/UploadJournal.ts"
 import { eventually, key, otherKey, prepared, secretUrl, withUpload } from "../support/journal/fixtures.ts"
 
 const files = Layer.mergeAll(NodeFileSystem.layer, NodePath.layer)
@@ -40,16 +40,16 @@ const sameRecord = Schema.equivalence(JournalRecord)
 const id = journalId(key)
 
 for (const [name, layer] of Object.entries(layers)) {
-  describe(`UploadJournal.${name}`, () => {
-    const test = (title: string, effect: Effect.Effect<void, unknown, UploadJournal>) =>
+  describe(`UploadJournal.UploadJournal.${name}`, () => {
+    const test = (title: string, effect: Effect.Effect<void, unknown, UploadJournal.UploadJournal>) =>
       it.effect(title, () => Effect.provide(effect, layer))
 
-    const withSession = Effect.flatMap(UploadJournal, (journal) => journal.open(key))
+    const withSession = Effect.flatMap(UploadJournal.UploadJournal, (journal) => journal.open(key))
 
     test(
       "begins with nothing and finds what was saved, also the secret URL",
       Effect.gen(function* () {
-        const journal = yield* UploadJournal
+        const journal = yield* UploadJournal.UploadJournal
         const saved = withUpload(yield* prepared())
         yield* Effect.scoped(
           Effect.gen(function* () {
@@ -90,7 +90,7 @@ for (const [name, layer] of Object.entries(layers)) {
     test(
       "has one holder at a time, who is named to the next",
       Effect.gen(function* () {
-        const journal = yield* UploadJournal
+        const journal = yield* UploadJournal.UploadJournal
         yield* Effect.scoped(
           Effect.gen(function* () {
             yield* withSession
@@ -144,7 +144,7 @@ for (const [name, layer] of Object.entries(layers)) {
     test(
       "lists, gets and removes, but not what is in use",
       Effect.gen(function* () {
-        const journal = yield* UploadJournal
+        const journal = yield* UploadJournal.UploadJournal
         assert.deepStrictEqual(yield* journal.list, { records: [], corrupt: [] })
         for (const of of [otherKey, key]) {
           yield* Effect.scoped(
@@ -177,7 +177,7 @@ for (const [name, layer] of Object.entries(layers)) {
     test(
       "forgets a record whose outcome is known",
       Effect.gen(function* () {
-        const journal = yield* UploadJournal
+        const journal = yield* UploadJournal.UploadJournal
         yield* Effect.scoped(
           Effect.gen(function* () {
             const session = yield* withSession
@@ -193,7 +193,7 @@ for (const [name, layer] of Object.entries(layers)) {
     test(
       "takes the URL from uploads whose server may have forgotten them",
       Effect.gen(function* () {
-        const journal = yield* UploadJournal
+        const journal = yield* UploadJournal.UploadJournal
         yield* Effect.scoped(
           Effect.gen(function* () {
             const session = yield* withSession
@@ -221,7 +221,7 @@ for (const [name, layer] of Object.entries(layers)) {
     test(
       "prunes what nobody touched for longer than the retention",
       Effect.gen(function* () {
-        const journal = yield* UploadJournal
+        const journal = yield* UploadJournal.UploadJournal
         const touch = Effect.scoped(
           Effect.gen(function* () {
             const session = yield* withSession

@@ -16,7 +16,7 @@ const archive = (content: Uint8Array) => Archive.bytes({ name: "words.zip", byte
 
 /** Every archive of these tests is over the limit. */
 const largeWorld = (options: WorldOptions = {}) =>
-  world({ ...options, settings: { directUploadLimit: 1000, ...options.settings } })
+  world({ ...options, settings: { directUploadLimitBytes: 1000, ...options.settings } })
 
 describe("which way an archive goes", () => {
   it.scopedLive(
@@ -69,7 +69,7 @@ describe("which way an archive goes", () => {
         ...dictionary,
         archive: archive(content),
         downloadUrl: host.url,
-        directUploadLimit: content.length
+        directUploadLimitBytes: content.length
       })
       expect(receipt).toMatchObject({ way: "upload", upload: { _tag: "Uploaded" } })
       expect(host.requests).toEqual([])

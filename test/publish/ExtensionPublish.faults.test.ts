@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Layer } from "effect"
 import * as Archive from "../../src/archive/Archive.ts"
-import { UploadJournal } from "../../src/journal/UploadJournal.ts"
+import * as UploadJournal from "../../src/journal/UploadJournal.ts"
 import * as ExtensionPublish from "../../src/publish/ExtensionPublish.ts"
 import * as Fault from "../../src/testing/Fault.ts"
 import { LocalElasticCloud } from "../../src/testing/LocalElasticCloud.ts"

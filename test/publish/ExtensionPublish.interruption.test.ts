@@ -124,6 +124,6 @@ describe("interrupted while the service fetches, and run again", () => {
       expect(yield* only).toMatchObject({ description: "Words", file: { sha256: sha256(content) } })
       expect(yield* changes).toEqual({ creates: 1, updates: 1, uploads: 0 })
       expect(host.requests).toHaveLength(1)
-    }).pipe(Effect.provide(world({ settings: { directUploadLimit: 1000 } })))
+    }).pipe(Effect.provide(world({ settings: { directUploadLimitBytes: 1000 } })))
   )
 })

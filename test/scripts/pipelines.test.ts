@@ -10,7 +10,7 @@ import { makeArchive, noise } from "../../scripts/support/transcripts/archives.t
 import { type Environment, makeShell, type Shell } from "../../scripts/support/transcripts/shell.ts"
 import { exitCodes } from "../../src/cli/ExitCode.ts"
 import * as Fault from "../../src/testing/Fault.ts"
-import { LocalElasticCloud } from "../../src/testing/LocalElasticCloud.ts"
+import * as LocalElasticCloud from "../../src/testing/LocalElasticCloud.ts"
 import { held, seed } from "../support/upload/world.ts"
 
 const page = readFileSync("docs/pipelines.md", "utf8")
@@ -86,7 +86,10 @@ const checkout = Effect.gen(function* () {
   return { archive, work }
 })
 
-const secrets = Effect.map(LocalElasticCloud, ({ url }) => ({ EC_API_KEY: "local-key", EC_ENDPOINT: url }))
+const secrets = Effect.map(LocalElasticCloud.LocalElasticCloud, ({ url }) => ({
+  EC_API_KEY: "local-key",
+  EC_ENDPOINT: url
+}))
 
 /** Runs a script of the page as a job would. */
 const job = (line: string, extensionId: string, env: Environment = {}) =>
@@ -105,12 +108,12 @@ const job = (line: string, extensionId: string, env: Environment = {}) =>
 
 const last = (output: string): unknown => JSON.parse(output.trimEnd().split("\n").at(-1) ?? "")
 
-const putsOf = Effect.flatMap(LocalElasticCloud, (cloud) =>
+const putsOf = Effect.flatMap(LocalElasticCloud.LocalElasticCloud, (cloud) =>
   Effect.map(cloud.requests, (requests) => requests.filter(({ method }) => method === "PUT"))
 )
 
 const lineCut = (times: number) =>
-  Effect.flatMap(LocalElasticCloud, (cloud) =>
+  Effect.flatMap(LocalElasticCloud.LocalElasticCloud, (cloud) =>
     cloud.plan({ method: "PUT", fault: Fault.cut({ afterBodyBytes: bytes / 2 }, "reset"), times })
   )
 
@@ -148,7 +151,7 @@ layer(Runner.layer, { timeout: 60_000, excludeTestServices: true })("docs/pipeli
     it.scoped("runs again what nobody knows the outcome of, and finds it done", () =>
       Effect.gen(function* () {
         yield* checkout
-        const cloud = yield* LocalElasticCloud
+        const cloud = yield* LocalElasticCloud.LocalElasticCloud
         const id = yield* seed()
         yield* cloud.plan({
           method: "PUT",
@@ -208,7 +211,7 @@ layer(Runner.layer, { timeout: 60_000, excludeTestServices: true })("docs/pipeli
         expect.objectContaining({ _tag: "Published", name: "words", version: "8.*" }),
         expect.objectContaining({ _tag: "AlreadyPublished" })
       ])
-      const cloud = yield* LocalElasticCloud
+      const cloud = yield* LocalElasticCloud.LocalElasticCloud
       expect(yield* cloud.extensions).toHaveLength(1)
     }).pipe(plain)
   )
@@ -216,7 +219,7 @@ layer(Runner.layer, { timeout: 60_000, excludeTestServices: true })("docs/pipeli
   it.scoped("check.sh changes nothing", () =>
     Effect.gen(function* () {
       yield* checkout
-      const cloud = yield* LocalElasticCloud
+      const cloud = yield* LocalElasticCloud.LocalElasticCloud
       const id = yield* seed()
       const before = yield* cloud.extensions
       const ran = yield* job("set -e; . ./check.sh", id)
@@ -257,7 +260,7 @@ layer(Runner.layer, { timeout: 60_000, excludeTestServices: true })("docs/pipeli
     it.scoped("goes on in the next attempt with what the cache has kept", () =>
       Effect.gen(function* () {
         const { work } = yield* checkout
-        const cloud = yield* LocalElasticCloud
+        const cloud = yield* LocalElasticCloud.LocalElasticCloud
         const id = yield* seed()
         yield* lineCut(1)
         yield* cloud.plan({ method: "PATCH", fault: Fault.cut("arrival"), times: 2 })

@@ -7,7 +7,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Schema, Struct } from "effect"
 import { node } from "../../scripts/support/node.ts"
 import * as Fault from "../../src/testing/Fault.ts"
-import { LocalElasticCloud } from "../../src/testing/LocalElasticCloud.ts"
+import * as LocalElasticCloud from "../../src/testing/LocalElasticCloud.ts"
 import { UploadReceipt } from "../../src/upload/UploadReceipt.ts"
 import { fileWith, zipOf } from "../support/upload/archives.ts"
 import { apiKey, held, puts, seed, sha256, traffic } from "../support/upload/world.ts"
@@ -88,7 +88,7 @@ const Live = LocalElasticCloud.layer().pipe(Layer.provideMerge(NodeContext.layer
 const scene = (bytes = 100_000) =>
   Effect.gen(function* () {
     const fs = yield* FileSystem.FileSystem
-    const { url } = yield* LocalElasticCloud
+    const { url } = yield* LocalElasticCloud.LocalElasticCloud
     const content = yield* zipOf(bytes)
     const place: Place = {
       url,
@@ -96,7 +96,7 @@ const scene = (bytes = 100_000) =>
       journal: yield* fs.makeTempDirectoryScoped({ prefix: "journal-" })
     }
     const id = yield* seed({ id: "882519870" })
-    return { content, id, place, cloud: yield* LocalElasticCloud }
+    return { content, id, place, cloud: yield* LocalElasticCloud.LocalElasticCloud }
   })
 
 /** Standard output, as the one JSON object that it has to be. */

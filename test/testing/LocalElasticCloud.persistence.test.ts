@@ -4,7 +4,7 @@ import * as Path from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Either, Layer, Option } from "effect"
 import * as Fault from "../../src/testing/Fault.ts"
-import { LocalElasticCloud, make } from "../../src/testing/LocalElasticCloud.ts"
+import * as LocalElasticCloud from "../../src/testing/LocalElasticCloud.ts"
 import { ask, bigZip, pathOf, put, seedBundle, sha256, withCloud, zip } from "../support/testing/server.ts"
 
 const dataFolder = Effect.acquireRelease(
@@ -24,13 +24,13 @@ describe("a data folder", () => {
       const dataDir = yield* dataFolder
       const archive = yield* zip({ a: "a" })
       const before = yield* Effect.gen(function* () {
-        const cloud = yield* LocalElasticCloud
+        const cloud = yield* LocalElasticCloud.LocalElasticCloud
         const { id } = yield* seedBundle
         const link = linkIn(yield* put(id, archive))
         return { link, extension: Option.getOrThrow(yield* cloud.extension(id)) }
       }).pipe(withCloud({ dataDir }))
       yield* Effect.gen(function* () {
-        const cloud = yield* LocalElasticCloud
+        const cloud = yield* LocalElasticCloud.LocalElasticCloud
         const { id, lastModified } = before.extension
         expect(yield* cloud.extension(id)).toStrictEqual(Option.some(before.extension))
         expect((yield* ask({ path: before.link, key: "" })).status).toBe(200)
@@ -46,7 +46,7 @@ describe("a data folder", () => {
     Effect.gen(function* () {
       const dataDir = yield* dataFolder
       const seeded = yield* Effect.gen(function* () {
-        const cloud = yield* LocalElasticCloud
+        const cloud = yield* LocalElasticCloud.LocalElasticCloud
         return yield* cloud.seed({
           name: "a",
           extension_type: "bundle",
@@ -72,7 +72,7 @@ describe("a data folder", () => {
       const dataDir = yield* dataFolder
       const state = Path.join(dataDir, "state.json")
       yield* Effect.promise(() => Fs.writeFile(state, '{"format":2}'))
-      const error = yield* Effect.flip(make({ dataDir }))
+      const error = yield* Effect.flip(LocalElasticCloud.make({ dataDir }))
       expect(error.reason).toBe("StateUnreadable")
       expect(error.message).toContain("Move the file away to start afresh.")
       expect(yield* Effect.promise(() => Fs.readFile(state, "utf8"))).toBe('{"format":2}')
@@ -82,7 +82,7 @@ describe("a data folder", () => {
   it.scoped("of its own is deleted with the stand-in", () =>
     Effect.gen(function* () {
       const path = yield* Effect.gen(function* () {
-        const cloud = yield* LocalElasticCloud
+        const cloud = yield* LocalElasticCloud.LocalElasticCloud
         const seed = { name: "a", extension_type: "bundle", version: "*", file: Buffer.from("x") } as const
         return (yield* cloud.seed(seed)).file?.path ?? ""
       }).pipe(withCloud())
@@ -95,7 +95,7 @@ describe("a data folder", () => {
 describe("restart", () => {
   it.live("drops connections, keeps the port and the state, and what was planned and recorded", () =>
     Effect.gen(function* () {
-      const cloud = yield* LocalElasticCloud
+      const cloud = yield* LocalElasticCloud.LocalElasticCloud
       const { id } = yield* seedBundle
       yield* put(id, yield* zip({ a: "a" }))
       const before = yield* cloud.extension(id)
@@ -116,7 +116,7 @@ describe("restart", () => {
   it.scoped("that is over leaves no connection and no port behind", () =>
     Effect.gen(function* () {
       const url = yield* Effect.gen(function* () {
-        const cloud = yield* LocalElasticCloud
+        const cloud = yield* LocalElasticCloud.LocalElasticCloud
         yield* cloud.restart
         return cloud.url
       }).pipe(withCloud())

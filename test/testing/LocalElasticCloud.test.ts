@@ -1,7 +1,7 @@
 import * as Http from "node:http"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, Option } from "effect"
-import { LocalElasticCloud, make } from "../../src/testing/LocalElasticCloud.ts"
+import * as LocalElasticCloud from "../../src/testing/LocalElasticCloud.ts"
 import {
   ask,
   codes,
@@ -44,7 +44,7 @@ describe("create", () => {
       expect(answer.headers["x-cloud-resource-last-modified"]).toBe(
         answer.headers["x-cloud-resource-created"]
       )
-      const cloud = yield* LocalElasticCloud
+      const cloud = yield* LocalElasticCloud.LocalElasticCloud
       const stored = Option.getOrThrow(yield* cloud.extension(idIn(answer)))
       expect(stored).toMatchObject({ owner: "local", name: "dictionary", file: undefined, uploads: 0 })
     }).pipe(withCloud())
@@ -132,7 +132,7 @@ const archiveServer = (body: Buffer) =>
 describe("download_url", () => {
   it.scoped("is fetched and stored, on create and on update", () =>
     Effect.gen(function* () {
-      const cloud = yield* LocalElasticCloud
+      const cloud = yield* LocalElasticCloud.LocalElasticCloud
       const archive = yield* zip({ "dictionaries/a.dic": "1\na" })
       const { url } = yield* archiveServer(archive)
       const created = yield* post(EXTENSIONS, { ...BUNDLE, download_url: `${url}/a.zip` })
@@ -152,7 +152,7 @@ describe("download_url", () => {
 
   it.scoped("that cannot be fetched, or holds no ZIP, is 400 and creates nothing", () =>
     Effect.gen(function* () {
-      const cloud = yield* LocalElasticCloud
+      const cloud = yield* LocalElasticCloud.LocalElasticCloud
       const { url } = yield* archiveServer(Buffer.from("no archive"))
       const wrong = [
         `${url}/a.zip`,
@@ -174,7 +174,7 @@ describe("download_url", () => {
 describe("list and get", () => {
   it.effect("show the caller's extensions only; another's does not exist", () =>
     Effect.gen(function* () {
-      const cloud = yield* LocalElasticCloud
+      const cloud = yield* LocalElasticCloud.LocalElasticCloud
       const mine = yield* seedBundle
       const other = yield* cloud.seed({
         ...mine,
@@ -195,7 +195,7 @@ describe("list and get", () => {
 
   it.effect("include deployments only when asked", () =>
     Effect.gen(function* () {
-      const cloud = yield* LocalElasticCloud
+      const cloud = yield* LocalElasticCloud.LocalElasticCloud
       const { id } = yield* cloud.seed({
         name: "a",
         extension_type: "plugin",
@@ -211,7 +211,7 @@ describe("list and get", () => {
 
   it.effect("match an id after percent-decoding, and never a path", () =>
     Effect.gen(function* () {
-      const cloud = yield* LocalElasticCloud
+      const cloud = yield* LocalElasticCloud.LocalElasticCloud
       yield* cloud.seed({ id: "a/b", name: "a", extension_type: "bundle", version: "*" })
       expect((yield* ask({ path: pathOf("a%2Fb") })).status).toBe(200)
       expect(codes(yield* ask({ path: pathOf("a/b") }))).toStrictEqual(["root.resource_not_found"])
@@ -225,7 +225,7 @@ describe("update", () => {
   it.effect("replaces the metadata, raises the version, keeps the archive", () =>
     Effect.gen(function* () {
       const archive = yield* zip({ a: "a" })
-      const cloud = yield* LocalElasticCloud
+      const cloud = yield* LocalElasticCloud.LocalElasticCloud
       const seeded = yield* cloud.seed({
         name: "a",
         extension_type: "bundle",
@@ -267,7 +267,7 @@ describe("delete", () => {
 
   it.effect("refuses an extension that deployments use", () =>
     Effect.gen(function* () {
-      const cloud = yield* LocalElasticCloud
+      const cloud = yield* LocalElasticCloud.LocalElasticCloud
       const { id } = yield* cloud.seed({
         name: "a",
         extension_type: "bundle",
@@ -379,7 +379,7 @@ describe("the verification link", () => {
 describe("seed", () => {
   it.effect("with a known id replaces what is there, as another writer would", () =>
     Effect.gen(function* () {
-      const cloud = yield* LocalElasticCloud
+      const cloud = yield* LocalElasticCloud.LocalElasticCloud
       const first = yield* seedBundle
       const second = yield* cloud.seed({
         ...BUNDLE,
@@ -396,9 +396,9 @@ describe("seed", () => {
 describe("starting", () => {
   it.scoped("on a taken port fails and says so", () =>
     Effect.gen(function* () {
-      const cloud = yield* LocalElasticCloud
+      const cloud = yield* LocalElasticCloud.LocalElasticCloud
       const port = Number(new URL(cloud.url).port)
-      const error = yield* Effect.flip(make({ port }))
+      const error = yield* Effect.flip(LocalElasticCloud.make({ port }))
       expect(error.reason).toBe("PortInUse")
       expect(error.message).toBe(
         `The local Elastic Cloud cannot listen: port ${port} of 127.0.0.1 is taken. Choose another port, or 0 for any free one.`

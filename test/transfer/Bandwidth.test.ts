@@ -1,18 +1,18 @@
 import { describe, expect, it } from "@effect/vitest"
 import { type Duration, Effect, Fiber, TestClock } from "effect"
-import { Bandwidth } from "../../src/transfer/Bandwidth.ts"
+import * as Bandwidth from "../../src/transfer/Bandwidth.ts"
 
 /** Takes bytes as a writer does: what is granted, until all is. */
-const spend = (bytes: number): Effect.Effect<number, never, Bandwidth> =>
+const spend = (bytes: number): Effect.Effect<number, never, Bandwidth.Bandwidth> =>
   Effect.gen(function* () {
-    const bandwidth = yield* Bandwidth
+    const bandwidth = yield* Bandwidth.Bandwidth
     const started = yield* Effect.clockWith((clock) => clock.currentTimeMillis)
     let left = bytes
     while (left > 0) left -= yield* bandwidth.reserve(left)
     return (yield* Effect.clockWith((clock) => clock.currentTimeMillis)) - started
   })
 
-const within = <A>(effect: Effect.Effect<A, never, Bandwidth>, time: Duration.DurationInput) =>
+const within = <A>(effect: Effect.Effect<A, never, Bandwidth.Bandwidth>, time: Duration.DurationInput) =>
   Effect.gen(function* () {
     const fiber = yield* Effect.fork(effect)
     yield* TestClock.adjust(time)
@@ -23,7 +23,9 @@ describe("Bandwidth", () => {
   it.effect("costs no time where there is no limit", () =>
     Effect.gen(function* () {
       expect(yield* spend(10 ** 12)).toBe(0)
-      expect(yield* Effect.flatMap(Bandwidth, (bandwidth) => bandwidth.limit)).toBe(Number.POSITIVE_INFINITY)
+      expect(yield* Effect.flatMap(Bandwidth.Bandwidth, (bandwidth) => bandwidth.limit)).toBe(
+        Number.POSITIVE_INFINITY
+      )
     }).pipe(Effect.provide(Bandwidth.layer()))
   )
 
@@ -46,7 +48,7 @@ describe("Bandwidth", () => {
 
   it.effect("can be changed, and applies to those who wait", () =>
     Effect.gen(function* () {
-      const bandwidth = yield* Bandwidth
+      const bandwidth = yield* Bandwidth.Bandwidth
       const waiting = yield* Effect.fork(spend(1_000))
       yield* TestClock.adjust("1 second")
       expect(yield* Fiber.poll(waiting)).toMatchObject({ _tag: "None" })

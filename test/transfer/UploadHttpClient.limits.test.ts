@@ -270,7 +270,7 @@ describe("layerConfig", () => {
       expect(server.connections[0]?.header("expect")).toBeUndefined()
       expect(yield* Effect.flatMap(Bandwidth, (bandwidth) => bandwidth.limit)).toBe(9e9)
     }).pipe(
-      Effect.provide(UploadHttpClient.layerConfig()),
+      Effect.provide(UploadHttpClient.layerConfig),
       withEnvironment(
         ["EC_UPLOAD_RESPONSE_TIMEOUT", "120 millis"],
         ["EC_UPLOAD_EXPECT_THRESHOLD", "2000000"],

@@ -242,7 +242,7 @@ describe("a large archive", () => {
         }
       ])
       expect((yield* held(id)).sha256).toBe(sha256(content))
-    }).pipe(Effect.provide(world({ settings: { directUploadLimit: 1000 } })))
+    }).pipe(Effect.provide(world({ settings: { directUploadLimitBytes: 1000 } })))
   )
 
   it.live("at that limit brings none", () =>
@@ -250,8 +250,8 @@ describe("a large archive", () => {
       const content = yield* zipOf(2000)
       const { events, onEvent } = recordEvents()
       const archive = Archive.bytes({ name: "a.zip", bytes: content })
-      const directUploadLimit = content.length
-      yield* ExtensionUpload.upload({ extensionId: yield* seed(), archive, onEvent, directUploadLimit })
+      const directUploadLimitBytes = content.length
+      yield* ExtensionUpload.upload({ extensionId: yield* seed(), archive, onEvent, directUploadLimitBytes })
       expect(events.filter(({ _tag }) => _tag === "Warning")).toEqual([])
     }).pipe(Effect.provide(world()))
   )

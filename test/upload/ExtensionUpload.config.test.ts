@@ -5,7 +5,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { ConfigProvider, Effect, Layer } from "effect"
 import * as Archive from "../../src/archive/Archive.ts"
 import * as Fault from "../../src/testing/Fault.ts"
-import { LocalElasticCloud } from "../../src/testing/LocalElasticCloud.ts"
+import * as LocalElasticCloud from "../../src/testing/LocalElasticCloud.ts"
 import * as ExtensionUpload from "../../src/upload/ExtensionUpload.ts"
 import { zipOf } from "../support/upload/archives.ts"
 import { apiKey, held, puts, seed, sha256, traffic } from "../support/upload/world.ts"
@@ -18,7 +18,7 @@ const environment = (variables: Record<string, string>) =>
 /** What has to be set, and a journal folder that goes with the scope. */
 const required = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
-  const { url } = yield* LocalElasticCloud
+  const { url } = yield* LocalElasticCloud.LocalElasticCloud
   const folder = yield* fs.makeTempDirectoryScoped({ prefix: "journal-" })
   return { EC_API_KEY: apiKey, EC_ENDPOINT: url, EC_UPLOAD_JOURNAL: folder }
 })
@@ -61,7 +61,7 @@ describe("ExtensionUpload.layerConfig", () => {
         EC_UPLOAD_EXPECT_THRESHOLD: "1000"
       }
       const id = yield* seed()
-      yield* (yield* LocalElasticCloud).plan({
+      yield* (yield* LocalElasticCloud.LocalElasticCloud).plan({
         method: "PUT",
         times: 9,
         fault: Fault.answer({ status: 503 })
@@ -72,8 +72,8 @@ describe("ExtensionUpload.layerConfig", () => {
       expect(yield* Effect.flip(upload)).toMatchObject({ _tag: "ServiceUnavailable" })
       expect(yield* puts).toHaveLength(2)
 
-      yield* (yield* LocalElasticCloud).clearPlan
-      yield* (yield* LocalElasticCloud).clearRequests
+      yield* (yield* LocalElasticCloud.LocalElasticCloud).clearPlan
+      yield* (yield* LocalElasticCloud.LocalElasticCloud).clearRequests
       expect(yield* upload).toMatchObject({ _tag: "Uploaded", proof: "size" })
       const [put] = yield* puts
       expect(put?.headers).toMatchObject({

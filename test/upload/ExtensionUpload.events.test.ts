@@ -103,7 +103,7 @@ describe("the events of an upload", () => {
         extensionId: yield* seed(),
         archive,
         onEvent,
-        directUploadLimit: 1
+        directUploadLimitBytes: 1
       })
       const Json = Schema.parseJson(UploadEvent)
       const read = yield* Effect.forEach(events, (event) =>

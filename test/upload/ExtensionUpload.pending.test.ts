@@ -3,9 +3,9 @@ import * as NodeContext from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Layer } from "effect"
 import * as Archive from "../../src/archive/Archive.ts"
-import { UploadJournal } from "../../src/journal/UploadJournal.ts"
+import * as UploadJournal from "../../src/journal/UploadJournal.ts"
 import * as Fault from "../../src/testing/Fault.ts"
-import { LocalElasticCloud } from "../../src/testing/LocalElasticCloud.ts"
+import * as LocalElasticCloud from "../../src/testing/LocalElasticCloud.ts"
 import * as ExtensionUpload from "../../src/upload/ExtensionUpload.ts"
 import type { UploadOptions } from "../../src/upload/UploadSettings.ts"
 import { fileWith, zipOf } from "../support/upload/archives.ts"
@@ -31,7 +31,7 @@ const leavesUnfinished = (
 ) =>
   Effect.gen(function* () {
     const { bytes = 300_000, ...settings } = options
-    const cloud = yield* LocalElasticCloud
+    const cloud = yield* LocalElasticCloud.LocalElasticCloud
     const content = yield* zipOf(bytes)
     const path = yield* fileWith(content)
     const id = yield* seed()
@@ -85,7 +85,7 @@ describe("ExtensionUpload.resumePending", () => {
     Effect.gen(function* () {
       const folder = yield* journalFolder
       expect(yield* ExtensionUpload.resumePending().pipe(inProcess(folder))).toEqual([])
-      expect(yield* (yield* LocalElasticCloud).requests).toEqual([])
+      expect(yield* (yield* LocalElasticCloud.LocalElasticCloud).requests).toEqual([])
     }).pipe(Effect.provide(Server))
   )
 

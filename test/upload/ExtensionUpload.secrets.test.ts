@@ -5,9 +5,9 @@ import * as NodeContext from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Layer, Logger, LogLevel, type Tracer } from "effect"
 import * as Archive from "../../src/archive/Archive.ts"
-import { UploadJournal } from "../../src/journal/UploadJournal.ts"
+import * as UploadJournal from "../../src/journal/UploadJournal.ts"
 import * as Fault from "../../src/testing/Fault.ts"
-import { LocalElasticCloud } from "../../src/testing/LocalElasticCloud.ts"
+import * as LocalElasticCloud from "../../src/testing/LocalElasticCloud.ts"
 import * as ExtensionUpload from "../../src/upload/ExtensionUpload.ts"
 import type { UploadEvent } from "../../src/upload/UploadEvent.ts"
 import { zipOf } from "../support/upload/archives.ts"
@@ -28,7 +28,7 @@ const observe = (fault: ReadonlyArray<Fault.FaultRule>) =>
   Effect.gen(function* () {
     const fs = yield* FileSystem.FileSystem
     const path = yield* Path.Path
-    const cloud = yield* LocalElasticCloud
+    const cloud = yield* LocalElasticCloud.LocalElasticCloud
     const folder = yield* fs.makeTempDirectoryScoped({ prefix: "journal-" })
     yield* Effect.forEach(fault, cloud.plan)
 
@@ -80,7 +80,7 @@ const describeSpan = ({ attributes, events, name, status }: Tracer.Span & { read
   status
 })
 
-const requestsOf = Effect.flatMap(LocalElasticCloud, ({ requests }) => requests)
+const requestsOf = Effect.flatMap(LocalElasticCloud.LocalElasticCloud, ({ requests }) => requests)
 
 describe("secrets", () => {
   it.scopedLive("are in no span, log, event, record or receipt of an upload that works", () =>

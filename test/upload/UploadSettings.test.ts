@@ -13,7 +13,7 @@ const defaults = {
   resumable: "auto",
   interopVersion: 8,
   onConflict: "fail",
-  directUploadLimit: 200_000_000,
+  directUploadLimitBytes: 200_000_000,
   allow: [],
   protectInUse: false
 }
@@ -66,7 +66,7 @@ describe("UploadSettings", () => {
         interopVersion: 6,
         onConflict: "overwrite",
         reconcileWindow: 60_000,
-        directUploadLimit: 1000,
+        directUploadLimitBytes: 1000,
         allow: ["unsafe-path", "symbolic-link"],
         protectInUse: true
       })

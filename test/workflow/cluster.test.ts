@@ -3,7 +3,7 @@ import * as NodeContext from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, Schema } from "effect"
 import * as Fault from "../../src/testing/Fault.ts"
-import { LocalElasticCloud } from "../../src/testing/LocalElasticCloud.ts"
+import * as LocalElasticCloud from "../../src/testing/LocalElasticCloud.ts"
 import { allReleased, asker, makeCluster, submitAll, untilShared } from "../support/workflow/cluster.ts"
 import * as Observed from "../support/workflow/observations.ts"
 import { canPostgres, postgres, rows } from "../support/workflow/postgres.ts"
@@ -58,7 +58,7 @@ describe.skipIf(!(await Effect.runPromise(canPostgres)))("three runners on one P
     () =>
       Effect.gen(function* () {
         const { doomed, heal, partition, remote, steady, url, wanted } = yield* threeRunners
-        const cloud = yield* LocalElasticCloud
+        const cloud = yield* LocalElasticCloud.LocalElasticCloud
         yield* cloud.plan({ method: "PUT", times: total, fault: Fault.readSlowly(bytesPerSecond) })
 
         yield* Effect.gen(function* () {

@@ -6,7 +6,7 @@ import * as NodeContext from "@effect/platform-node/NodeContext"
 import { expect, it } from "@effect/vitest"
 import { Deferred, Effect, Layer } from "effect"
 import * as Fault from "../../src/testing/Fault.ts"
-import { LocalElasticCloud } from "../../src/testing/LocalElasticCloud.ts"
+import * as LocalElasticCloud from "../../src/testing/LocalElasticCloud.ts"
 import { ledger } from "../support/faults/ledger.ts"
 import { fileWith, zipOf } from "../support/upload/archives.ts"
 import { sha256 } from "../support/upload/world.ts"
@@ -49,7 +49,7 @@ const announcements = (reports: ReadonlyArray<Report>) =>
 
 const story = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
-  const cloud = yield* LocalElasticCloud
+  const cloud = yield* LocalElasticCloud.LocalElasticCloud
   const folder = yield* fs.makeTempDirectoryScoped({ prefix: "releases-" })
   const content = yield* zipOf(size)
   const payload = yield* encodedPayload({
@@ -82,7 +82,7 @@ const story = Effect.gen(function* () {
 /** That there is one extension, which was filled once, with this content. */
 const released = (content: Uint8Array) =>
   Effect.gen(function* () {
-    const cloud = yield* LocalElasticCloud
+    const cloud = yield* LocalElasticCloud.LocalElasticCloud
     const extensions = yield* cloud.extensions
     expect(extensions.map(({ file, uploads }) => ({ sha256: file?.sha256, uploads }))).toEqual([
       { sha256: sha256(content), uploads: 1 }
@@ -139,7 +139,7 @@ it.layer(RunnerProgram.layer, live)("a release whose process is killed", (it) =>
     (method) =>
       Effect.gen(function* () {
         const { content, finish, process } = yield* story
-        const cloud = yield* LocalElasticCloud
+        const cloud = yield* LocalElasticCloud.LocalElasticCloud
         const victim = yield* Deferred.make<RunnerProcess>()
         yield* cloud.plan({
           method,

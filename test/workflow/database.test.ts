@@ -4,7 +4,7 @@ import * as NodeContext from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Layer, Schema } from "effect"
 import * as Fault from "../../src/testing/Fault.ts"
-import { LocalElasticCloud } from "../../src/testing/LocalElasticCloud.ts"
+import * as LocalElasticCloud from "../../src/testing/LocalElasticCloud.ts"
 import * as ExtensionRelease from "../../src/workflow/ExtensionRelease.ts"
 import {
   allReleased,
@@ -21,7 +21,7 @@ import { RunnerProgram } from "../support/workflow/runners.ts"
 const archiveBytes = 96 * 1024
 
 /** Makes every transfer take a second and a half. */
-const slowServer = Effect.flatMap(LocalElasticCloud, (cloud) =>
+const slowServer = Effect.flatMap(LocalElasticCloud.LocalElasticCloud, (cloud) =>
   cloud.plan({ method: "PUT", times: 20, fault: Fault.readSlowly(64 * 1024) })
 )
 

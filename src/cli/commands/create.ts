@@ -46,7 +46,7 @@ export const create = Command.make(
       const request: CreateExtensionRequest = {
         name: input.name,
         version: input.version,
-        extensionType: input.type,
+        type: input.type,
         ...metadata.given({ description: input.description, downloadUrl: input.downloadUrl })
       }
       yield* requests.check("create", CreateExtensionRequest, request)
@@ -70,16 +70,14 @@ export const create = Command.make(
   })
 )
 
-const noteNamesakes = ({ extensionType, name }: CreateExtensionRequest) =>
+const noteNamesakes = ({ type, name }: CreateExtensionRequest) =>
   Effect.gen(function* () {
     const client = yield* ExtensionsClient
     const output = yield* Output
     const extensions = yield* requests.persistently(client.list)
-    const namesakes = extensions.filter(
-      (extension) => extension.name === name && extension.extensionType === extensionType
-    )
+    const namesakes = extensions.filter((extension) => extension.name === name && extension.type === type)
     yield* Effect.forEach(namesakes, ({ id }) =>
-      output.note(`There is a ${extensionType} of this name already, with the id ${printable(id)}.`)
+      output.note(`There is a ${type} of this name already, with the id ${printable(id)}.`)
     )
   })
 
@@ -88,7 +86,7 @@ const announce = (request: CreateExtensionRequest) =>
     output.result({
       schema: WouldCreate,
       value: WouldCreate.make({ request: metadata.requestView(request) }),
-      lines: [`Would create the ${request.extensionType} ${request.name}, version ${request.version}.`]
+      lines: [`Would create the ${request.type} ${request.name}, version ${request.version}.`]
     })
   )
 

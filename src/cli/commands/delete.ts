@@ -80,7 +80,7 @@ export {
 }
 
 const describe = (extension: Extension): string =>
-  `the ${extension.extensionType} ${printable(extension.name)} (${printable(extension.id)})`
+  `the ${extension.type} ${printable(extension.name)} (${printable(extension.id)})`
 
 const requireFree = ({ deployments, id }: Extension): Effect.Effect<void, DeletionRefused> => {
   const users = Option.getOrElse(deployments, (): ReadonlyArray<string> => [])

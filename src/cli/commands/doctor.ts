@@ -35,7 +35,7 @@ const Diagnosis = Schema.TaggedStruct("Diagnosis", {
 })
 
 /** Settings that cannot be used are a finding of their own; the rest is examined with the defaults. */
-const transport = Layer.orElse(UploadHttpClient.layerConfig(), () => UploadHttpClient.layer())
+const transport = Layer.orElse(UploadHttpClient.layerConfig, () => UploadHttpClient.layer())
 
 /**
  * @since 0.1.0

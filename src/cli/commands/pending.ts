@@ -6,7 +6,7 @@
 import * as Command from "@effect/cli/Command"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { UploadJournal } from "../../journal/UploadJournal.ts"
+import * as UploadJournal from "../../journal/UploadJournal.ts"
 import { endpointAlone } from "../internal/extensions/endpoint.ts"
 import { printable } from "../internal/extensions/printable.ts"
 import * as format from "../internal/format.ts"
@@ -47,7 +47,7 @@ export const pending = Command.make(
       if (elsewhere > 0)
         yield* output.note(`${elsewhere} more at other endpoints: choose one with --endpoint.`)
       yield* Effect.forEach(corrupt, ({ message }) => output.note(message), { discard: true })
-    }).pipe(Effect.provide(UploadJournal.layerFileSystemConfig))
+    }).pipe(Effect.provide(UploadJournal.layerConfig))
 ).pipe(
   framed({
     summary: "List the uploads to this endpoint that were left unfinished.",

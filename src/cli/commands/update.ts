@@ -22,7 +22,7 @@ import { indent } from "../internal/layout.ts"
 import * as options from "../internal/options.ts"
 import { Output } from "../internal/output.ts"
 
-type Changes = Partial<Omit<UpdateExtensionRequest, "extensionType">>
+type Changes = Partial<Omit<UpdateExtensionRequest, "type">>
 
 const Changed = Schema.Struct({
   field: Schema.String,

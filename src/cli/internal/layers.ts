@@ -1,13 +1,13 @@
 /** What commands run on, configured by the environment and the options laid over it. */
 import type * as ConfigError from "effect/ConfigError"
 import * as Layer from "effect/Layer"
-import { ExtensionsClient } from "../../cloud/ExtensionsClient.ts"
+import * as ExtensionsClient from "../../cloud/ExtensionsClient.ts"
 import * as UploadHttpClient from "../../transfer/UploadHttpClient.ts"
 
 /** The six operations. */
-export const client: Layer.Layer<ExtensionsClient, ConfigError.ConfigError> = Layer.provide(
+export const client: Layer.Layer<ExtensionsClient.ExtensionsClient, ConfigError.ConfigError> = Layer.provide(
   ExtensionsClient.layerConfig,
-  UploadHttpClient.layerConfig()
+  UploadHttpClient.layerConfig
 )
 
 /** Everything an upload needs, the six operations included. */

@@ -35,11 +35,11 @@ export type UploadPlan = typeof UploadPlan.Type
 export const readArchive = (path: string, expected: ArchiveInspection.ExpectedExtension) =>
   Effect.gen(function* () {
     const { note } = yield* Output
-    const { allow, directUploadLimit } = yield* UploadSettings
+    const { allow, directUploadLimitBytes } = yield* UploadSettings
     const archive = Archive.file(path)
     const inspection = yield* ArchiveInspection.inspect(archive, {
       expected,
-      directUploadLimitBytes: directUploadLimit
+      directUploadLimitBytes: directUploadLimitBytes
     })
     yield* ArchiveInspection.check(inspection, { allow })
     yield* Effect.forEach(inspection.warnings, ({ message }) => note(`warning: ${message}`))
@@ -54,7 +54,7 @@ export const planUpload = (id: ExtensionId, path: string, version?: string) =>
   Effect.gen(function* () {
     const client = yield* ExtensionsClient
     const found = yield* persistently(client.get(id, { includeDeployments: true }))
-    const { extensionType: type } = found.extension
+    const { type } = found.extension
     const archive = yield* readArchive(path, { type, version: version ?? found.extension.version })
     const deployments = Option.getOrElse(found.extension.deployments, (): ReadonlyArray<string> => [])
     const plan = (action: UploadPlan["action"], because: string): UploadPlan => ({

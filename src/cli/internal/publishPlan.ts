@@ -61,14 +61,14 @@ const wayOf = (archive: string | undefined, downloadUrl: string | undefined) =>
   Effect.gen(function* () {
     if (archive === undefined) return "download"
     const { size } = yield* Archive.file(archive).stat
-    const { directUploadLimit } = yield* UploadSettings
-    return size > directUploadLimit && downloadUrl !== undefined ? "download" : "upload"
+    const { directUploadLimitBytes } = yield* UploadSettings
+    return size > directUploadLimitBytes && downloadUrl !== undefined ? "download" : "upload"
   })
 
 const find = ({ name, type }: Wanted) =>
   Effect.gen(function* () {
     const extensions = yield* persistently((yield* ExtensionsClient).list)
-    const own = extensions.filter((extension) => extension.name === name && extension.extensionType === type)
+    const own = extensions.filter((extension) => extension.name === name && extension.type === type)
     if (own.length > 1) return yield* ambiguous(name, type, own)
     return own[0]
   })

@@ -35,8 +35,8 @@ const toTarget = (setup: Setup, extension: Extension, created: boolean): Target 
 const look = ({ client, wanted: { name, type } }: Setup) =>
   Effect.flatMap(client.list, (extensions) => {
     const namesakes = extensions.filter((extension) => extension.name === name)
-    const own = namesakes.filter((extension) => extension.extensionType === type)
-    const others = namesakes.filter((extension) => extension.extensionType !== type)
+    const own = namesakes.filter((extension) => extension.type === type)
+    const others = namesakes.filter((extension) => extension.type !== type)
     return own.length > 1
       ? Effect.fail(ambiguous({ name, type }, own))
       : Effect.succeed({ own: Option.fromNullable(own[0]), others })

@@ -92,7 +92,7 @@ const requireValid = (wanted: Wanted, downloadUrl: string | undefined) =>
 export const createRequest = ({ description, name, type, version }: Wanted): CreateExtensionRequest => ({
   name,
   version,
-  extensionType: type,
+  type,
   ...(description === undefined ? {} : { description })
 })
 
@@ -106,7 +106,7 @@ const chooseSource = <R>(request: PublishRequest<R>, settings: UploadOptions) =>
     }
     const { archive, downloadUrl: url } = request
     const { size } = yield* requireSound(archive, request, settings)
-    return size > settings.directUploadLimit && url !== undefined
+    return size > settings.directUploadLimitBytes && url !== undefined
       ? ({ way: "download", archive, timeout, url } satisfies Source<R>)
       : ({ way: "upload", archive } satisfies Source<R>)
   })

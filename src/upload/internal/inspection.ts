@@ -9,7 +9,7 @@ import type * as Run from "./run.ts"
 export const inspect = (run: Pick<Run.Run, "archive" | "emit" | "settings">) =>
   Effect.gen(function* () {
     const inspection = yield* ArchiveInspection.inspect(run.archive, {
-      directUploadLimitBytes: run.settings.directUploadLimit
+      directUploadLimitBytes: run.settings.directUploadLimitBytes
     })
     const { compressedBytes, elasticsearchVersion, entryCount, type, uncompressedBytes } = inspection
     yield* run.emit({
@@ -33,12 +33,12 @@ export const requireUsable = ({ inspection, settings }: Pick<Run.Run, "inspectio
 /** Refuses an archive that the extension, by what the service tells of it, is not meant for. @internal */
 export const requireMatch = (
   run: Pick<Run.Run, "emit" | "inspection" | "settings">,
-  { extensionType, version }: Extension
+  { type, version }: Extension
 ) =>
   Effect.gen(function* () {
     // Of the problems it has by itself, all has been said.
     const unblemished = new ArchiveInspection.ArchiveInspection({ ...run.inspection, problems: [] })
-    const inspection = ArchiveInspection.against(unblemished, { type: extensionType, version })
+    const inspection = ArchiveInspection.against(unblemished, { type, version })
     yield* requireUsable({ ...run, inspection })
     yield* warn(run, inspection.problems)
   })

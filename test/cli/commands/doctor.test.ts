@@ -8,9 +8,9 @@ import { Chunk, ConfigProvider, Effect, Layer, Stream } from "effect"
 import { diagnosis } from "../../../src/cli/internal/doctor/diagnosis.ts"
 import type { Finding } from "../../../src/cli/internal/doctor/finding.ts"
 import { journalId, prepare } from "../../../src/journal/JournalRecord.ts"
-import { UploadJournal } from "../../../src/journal/UploadJournal.ts"
+import * as UploadJournal from "../../../src/journal/UploadJournal.ts"
 import * as Fault from "../../../src/testing/Fault.ts"
-import { LocalElasticCloud, type LocalElasticCloudOptions } from "../../../src/testing/LocalElasticCloud.ts"
+import * as LocalElasticCloud from "../../../src/testing/LocalElasticCloud.ts"
 import * as UploadHttpClient from "../../../src/transfer/UploadHttpClient.ts"
 import { objects, run } from "../../support/cli/program.ts"
 import { authority } from "../../support/transfer/authority.ts"
@@ -31,7 +31,7 @@ const diagnose = (environment: Readonly<Record<string, string>>) =>
 
 /** The environment of somebody who has set everything right. */
 const environment = Effect.gen(function* () {
-  const { url } = yield* LocalElasticCloud
+  const { url } = yield* LocalElasticCloud.LocalElasticCloud
   return { EC_API_KEY: "local-key", EC_ENDPOINT: url, EC_UPLOAD_JOURNAL: yield* journalFolder }
 })
 
@@ -44,7 +44,7 @@ const verdicts = (findings: ReadonlyArray<Finding>) =>
 const named = (findings: ReadonlyArray<Finding>, check: string) =>
   findings.filter((finding) => finding.check === check)
 
-const at = (options?: LocalElasticCloudOptions) =>
+const at = (options?: LocalElasticCloud.LocalElasticCloudOptions) =>
   LocalElasticCloud.layer(options).pipe(Layer.provideMerge(NodeContext.layer), Layer.orDie)
 
 describe("a diagnosis", () => {
@@ -72,7 +72,7 @@ describe("a diagnosis", () => {
 
   it.scopedLive("sends no byte of any body, changes nothing, and knocks without its key", () =>
     Effect.gen(function* () {
-      const cloud = yield* LocalElasticCloud
+      const cloud = yield* LocalElasticCloud.LocalElasticCloud
       const id = yield* seed()
       const before = yield* cloud.extensions
       yield* examine()
@@ -137,7 +137,7 @@ describe("the key", () => {
 
   it.scopedLive("is kept from writing by a firewall", () =>
     Effect.gen(function* () {
-      const cloud = yield* LocalElasticCloud
+      const cloud = yield* LocalElasticCloud.LocalElasticCloud
       const page = { "content-type": "text/html" }
       yield* cloud.plan({
         method: "PUT",
@@ -152,7 +152,7 @@ describe("the key", () => {
 
   it.scopedLive("is not blamed for a server that is ill", () =>
     Effect.gen(function* () {
-      const cloud = yield* LocalElasticCloud
+      const cloud = yield* LocalElasticCloud.LocalElasticCloud
       yield* cloud.plan({ method: "PUT", fault: Fault.answer({ status: 503 }) })
       expect(named(yield* examine(), "user")[0]).toMatchObject({ verdict: "warning" })
     }).pipe(Effect.provide(at()))
@@ -188,7 +188,7 @@ describe("the way to the endpoint", () => {
     Effect.gen(function* () {
       const { server } = yield* authority
       const findings = yield* Effect.gen(function* () {
-        const { url } = yield* LocalElasticCloud
+        const { url } = yield* LocalElasticCloud.LocalElasticCloud
         return yield* examine({ EC_ENDPOINT: url.replace("127.0.0.1", "localhost") })
       }).pipe(Effect.provide(at({ tls: server })))
       expect(verdicts(findings)).toEqual(expect.arrayContaining(["name ok", "connection ok", "tls problem"]))
@@ -198,7 +198,7 @@ describe("the way to the endpoint", () => {
 
   it.scopedLive("a server that takes connections and hangs up", () =>
     Effect.gen(function* () {
-      const cloud = yield* LocalElasticCloud
+      const cloud = yield* LocalElasticCloud.LocalElasticCloud
       yield* cloud.plan({ method: "GET", fault: Fault.cut("arrival") })
       const findings = yield* examine()
       expect(verdicts(findings)).toEqual(expect.arrayContaining(["connection ok", "answer problem"]))
@@ -227,7 +227,7 @@ describe("the clock", () => {
     { server: -90_000, says: "ahead of the server's" }
   ])("is $says", ({ says, server }) =>
     Effect.gen(function* () {
-      const cloud = yield* LocalElasticCloud
+      const cloud = yield* LocalElasticCloud.LocalElasticCloud
       const date = new Date(Date.now() + server).toUTCString()
       yield* cloud.plan({ method: "GET", fault: Fault.answer({ status: 401, headers: { date } }) })
       const [clock] = named(yield* examine(), "clock")
@@ -242,7 +242,7 @@ describe("the clock", () => {
 describe("asking before sending", () => {
   it.scopedLive("a server that never says whether to send", () =>
     Effect.gen(function* () {
-      const cloud = yield* LocalElasticCloud
+      const cloud = yield* LocalElasticCloud.LocalElasticCloud
       yield* cloud.plan({ method: "PUT", fault: Fault.delay(0, "arrival") })
       yield* cloud.plan({ method: "PUT", fault: Fault.hang("arrival") })
       const [expecting] = named(yield* examine(), "expect")
@@ -253,7 +253,7 @@ describe("asking before sending", () => {
 
   it.scopedLive("a gateway that asks for everything at once", () =>
     Effect.gen(function* () {
-      const cloud = yield* LocalElasticCloud
+      const cloud = yield* LocalElasticCloud.LocalElasticCloud
       yield* cloud.plan({ method: "PUT", fault: Fault.delay(0, "arrival") })
       const more = Fault.interim("arrival", { status: 100, reason: "Continue" })
       yield* cloud.plan({ method: "PUT", fault: [more, Fault.hang("arrival")] })
@@ -284,7 +284,7 @@ describe("the journal", () => {
       const here = yield* environment
       const origin = `${here.EC_ENDPOINT}/api/v1`
       yield* Effect.gen(function* () {
-        const journal = yield* UploadJournal
+        const journal = yield* UploadJournal.UploadJournal
         const session = yield* journal.open(key(origin))
         yield* session.save(yield* begun(origin))
         const elsewhere = yield* journal.open(key("https://example.com/api/v1"))

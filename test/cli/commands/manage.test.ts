@@ -4,16 +4,16 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, Option } from "effect"
 import { Confirmation } from "../../../src/cli/internal/extensions/confirmation.ts"
 import * as Fault from "../../../src/testing/Fault.ts"
-import { LocalElasticCloud, type LocalElasticCloudOptions } from "../../../src/testing/LocalElasticCloud.ts"
+import * as LocalElasticCloud from "../../../src/testing/LocalElasticCloud.ts"
 import { type Environment, objects, run, spawned } from "../../support/cli/program.ts"
 import { zipOf } from "../../support/upload/archives.ts"
 import { seed, traffic } from "../../support/upload/world.ts"
 
-const at = (options?: LocalElasticCloudOptions) =>
+const at = (options?: LocalElasticCloud.LocalElasticCloudOptions) =>
   LocalElasticCloud.layer(options).pipe(Layer.provideMerge(NodeContext.layer), Layer.orDie)
 
 const environment = (changes: Environment = {}) =>
-  Effect.map(LocalElasticCloud, ({ url }) => ({
+  Effect.map(LocalElasticCloud.LocalElasticCloud, ({ url }) => ({
     EC_API_KEY: "local-key",
     EC_ENDPOINT: url,
     EC_UPLOAD_RETRY_BASE_DELAY: "5 millis",
@@ -24,7 +24,7 @@ const cli = (...args: ReadonlyArray<string>) => Effect.flatMap(environment(), (e
 
 /** What there is in the store, as far as its users have a say. */
 const stored = (id: string) =>
-  Effect.flatMap(LocalElasticCloud, (cloud) =>
+  Effect.flatMap(LocalElasticCloud.LocalElasticCloud, (cloud) =>
     Effect.map(cloud.extension(id), (found) => {
       const { description, name, resourceVersion, type, version } = Option.getOrThrow(found)
       return { description, name, resourceVersion, type, version }
@@ -88,7 +88,7 @@ describe("list", () => {
           }
         ]
       }
-      const cloud = yield* LocalElasticCloud
+      const cloud = yield* LocalElasticCloud.LocalElasticCloud
       const body = JSON.stringify(answer)
       yield* cloud.plan({ fault: Fault.answer({ status: 200, body }) })
       const { out } = yield* cli("list")
@@ -101,7 +101,7 @@ describe("list", () => {
 
   it.scopedLive("asks again where the service is out of order for a moment", () =>
     Effect.gen(function* () {
-      const cloud = yield* LocalElasticCloud
+      const cloud = yield* LocalElasticCloud.LocalElasticCloud
       yield* cloud.plan({ fault: Fault.answer({ status: 503 }), times: 2 })
       const ran = yield* cli("list")
       expect(ran).toMatchObject({ code: 0, out: "There are no extensions.\n" })
@@ -229,7 +229,7 @@ describe("create", () => {
 
   it.scopedLive("is not sent again when its answer was lost", () =>
     Effect.gen(function* () {
-      const cloud = yield* LocalElasticCloud
+      const cloud = yield* LocalElasticCloud.LocalElasticCloud
       yield* cloud.plan({ method: "POST", fault: Fault.cut("applied") })
       const ran = yield* cli(...words)
       expect(ran).toMatchObject({ code: 1, out: "" })
@@ -303,7 +303,7 @@ describe("update", () => {
   it.scopedLive("of somebody else's change in between is a conflict", () =>
     Effect.gen(function* () {
       const id = yield* seed(plugin)
-      const cloud = yield* LocalElasticCloud
+      const cloud = yield* LocalElasticCloud.LocalElasticCloud
       yield* cloud.plan({ method: "POST", fault: Fault.refuse(409, "extensions.version_conflict") })
       const ran = yield* cli("update", id, "--version", "8.17.1")
       expect(ran).toMatchObject({ code: 6, out: "" })
@@ -314,7 +314,9 @@ describe("update", () => {
 
 describe("delete", () => {
   const gone = (id: string) =>
-    Effect.flatMap(LocalElasticCloud, (cloud) => Effect.map(cloud.extension(id), Option.isNone))
+    Effect.flatMap(LocalElasticCloud.LocalElasticCloud, (cloud) =>
+      Effect.map(cloud.extension(id), Option.isNone)
+    )
 
   const answering = (answer: string, asked: Array<string>) =>
     Effect.provideService(Confirmation, {
@@ -381,9 +383,9 @@ describe("delete", () => {
   it.scopedLive("is refused by the service where a deployment came in between", () =>
     Effect.gen(function* () {
       const id = yield* seed()
-      const cloud = yield* LocalElasticCloud
+      const cloud = yield* LocalElasticCloud.LocalElasticCloud
       const attach = Effect.asVoid(seed({ id, deployments: ["d9"] })).pipe(
-        Effect.provideService(LocalElasticCloud, cloud)
+        Effect.provideService(LocalElasticCloud.LocalElasticCloud, cloud)
       )
       yield* cloud.plan({ method: "DELETE", fault: Fault.run("arrival", attach) })
       const ran = yield* cli("delete", id, "--yes")

@@ -4,14 +4,14 @@ import * as FileSystem from "@effect/platform/FileSystem"
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, Option } from "effect"
-import { UploadJournal } from "../../../src/journal/UploadJournal.ts"
+import * as UploadJournal from "../../../src/journal/UploadJournal.ts"
 import * as Fault from "../../../src/testing/Fault.ts"
-import { LocalElasticCloud, type LocalElasticCloudOptions } from "../../../src/testing/LocalElasticCloud.ts"
+import * as LocalElasticCloud from "../../../src/testing/LocalElasticCloud.ts"
 import { objects, run } from "../../support/cli/program.ts"
 import { fileWith, zipOf } from "../../support/upload/archives.ts"
 import { held, seed, sha256 } from "../../support/upload/world.ts"
 
-const at = (options?: LocalElasticCloudOptions) =>
+const at = (options?: LocalElasticCloud.LocalElasticCloudOptions) =>
   LocalElasticCloud.layer(options).pipe(Layer.provideMerge(NodeContext.layer), Layer.orDie)
 
 /** A server that acknowledges often, so that it is known where a broken upload stands. */
@@ -19,7 +19,7 @@ const resumable = at({ resumable: { progressEveryBytes: 10_000 } })
 
 const scene = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
-  const { url } = yield* LocalElasticCloud
+  const { url } = yield* LocalElasticCloud.LocalElasticCloud
   const journal = yield* fs.makeTempDirectoryScoped({ prefix: "journal-" })
   const env = {
     EC_API_KEY: "local-key",
@@ -35,7 +35,7 @@ const scene = Effect.gen(function* () {
   /** Leaves an upload unfinished, as a line that breaks does to somebody who does not retry. */
   const breakOff = (id: string, bytes: number) =>
     Effect.gen(function* () {
-      const cloud = yield* LocalElasticCloud
+      const cloud = yield* LocalElasticCloud.LocalElasticCloud
       const content = yield* zipOf(bytes)
       const archive = yield* fileWith(content)
       yield* cloud.plan({ method: "PUT", fault: Fault.cut({ afterBodyBytes: bytes / 2 }, "reset") })
@@ -79,9 +79,10 @@ describe("pending", () => {
           }
         ]
       })
-      const secrets = (yield* Effect.flatMap(LocalElasticCloud, (cloud) => cloud.uploads)).map(
-        ({ token }) => token
-      )
+      const secrets = (yield* Effect.flatMap(
+        LocalElasticCloud.LocalElasticCloud,
+        (cloud) => cloud.uploads
+      )).map(({ token }) => token)
       expect(secrets).toHaveLength(1)
       expect(JSON.stringify(listing)).not.toContain(secrets[0])
       expect((yield* run(["pending", "--quiet"], { env })).out).toBe("1111111111\n")
@@ -98,7 +99,7 @@ describe("pending", () => {
         const { archive } = yield* breakOff(changed, 100_000)
         yield* fs.writeFile(archive, yield* zipOf(10))
         yield* fs.remove((yield* breakOff(gone, 100_000)).archive)
-        const session = yield* UploadJournal.pipe(
+        const session = yield* UploadJournal.UploadJournal.pipe(
           Effect.flatMap((service) => service.open({ origin: `${url}/api/v1`, extensionId: gone })),
           Effect.provide(UploadJournal.layerFileSystem(journal))
         )
@@ -195,7 +196,7 @@ describe("resume", () => {
       const { breakOff, cli } = yield* scene
       const id = yield* seed()
       yield* breakOff(id, 100_000)
-      const cloud = yield* LocalElasticCloud
+      const cloud = yield* LocalElasticCloud.LocalElasticCloud
       yield* cloud.plan({ method: "PATCH", fault: Fault.cut({ afterBodyBytes: 10 }, "reset"), times: 2 })
       for (const args of [
         ["resume", id],
@@ -247,7 +248,7 @@ describe("resume", () => {
 describe("cancel", () => {
   it.scopedLive("gives an upload up, on the server as well, and not in a dry run", () =>
     Effect.gen(function* () {
-      const cloud = yield* LocalElasticCloud
+      const cloud = yield* LocalElasticCloud.LocalElasticCloud
       const { breakOff, cli } = yield* scene
       const id = yield* seed()
       yield* breakOff(id, 100_000)
@@ -272,7 +273,7 @@ describe("cancel", () => {
       const { breakOff, cli, journal, url } = yield* scene
       const id = yield* seed()
       yield* breakOff(id, 100_000)
-      yield* UploadJournal.pipe(
+      yield* UploadJournal.UploadJournal.pipe(
         Effect.flatMap((service) => service.open({ origin: `${url}/api/v1`, extensionId: id })),
         Effect.provide(UploadJournal.layerFileSystem(journal))
       )

@@ -5,7 +5,7 @@ import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as ElasticCloudConfig from "../../../src/cloud/ElasticCloudConfig.ts"
-import { ExtensionsClient } from "../../../src/cloud/ExtensionsClient.ts"
+import * as ExtensionsClient from "../../../src/cloud/ExtensionsClient.ts"
 
 export const apiKey = "c2VjcmV0LWlk+OnNlY3/JldC1rZXk="
 
@@ -68,7 +68,7 @@ export const scriptedServer = (script: Script) =>
 
 export const clientFor = (origin: string, httpClient = FetchHttpClient.layer) =>
   ExtensionsClient.layer.pipe(
-    Layer.provide(ElasticCloudConfig.ElasticCloudConfig.layer({ apiKey, endpoint: origin })),
+    Layer.provide(ElasticCloudConfig.layer({ apiKey, endpoint: origin })),
     Layer.provide(httpClient),
     Layer.orDie
   )
@@ -76,16 +76,18 @@ export const clientFor = (origin: string, httpClient = FetchHttpClient.layer) =>
 /** One call of the client against a server that follows the script, and what the server was asked. */
 export const against = <A, E>(
   script: Script,
-  use: (client: ExtensionsClient["Type"], server: { readonly origin: string }) => Effect.Effect<A, E>,
+  use: (
+    client: ExtensionsClient.ExtensionsClient["Type"],
+    server: { readonly origin: string }
+  ) => Effect.Effect<A, E>,
   httpClient = FetchHttpClient.layer
 ) =>
   Effect.gen(function* () {
     const server = yield* scriptedServer(script)
     const layer = clientFor(server.origin, httpClient)
-    const exit = yield* Effect.flatMap(ExtensionsClient, (client) => use(client, server)).pipe(
-      Effect.provide(layer),
-      Effect.either
-    )
+    const exit = yield* Effect.flatMap(ExtensionsClient.ExtensionsClient, (client) =>
+      use(client, server)
+    ).pipe(Effect.provide(layer), Effect.either)
     return { exit, requests: server.requests, origin: server.origin }
   }).pipe(Effect.scoped)
 

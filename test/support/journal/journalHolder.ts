@@ -7,13 +7,13 @@ import * as NodePath from "@effect/platform-node/NodePath"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import { UploadJournal } from "../../../src/journal/UploadJournal.ts"
+import * as UploadJournal from "../../../src/journal/UploadJournal.ts"
 import { key, prepared, withUpload } from "./fixtures.ts"
 
 const [mode, folder = ""] = process.argv.slice(2)
 
 const program = Effect.gen(function* () {
-  const journal = yield* UploadJournal
+  const journal = yield* UploadJournal.UploadJournal
   const session = yield* journal.open(key)
   const found = yield* session.record
   yield* session.save(withUpload(yield* prepared()))

@@ -5,13 +5,13 @@ import * as Net from "node:net"
 import { finished } from "node:stream/promises"
 import { Data, Effect } from "effect"
 import * as Yazl from "yazl"
-import { LocalElasticCloud, type LocalElasticCloudOptions } from "../../../src/testing/LocalElasticCloud.ts"
+import * as LocalElasticCloud from "../../../src/testing/LocalElasticCloud.ts"
 
 export const KEY = "local-key"
 export const EXTENSIONS = "/api/v1/deployments/extensions"
 export const pathOf = (id: string) => `${EXTENSIONS}/${id}`
 
-export const withCloud = (options?: LocalElasticCloudOptions) =>
+export const withCloud = (options?: LocalElasticCloud.LocalElasticCloudOptions) =>
   Effect.provide(LocalElasticCloud.layer(options))
 
 export const sha256 = (bytes: Uint8Array): string => Crypto.createHash("sha256").update(bytes).digest("hex")
@@ -97,8 +97,10 @@ const headersOf = ({
 })
 
 /** One request over a connection of its own (unless an agent is given). */
-export const ask = (options: Ask): Effect.Effect<Answer, RequestFailed, LocalElasticCloud> =>
-  Effect.flatMap(LocalElasticCloud, (cloud) => askAt(cloud.url, options))
+export const ask = (
+  options: Ask
+): Effect.Effect<Answer, RequestFailed, LocalElasticCloud.LocalElasticCloud> =>
+  Effect.flatMap(LocalElasticCloud.LocalElasticCloud, (cloud) => askAt(cloud.url, options))
 
 export const askAt = (url: string, options: Ask): Effect.Effect<Answer, RequestFailed> =>
   Effect.async((resume) => {
@@ -190,7 +192,7 @@ export interface RawConnection {
 
 /** A bare TCP connection, for what no HTTP client would send. */
 export const rawConnection = Effect.gen(function* () {
-  const cloud = yield* LocalElasticCloud
+  const cloud = yield* LocalElasticCloud.LocalElasticCloud
   const { hostname, port } = new URL(cloud.url)
   const socket = yield* Effect.acquireRelease(
     Effect.async<Net.Socket>((resume) => {
@@ -233,6 +235,6 @@ export const rawPutHead = (id: string, headers: Readonly<Record<string, string |
     ""
   ].join("\r\n")
 
-export const seedBundle = Effect.flatMap(LocalElasticCloud, (cloud) =>
+export const seedBundle = Effect.flatMap(LocalElasticCloud.LocalElasticCloud, (cloud) =>
   cloud.seed({ name: "dictionary", extension_type: "bundle", version: "*" })
 )

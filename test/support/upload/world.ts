@@ -4,9 +4,9 @@ import type * as HttpClient from "@effect/platform/HttpClient"
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import { Effect, Layer, Option, Redacted } from "effect"
 import * as ElasticCloudConfig from "../../../src/cloud/ElasticCloudConfig.ts"
-import { ExtensionsClient } from "../../../src/cloud/ExtensionsClient.ts"
-import { UploadJournal } from "../../../src/journal/UploadJournal.ts"
-import { LocalElasticCloud, type LocalElasticCloudOptions } from "../../../src/testing/LocalElasticCloud.ts"
+import * as ExtensionsClient from "../../../src/cloud/ExtensionsClient.ts"
+import * as UploadJournal from "../../../src/journal/UploadJournal.ts"
+import * as LocalElasticCloud from "../../../src/testing/LocalElasticCloud.ts"
 import type { RecordedRequest } from "../../../src/testing/RecordedRequest.ts"
 import type { SeedExtension } from "../../../src/testing/StoredExtension.ts"
 import * as RetryPolicy from "../../../src/transfer/RetryPolicy.ts"
@@ -19,7 +19,7 @@ export const apiKey = "local-key"
 export const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex")
 
 export interface WorldOptions {
-  readonly cloud?: LocalElasticCloudOptions
+  readonly cloud?: LocalElasticCloud.LocalElasticCloudOptions
   readonly settings?: Partial<UploadSettings.UploadOptions>
   readonly retry?: RetryPolicy.RetryPolicyOptions
   readonly http?: UploadHttpClient.UploadHttpClientOptions
@@ -37,8 +37,8 @@ export const client = (options: WorldOptions = {}) =>
       ),
       Layer.provide(
         Layer.unwrapEffect(
-          Effect.map(LocalElasticCloud, ({ url }) =>
-            ElasticCloudConfig.ElasticCloudConfig.layer({
+          Effect.map(LocalElasticCloud.LocalElasticCloud, ({ url }) =>
+            ElasticCloudConfig.layer({
               endpoint: url,
               apiKey: Redacted.make(options.apiKey ?? apiKey)
             })
@@ -60,7 +60,7 @@ export const world = (options: WorldOptions = {}) =>
 
 /** An extension to upload to. */
 export const seed = (extension: Partial<SeedExtension> = {}) =>
-  Effect.flatMap(LocalElasticCloud, (cloud) =>
+  Effect.flatMap(LocalElasticCloud.LocalElasticCloud, (cloud) =>
     Effect.map(
       cloud.seed({ name: "dictionary", extension_type: "bundle", version: "*", ...extension }),
       ({ id }) => id
@@ -73,7 +73,7 @@ export const otherWriter = (id: string, file: Uint8Array) => Effect.asVoid(seed(
 /** What the extension holds now. */
 export const held = (id: string) =>
   Effect.gen(function* () {
-    const cloud = yield* LocalElasticCloud
+    const cloud = yield* LocalElasticCloud.LocalElasticCloud
     const { file, resourceVersion, uploads } = Option.getOrThrow(yield* cloud.extension(id))
     return { sha256: file?.sha256, size: file?.size, uploads, resourceVersion }
   })
@@ -91,13 +91,13 @@ const line = (request: RecordedRequest): string => {
 
 /** Every request so far, as `line` writes it. */
 export const traffic = Effect.gen(function* () {
-  const cloud = yield* LocalElasticCloud
+  const cloud = yield* LocalElasticCloud.LocalElasticCloud
   yield* cloud.settled
   return (yield* cloud.requests).map(line)
 })
 
 export const puts = Effect.gen(function* () {
-  const cloud = yield* LocalElasticCloud
+  const cloud = yield* LocalElasticCloud.LocalElasticCloud
   yield* cloud.settled
   return (yield* cloud.requests).filter(({ method }) => method === "PUT")
 })
@@ -114,7 +114,7 @@ export const broughtOnly = (content: Uint8Array) =>
 
 /** The phases of the records in the journal. */
 export const journaled = Effect.gen(function* () {
-  const { corrupt, records } = yield* (yield* UploadJournal).list
+  const { corrupt, records } = yield* (yield* UploadJournal.UploadJournal).list
   return [...records.map(({ phase }) => phase), ...corrupt.map(({ reason }) => reason)]
 })
 

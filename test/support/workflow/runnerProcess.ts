@@ -100,7 +100,7 @@ const runner = Effect.gen(function* () {
         ]),
         Layer.provideMerge(engine(options)),
         Layer.provide(ExtensionUpload.layerConfig),
-        Layer.provide(UploadHttpClient.layerConfig())
+        Layer.provide(UploadHttpClient.layerConfig)
       )
     )
   )

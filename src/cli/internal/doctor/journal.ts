@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { journalFolder } from "../../../journal/internal/folder.ts"
 import { unavailable } from "../../../journal/internal/store.ts"
-import { UploadJournal } from "../../../journal/UploadJournal.ts"
+import * as UploadJournal from "../../../journal/UploadJournal.ts"
 import { type Finding, failed, ok, problem, warning } from "./finding.ts"
 import { heldLocks } from "./locks.ts"
 
@@ -55,7 +55,7 @@ const plural = (n: number, noun: string) => `${n} ${noun}${n === 1 ? "" : "s"}`
 
 const examineRecords = (folder: string, baseUrl: string | undefined) =>
   Effect.gen(function* () {
-    const { corrupt, records } = yield* (yield* UploadJournal).list
+    const { corrupt, records } = yield* (yield* UploadJournal.UploadJournal).list
     const here = records.filter(({ origin }) => origin === baseUrl).length
     const elsewhere = records.length - here
     const others = elsewhere === 0 ? "" : ` (and ${elsewhere} at other endpoints)`

@@ -3,7 +3,7 @@ import type * as ConfigError from "effect/ConfigError"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
-import { ElasticCloudConfig, type ElasticCloudConfigService } from "../../../cloud/ElasticCloudConfig.ts"
+import * as ElasticCloudConfig from "../../../cloud/ElasticCloudConfig.ts"
 import * as RetryPolicy from "../../../transfer/RetryPolicy.ts"
 import * as UploadHttpClient from "../../../transfer/UploadHttpClient.ts"
 import * as UploadSettings from "../../../upload/UploadSettings.ts"
@@ -14,9 +14,9 @@ import { type Finding, ok, problem } from "./finding.ts"
 export interface Settings {
   readonly findings: ReadonlyArray<Finding>
   /** Where the API is, with whatever key there is. */
-  readonly endpoint: Option.Option<Pick<ElasticCloudConfigService, "baseUrl" | "origin">>
+  readonly endpoint: Option.Option<Pick<ElasticCloudConfig.ElasticCloudConfigService, "baseUrl" | "origin">>
   /** The same with a key that can be sent. */
-  readonly access: Option.Option<ElasticCloudConfigService>
+  readonly access: Option.Option<ElasticCloudConfig.ElasticCloudConfigService>
   readonly upload: UploadSettings.UploadOptions
   /** Bytes from which a body is announced before it is sent; infinite for never. */
   readonly expectThreshold: number

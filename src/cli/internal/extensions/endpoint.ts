@@ -2,12 +2,12 @@
 import type * as ConfigError from "effect/ConfigError"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
-import { ElasticCloudConfig, type ElasticCloudConfigService } from "../../../cloud/ElasticCloudConfig.ts"
+import * as ElasticCloudConfig from "../../../cloud/ElasticCloudConfig.ts"
 
 const someKey = ConfigProvider.fromMap(new Map([["EC_API_KEY", "none"]]))
 
 export const endpointAlone: Effect.Effect<
-  Omit<ElasticCloudConfigService, "apiKey">,
+  Omit<ElasticCloudConfig.ElasticCloudConfigService, "apiKey">,
   ConfigError.ConfigError
 > = Effect.configProviderWith((environment) =>
   Effect.withConfigProvider(

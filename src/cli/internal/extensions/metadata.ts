@@ -57,7 +57,7 @@ export const RequestView = Schema.Struct({
 
 export const requestView = (request: UpdateExtensionRequest): typeof RequestView.Type => ({
   name: request.name,
-  type: request.extensionType,
+  type: request.type,
   version: request.version,
   description: request.description,
   downloadUrl: request.downloadUrl

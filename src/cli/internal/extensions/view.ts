@@ -42,7 +42,7 @@ const withoutQuery = (address: string): string => {
 export const viewOf = (extension: Extension): ExtensionView => ({
   id: extension.id,
   name: extension.name,
-  type: extension.extensionType,
+  type: extension.type,
   version: extension.version,
   description: Option.getOrNull(extension.description),
   url: Option.getOrNull(extension.url),
