@@ -6,6 +6,7 @@ import { dirname, join, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
 import { afterAll, describe, expect, it } from "@effect/vitest"
 import * as Schema from "effect/Schema"
+import { circlesIn, crossingsIn, isPair, modulesIn } from "../scripts/support/modules.ts"
 import { byTag } from "../src/cli/ExitCode.ts"
 import { PublishError } from "../src/index.ts"
 import * as EngineError from "../src/workflow/EngineError.ts"
@@ -14,67 +15,129 @@ import { InvalidPayload, ReleaseError } from "../src/workflow/ReleaseError.ts"
 const root = resolve(fileURLToPath(import.meta.url), "../..")
 const readme = readFileSync(join(root, "README.md"), "utf8")
 const errorsPage = readFileSync(join(root, "docs/errors.md"), "utf8")
+const modules = modulesIn(join(root, "src"))
 
 /** A copy of the linter's configuration beside files that break its rules. */
 const sandbox = mkdtempSync(join(tmpdir(), "house-"))
 
-const lint = (file: string, code: string): string => {
+/** What the linter says about these files, by their paths. */
+const lint = (files: Readonly<Record<string, string>>): string => {
   rmSync(sandbox, { recursive: true, force: true })
-  const path = join(sandbox, file)
-  mkdirSync(dirname(path), { recursive: true })
+  const write = (file: string, text: string) => {
+    mkdirSync(dirname(join(sandbox, file)), { recursive: true })
+    writeFileSync(join(sandbox, file), text)
+  }
   const config: unknown = JSON.parse(readFileSync(join(root, "biome.json"), "utf8"))
   const {
     $schema: _,
     vcs: __,
     ...rules
   } = Schema.decodeUnknownSync(Schema.Record({ key: Schema.String, value: Schema.Unknown }))(config)
-  writeFileSync(join(sandbox, "biome.json"), JSON.stringify({ ...rules, root: true }))
-  writeFileSync(path, code)
+  write("biome.json", JSON.stringify({ ...rules, root: true }))
+  for (const [file, text] of Object.entries(files)) write(file, text)
   const { stderr, stdout } = spawnSync(
     join(root, "node_modules/.bin/biome"),
-    ["lint", "--colors=off", "--max-diagnostics=50", "src"],
+    ["lint", "--colors=off", "--max-diagnostics=none", "."],
     { cwd: sandbox, encoding: "utf8" }
   )
   return stdout + stderr
 }
 
+/** Of these files, those with an import that the linter refuses. */
+const refused = (files: Readonly<Record<string, string>>): ReadonlyArray<string> => {
+  const output = lint(files)
+  return Object.keys(files).filter((file) =>
+    new RegExp(`^${file}:\\d+:\\d+ lint/style/noRestrictedImports`, "m").test(output)
+  )
+}
+
 afterAll(() => rmSync(sandbox, { recursive: true, force: true }))
 
+/** Which folders of `src` each of them may import from. */
+const floors: Readonly<Record<string, ReadonlyArray<string>>> = {
+  archive: [],
+  journal: [],
+  transfer: [],
+  cloud: ["transfer"],
+  upload: ["archive", "journal", "transfer", "cloud"],
+  publish: ["archive", "journal", "transfer", "cloud", "upload"],
+  workflow: ["archive", "journal", "transfer", "cloud", "upload", "publish"],
+  cli: ["archive", "journal", "transfer", "cloud", "upload", "publish", "workflow"],
+  testing: []
+}
+const folders = Object.keys(floors)
+
 describe("floors", () => {
-  const forbidden: ReadonlyArray<readonly [from: string, to: string]> = [
-    ["archive", "transfer"],
-    ["archive", "cloud"],
-    ["transfer", "archive"],
-    ["transfer", "cloud"],
-    ["transfer", "upload"],
-    ["cloud", "archive"],
-    ["cloud", "upload"],
-    ["upload", "testing"],
-    ["upload", "cli"],
-    ["testing", "transfer"],
-    ["testing", "upload"],
-    ["testing", "cloud"],
-    ["workflow", "cli"]
-  ]
-  it.each(forbidden)("%s/ may not import %s/", (from, to) => {
-    const output = lint(`src/${from}/Here.ts`, `export { there } from "../${to}/There.ts"\n`)
-    expect(output).toContain("lint/style/noRestrictedImports")
+  it("are all the folders there are", () => {
+    const present = readdirSync(join(root, "src"), { withFileTypes: true }).filter((entry) =>
+      entry.isDirectory()
+    )
+    expect(present.map(({ name }) => name).sort()).toEqual([...folders].sort())
   })
 
-  it("the stand-in may import the schemas of cloud/, and a lower floor may be imported", () => {
+  it.each(folders)("%s/ imports from the floors below it only, at every depth", (from) => {
+    const others = folders.filter((to) => to !== from)
+    const above = others.filter((to) => !floors[from]?.includes(to))
+    const files = (place: string, up: string) =>
+      Object.fromEntries(
+        others.map((to) => [`src/${from}/${place}${to}.ts`, `export { there } from "${up}${to}/There.ts"\n`])
+      )
+    expect(refused({ ...files("", "../"), ...files("internal/here/", "../../../") })).toEqual([
+      ...above.map((to) => `src/${from}/${to}.ts`),
+      ...above.map((to) => `src/${from}/internal/here/${to}.ts`)
+    ])
+  })
+
+  it("let the stand-in have the schemas of cloud/, and nothing else of it", () => {
     const schemas = 'export { Extension } from "../cloud/Extension.ts"\n'
-    expect(lint("src/testing/Here.ts", schemas)).not.toContain("noRestrictedImports")
-    const lower = 'export { Archive } from "../archive/Archive.ts"\n'
-    expect(lint("src/upload/Here.ts", lower)).not.toContain("noRestrictedImports")
+    expect(refused({ "src/testing/Here.ts": schemas })).toEqual([])
+  })
+})
+
+describe("internal/", () => {
+  it.each([...folders, "index"])("of another folder is closed to %s", (from) => {
+    const others = folders.filter((to) => to !== from)
+    const [place, up] = from === "index" ? ["src/", "./"] : [`src/${from}/`, "../"]
+    const files = Object.fromEntries(
+      others.flatMap((to) => [
+        [`${place}${to}.ts`, `export { there } from "${up}${to}/internal/there.ts"\n`],
+        [`${place}${to}-deep.ts`, `export { there } from "${up}${to}/internal/deep/there.ts"\n`]
+      ])
+    )
+    expect(refused(files)).toEqual(Object.keys(files))
   })
 
-  it("the barrels, the environment and the console stay outside", () => {
+  it.each(["examples", "scripts", "scripts/support"])("is closed to %s/", (from) => {
+    const up = "../".repeat(from.split("/").length)
+    const files = Object.fromEntries(
+      folders.map((to) => [`${from}/${to}.ts`, `export { there } from "${up}src/${to}/internal/there.ts"\n`])
+    )
+    expect(refused(files)).toEqual(Object.keys(files))
+  })
+
+  it.each(folders)("of %s/ is open to itself", (folder) => {
+    const files = {
+      [`src/${folder}/Here.ts`]: 'export { there } from "./internal/there.ts"\n',
+      [`src/${folder}/internal/here.ts`]: 'export { there } from "./deep/there.ts"\n'
+    }
+    expect(refused(files)).toEqual([])
+  })
+
+  it("is entered by nobody else", () => expect(crossingsIn(modules)).toEqual([]))
+})
+
+describe("imports", () => {
+  it("of the barrels, the environment and the console stay outside of src", () => {
     const code =
       'import { Effect } from "effect"\nexport const a = Effect.sync(() => console.log(process.env.A))\n'
-    const output = lint("src/cloud/Here.ts", code)
+    const output = lint({ "src/cloud/Here.ts": code })
     expect(output).toContain("noRestrictedImports")
     expect(output).toContain("noProcessEnv")
     expect(output).toContain("noConsole")
+  })
+
+  it("make no circles, those of types included, but of a module and its own implementation", () => {
+    expect(circlesIn(modules).filter((circle) => !isPair(circle))).toEqual([])
   })
 })
 
@@ -84,10 +147,6 @@ interface Members {
 
 const tagsOf = ({ members }: Members): ReadonlyArray<string> =>
   members.flatMap((member) => ("members" in member ? tagsOf(member) : [member._tag]))
-
-const sources = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" })
-  .filter((name) => name.endsWith(".ts"))
-  .map((name) => readFileSync(join(root, "src", name), "utf8"))
 
 /** A row of a table that names it. */
 const rowOf = (name: string) => new RegExp(`^\\|.*\`${name}\`.*\\|`, "m")
@@ -115,7 +174,7 @@ describe("docs/errors.md", () => {
 })
 
 describe("the README", () => {
-  const variables = new Set(sources.flatMap((text) => text.match(/\bEC_[A-Z_]+[A-Z]\b/g) ?? []))
+  const variables = new Set(modules.flatMap(({ text }) => text.match(/\bEC_[A-Z_]+[A-Z]\b/g) ?? []))
 
   it("has a table to be complete", () => {
     expect(variables.size).toBeGreaterThan(15)
