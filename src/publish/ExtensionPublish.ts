@@ -4,21 +4,30 @@
  *
  * @since 0.1.0
  */
-import * as Clock from "effect/Clock"
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import { identity } from "effect/Function"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
 import type * as Archive from "../archive/Archive.ts"
-import type { ExtensionType } from "../cloud/Extension.ts"
-import type { ExtensionsClient } from "../cloud/ExtensionsClient.ts"
+import { CreateExtensionRequest, type Extension, type ExtensionType } from "../cloud/Extension.ts"
+import { ExtensionsClient } from "../cloud/ExtensionsClient.ts"
+import { InvalidRequest } from "../cloud/ExtensionsError.ts"
+import { problemsOf } from "../cloud/internal/problems.ts"
 import { UploadJournal } from "../journal/UploadJournal.ts"
+import * as Monotonic from "../transfer/Monotonic.ts"
 import * as ExtensionUpload from "../upload/ExtensionUpload.ts"
-import { download } from "./internal/download.ts"
-import { findOrCreate } from "./internal/find.ts"
-import { updateMetadata } from "./internal/metadata.ts"
-import { prepare, type Setup, type Source, type Target, type UploadSource } from "./internal/setup.ts"
-import type { PublishError } from "./PublishError.ts"
-import type { PublishEvent } from "./PublishEvent.ts"
-import { AlreadyPublished, Published, type PublishReceipt } from "./PublishReceipt.ts"
+import * as LocalArchive from "../upload/LocalArchive.ts"
+import * as StoredArchive from "../upload/StoredArchive.ts"
+import type { UploadError } from "../upload/UploadError.ts"
+import { retrying, UploadEvents } from "../upload/UploadEvent.ts"
+import * as UploadSettings from "../upload/UploadSettings.ts"
+import * as Ensure from "./internal/ensure.ts"
+import * as Fetch from "./internal/fetch.ts"
+import type { AmbiguousExtension, NameTaken, PublishError } from "./PublishError.ts"
+import { observedBy, type PublishEvent } from "./PublishEvent.ts"
+import { DeliveryPlan, type ExtensionPlan, type PublishPlan } from "./PublishPlan.ts"
+import { AlreadyPublished, type MetadataField, Published, type PublishReceipt } from "./PublishReceipt.ts"
 
 /**
  * What to publish: an archive, a URL to fetch it from, or both. Upload options that are not given are those of
@@ -41,12 +50,12 @@ export type PublishRequest<R = never> = PublishOptions &
   )
 
 /**
- * The extension as it is to be, apart from its archive.
+ * How an extension is to be, apart from its archive.
  *
  * @since 0.1.0
  * @category models
  */
-export interface PublishOptions extends ExtensionUpload.UploadOverrides {
+export interface Wanted {
   /** ASCII letters, digits, `_`, `.` and `-`. Together with the type it says which extension is meant. */
   readonly name: string
   readonly type: ExtensionType
@@ -54,6 +63,15 @@ export interface PublishOptions extends ExtensionUpload.UploadOverrides {
   readonly version: string
   /** Left as it is when not given. */
   readonly description?: string | undefined
+}
+
+/**
+ * The extension, and how its archive gets there.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface PublishOptions extends UploadSettings.UploadOverrides, Wanted {
   /** How long to wait for an archive that the service fetches itself. Default 1 hour. */
   readonly downloadTimeout?: Duration.DurationInput | undefined
   /** Runs for every event, in order; publishing waits for it. */
@@ -61,7 +79,7 @@ export interface PublishOptions extends ExtensionUpload.UploadOverrides {
 }
 
 /**
- * Makes the extension of this name and type be as asked for, whether it exists or not, and proves that it is.
+ * Creates or updates the extension with this name and type, uploads its archive, and proves that it arrived.
  *
  * Request and archive are checked before anything is sent. Then the extension is looked for among those of the key's
  * owner and created if there is none; a version or description that differs is updated; and the archive is uploaded, or
@@ -93,56 +111,206 @@ export interface PublishOptions extends ExtensionUpload.UploadOverrides {
 export const publish = <R = never>(
   request: PublishRequest<R>
 ): Effect.Effect<PublishReceipt, PublishError, R | ExtensionsClient | UploadJournal> =>
-  Effect.scoped(
-    Effect.gen(function* () {
-      const { setup, source } = yield* prepare(request)
-      yield* takeName(setup)
-      const target = yield* findOrCreate(setup)
-      const delivered = yield* deliver(target, source)
-      return yield* makeReceipt(target, source.way, delivered)
-    })
-  ).pipe(
+  Effect.gen(function* () {
+    const elapsed = yield* Monotonic.stopwatch
+    yield* requireValid(request)
+    const way = yield* chooseWay(request)
+    yield* takeName(request)
+    const found = yield* Ensure.findOrCreate(request)
+    const delivered = yield* deliver(way, found.extension, request)
+    return makeReceipt(request, found, way, delivered, yield* elapsed)
+  }).pipe(
+    Effect.scoped,
+    withOptions(request),
     Effect.withSpan("ExtensionPublish.publish", {
       attributes: { "elastic.extension.name": request.name, "elastic.extension.type": request.type }
     })
   )
 
-/** The lock of an upload to an extension that has no id yet. No id holds a slash, so it is never that of another. */
-const takeName = ({ client, wanted: { name, type } }: Setup) =>
-  Effect.flatMap(UploadJournal, (journal) =>
-    journal.open({ origin: client.baseUrl, extensionId: `${type}/${name}` })
+/**
+ * What `publish` would do with this request, by the very decisions that it makes. Reads the archive, the journal and the
+ * server, and changes none of them. Fails where publishing would fail before it sends anything.
+ *
+ * @since 0.1.0
+ * @category publishing
+ */
+export const plan = <R = never>(
+  request: PublishRequest<R>
+): Effect.Effect<PublishPlan, PublishError, R | ExtensionsClient | UploadJournal> =>
+  Effect.gen(function* () {
+    yield* requireValid(request)
+    const way = yield* chooseWay(request)
+    const extension = yield* retrying(Ensure.decideExtension(request))
+    if (extension._tag === "Update") yield* Ensure.decideUpdate(extension.extension.id, request)
+    return { extension, delivery: yield* planDelivery(way, extension, request) }
+  }).pipe(withOptions(request), Effect.withSpan("ExtensionPublish.plan"))
+
+/**
+ * An extension that is there, and how it came to be.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Ensured {
+  /** As it was when it was found or created. */
+  readonly extension: Extension
+  readonly created: boolean
+  /** What of its metadata was brought up to date. */
+  readonly updated: ReadonlyArray<MetadataField>
+}
+
+/**
+ * Everything that `ensure` can fail with.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type EnsureError = UploadError | AmbiguousExtension | NameTaken
+
+/**
+ * Makes sure that there is one extension of this name and type, with this version and description. What publishing does
+ * before it sends an archive: the first of two who would create the extension does, and the second finds it.
+ *
+ * @since 0.1.0
+ * @category publishing
+ */
+export const ensure = (
+  wanted: Wanted
+): Effect.Effect<Ensured, EnsureError, ExtensionsClient | UploadJournal> =>
+  Effect.gen(function* () {
+    yield* retrying(takeName(wanted))
+    const found = yield* Ensure.findOrCreate(wanted)
+    return { ...found, updated: yield* Ensure.updateMetadata(found.extension, wanted) }
+  }).pipe(Effect.scoped, Effect.withSpan("ExtensionPublish.ensure"))
+
+const withOptions = <R>({
+  archive: _archive,
+  description: _description,
+  downloadTimeout: _downloadTimeout,
+  downloadUrl: _downloadUrl,
+  name: _name,
+  onEvent,
+  type: _type,
+  version: _version,
+  ...options
+}: PublishRequest<R>) => {
+  const observed = onEvent === undefined ? identity : observedBy({ onEvent })
+  return <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    observed(UploadSettings.override(options)(self))
+}
+
+const encodeCreate = Schema.encode(CreateExtensionRequest, { errors: "all" })
+
+/** By the rules of creating, which are those of updating too: which of the two it will be is not known yet. */
+const requireValid = <R>({ downloadUrl, ...wanted }: PublishRequest<R>) =>
+  Effect.mapError(
+    encodeCreate({
+      ...Ensure.createRequest(wanted),
+      ...(downloadUrl === undefined ? {} : { downloadUrl })
+    }),
+    (error) => new InvalidRequest({ operation: "create", problems: problemsOf(error, (text) => text) })
   )
+
+/** How the archive gets there. */
+type Way<R> =
+  | { readonly _tag: "upload"; readonly archive: Archive.Archive<R> }
+  | { readonly _tag: "download"; readonly source: Fetch.Source }
+
+/** 8 GB, the most that the service takes, at a little over 2 MB a second. */
+const defaultDownloadTimeout = Duration.hours(1)
+
+/** Uploading is preferred, since its bytes are known and its progress is seen; the service fetches what is too large. */
+const chooseWay = <R>(request: PublishRequest<R>) =>
+  Effect.gen(function* () {
+    const { archive, downloadUrl: url } = request
+    const timeout = Duration.decode(request.downloadTimeout ?? defaultDownloadTimeout)
+    if (archive === undefined) {
+      return {
+        _tag: "download",
+        source: { url: request.downloadUrl, timeout, archive: Option.none() }
+      } satisfies Way<R>
+    }
+    const inspected = yield* requireSound(archive, request)
+    const { directUploadLimitBytes } = yield* UploadSettings.UploadSettings
+    return inspected.stat.size > directUploadLimitBytes && url !== undefined
+      ? ({ _tag: "download", source: { url, timeout, archive: Option.some(inspected) } } satisfies Way<R>)
+      : ({ _tag: "upload", archive } satisfies Way<R>)
+  })
+
+/** The upload looks again, and tells of it; but by then an extension was created or changed for the archive's sake. */
+const requireSound = <R>(archive: Archive.Archive<R>, { type, version }: Wanted) =>
+  LocalArchive.inspect(archive, { type, version }).pipe(
+    Effect.tap(({ inspection }) => LocalArchive.requireUsable(inspection)),
+    Effect.provideService(UploadEvents, { onEvent: () => Effect.void })
+  )
+
+/** The lock of an upload to an extension that has no id yet. No id holds a slash, so it is never that of another. */
+const takeName = Effect.fnUntraced(function* ({ name, type }: Wanted) {
+  const { baseUrl: origin } = yield* ExtensionsClient
+  const journal = yield* UploadJournal
+  yield* journal.open({ origin, extensionId: `${type}/${name}` })
+})
 
 /** What of a receipt the delivery of the archive tells. */
 type Delivered = Pick<PublishReceipt, "updated" | "proof" | "upload" | "download">
 
-const deliver = <R>(target: Target, source: Source<R>) =>
-  source.way === "upload" ? upload(target, source) : download(target, source)
+const deliver = <R>(way: Way<R>, extension: Extension, request: PublishRequest<R>) =>
+  way._tag === "upload"
+    ? upload(way.archive, extension, request)
+    : Fetch.fetch(extension.id, way.source, request)
 
 /**
  * The metadata comes first. Cut off between the two, a plugin's new version with the old file can only harm a deployment
  * that somebody upgrades just then; the new file under the old version would reach running deployments of that version at
  * their next restart. The upload also refuses a plugin that is not of the extension's version.
  */
-const upload = <R>(target: Target, { archive }: UploadSource<R>) =>
+const upload = <R>(archive: Archive.Archive<R>, extension: Extension, wanted: Wanted) =>
   Effect.gen(function* () {
-    const { emit, extension, extensionId, overrides } = target
-    const updated = yield* updateMetadata(target, extension)
-    const receipt = yield* ExtensionUpload.upload({ ...overrides, extensionId, archive, onEvent: emit })
+    const updated = yield* Ensure.updateMetadata(extension, wanted)
+    const receipt = yield* ExtensionUpload.upload(uploadRequest(archive, extension, wanted))
     return { updated, proof: receipt.proof, upload: receipt } satisfies Delivered
   })
 
-const makeReceipt = (
-  { created, extensionId, startedAtMillis, wanted: { name, type, version } }: Target,
-  way: PublishReceipt["way"],
-  delivered: Delivered
-) =>
-  Effect.map(Clock.currentTimeMillis, (now): PublishReceipt => {
-    const { download, updated, upload } = delivered
-    const isUnchanged =
-      !created && updated.length === 0 && download === undefined && upload?._tag !== "Uploaded"
-    const fields = { extensionId, name, type, version, created, way, durationMillis: now - startedAtMillis }
-    return isUnchanged
-      ? new AlreadyPublished({ ...fields, ...delivered })
-      : new Published({ ...fields, ...delivered })
+const uploadRequest = <R>(archive: Archive.Archive<R>, { id }: Extension, { type, version }: Wanted) => ({
+  extensionId: id,
+  archive,
+  expected: { type, version }
+})
+
+const planDelivery = <R>(way: Way<R>, plan: ExtensionPlan, wanted: Wanted) =>
+  Effect.gen(function* () {
+    if (way._tag === "upload") {
+      if (plan._tag === "Create") return DeliveryPlan.Upload({ upload: Option.none() })
+      const upload = yield* ExtensionUpload.plan(uploadRequest(way.archive, plan.extension, wanted))
+      return DeliveryPlan.Upload({ upload: Option.some(upload) })
+    }
+    const fetch = DeliveryPlan.Fetch({ origin: Fetch.originOf(way.source) })
+    if (plan._tag === "Create") return fetch
+    const before = yield* StoredArchive.readExtension(plan.extension.id)
+    const content = yield* Fetch.contentOf(way.source)
+    const decided = yield* Fetch.decideFetch(before, content, way.source, wanted)
+    return decided._tag === "Fetch" ? fetch : DeliveryPlan.AlreadyFetched({ proof: decided.proof })
   })
+
+const makeReceipt = (
+  { name, type, version }: Wanted,
+  { created, extension }: Pick<Ensured, "created" | "extension">,
+  { _tag: way }: Way<unknown>,
+  delivered: Delivered,
+  durationMillis: number
+): PublishReceipt => {
+  const { download, updated, upload } = delivered
+  const isUnchanged =
+    !created && updated.length === 0 && download === undefined && upload?._tag !== "Uploaded"
+  const fields = {
+    extensionId: extension.id,
+    name,
+    type,
+    version,
+    created,
+    way,
+    durationMillis,
+    ...delivered
+  }
+  return isUnchanged ? new AlreadyPublished(fields) : new Published(fields)
+}

@@ -18,7 +18,7 @@ const quoted = (ids: ReadonlyArray<string>): string => ids.map((id) => JSON.stri
  * @category errors
  */
 export class AmbiguousExtension extends Schema.TaggedError<AmbiguousExtension>(
-  "effect-elastic-extensions/upload/AmbiguousExtension"
+  "effect-elastic-extensions/publish/AmbiguousExtension"
 )("AmbiguousExtension", {
   name: Schema.String,
   type: ExtensionType,
@@ -41,7 +41,7 @@ export class AmbiguousExtension extends Schema.TaggedError<AmbiguousExtension>(
  * @since 0.1.0
  * @category errors
  */
-export class NameTaken extends Schema.TaggedError<NameTaken>("effect-elastic-extensions/upload/NameTaken")(
+export class NameTaken extends Schema.TaggedError<NameTaken>("effect-elastic-extensions/publish/NameTaken")(
   "NameTaken",
   {
     name: Schema.String,
@@ -70,7 +70,7 @@ export class NameTaken extends Schema.TaggedError<NameTaken>("effect-elastic-ext
  * @category errors
  */
 export class DownloadFailed extends Schema.TaggedError<DownloadFailed>(
-  "effect-elastic-extensions/upload/DownloadFailed"
+  "effect-elastic-extensions/publish/DownloadFailed"
 )("DownloadFailed", {
   extensionId: ExtensionId,
   /** Scheme, host and port of the download URL. */

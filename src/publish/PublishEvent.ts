@@ -3,9 +3,11 @@
  *
  * @since 0.1.0
  */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { ExtensionId } from "../cloud/ExtensionId.ts"
-import { UploadEvent } from "../upload/UploadEvent.ts"
+import { UploadEvent, UploadEvents } from "../upload/UploadEvent.ts"
 import { MetadataField } from "./PublishReceipt.ts"
 
 /** An extension of this name and type exists. @since 0.1.0 @category schemas */
@@ -57,3 +59,45 @@ export const PublishEvent = Schema.Union(
  * @category models
  */
 export type PublishEvent = typeof PublishEvent.Type
+
+/**
+ * What to do with each event of a publishing.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface PublishObserver {
+  /** Runs for every event, in order; publishing waits for it. */
+  readonly onEvent: (event: PublishEvent) => Effect.Effect<void>
+}
+
+/**
+ * Whoever watches; by default nobody. The `onEvent` of a request takes its place for that publishing.
+ *
+ * @since 0.1.0
+ * @category references
+ */
+export class PublishEvents extends Context.Reference<PublishEvents>()(
+  "effect-elastic-extensions/publish/PublishEvents",
+  { defaultValue: (): PublishObserver => ({ onEvent: () => Effect.void }) }
+) {}
+
+/**
+ * Tells whoever watches.
+ *
+ * @since 0.1.0
+ * @category events
+ */
+export const emit = (event: PublishEvent): Effect.Effect<void> =>
+  Effect.flatMap(PublishEvents, ({ onEvent }) => onEvent(event))
+
+/**
+ * Runs an effect under this observer, its uploads included.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const observedBy =
+  (observer: PublishObserver) =>
+  <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    self.pipe(Effect.provideService(PublishEvents, observer), Effect.provideService(UploadEvents, observer))

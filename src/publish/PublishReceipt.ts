@@ -75,7 +75,7 @@ const fields = {
  * @since 0.1.0
  * @category schemas
  */
-export class Published extends Schema.TaggedClass<Published>("effect-elastic-extensions/upload/Published")(
+export class Published extends Schema.TaggedClass<Published>("effect-elastic-extensions/publish/Published")(
   "Published",
   fields
 ) {}
@@ -87,7 +87,7 @@ export class Published extends Schema.TaggedClass<Published>("effect-elastic-ext
  * @category schemas
  */
 export class AlreadyPublished extends Schema.TaggedClass<AlreadyPublished>(
-  "effect-elastic-extensions/upload/AlreadyPublished"
+  "effect-elastic-extensions/publish/AlreadyPublished"
 )("AlreadyPublished", fields) {}
 
 /**

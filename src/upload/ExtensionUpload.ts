@@ -9,38 +9,44 @@ import type * as Path from "@effect/platform/Path"
 import type * as ConfigError from "effect/ConfigError"
 import * as Effect from "effect/Effect"
 import type * as Either from "effect/Either"
+import { identity } from "effect/Function"
 import * as Layer from "effect/Layer"
+import * as Mailbox from "effect/Mailbox"
 import * as Option from "effect/Option"
+import * as ParseResult from "effect/ParseResult"
+import * as Ref from "effect/Ref"
+import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as Archive from "../archive/Archive.ts"
 import { ArchiveChanged } from "../archive/ArchiveError.ts"
+import type { ExpectedExtension } from "../archive/ArchiveInspection.ts"
+import { ExtensionId } from "../cloud/ExtensionId.ts"
 import * as ExtensionsClient from "../cloud/ExtensionsClient.ts"
-import type { JournalRecord } from "../journal/JournalRecord.ts"
+import type { ExtensionsError } from "../cloud/ExtensionsError.ts"
+import { type JournalBaseline, type JournalRecord, journalId } from "../journal/JournalRecord.ts"
 import * as UploadJournal from "../journal/UploadJournal.ts"
+import * as Monotonic from "../transfer/Monotonic.ts"
+import * as ResumableUpload from "../transfer/ResumableUpload.ts"
 import * as RetryPolicy from "../transfer/RetryPolicy.ts"
+import type { TransferError } from "../transfer/TransferError.ts"
 import * as UploadHttpClient from "../transfer/UploadHttpClient.ts"
-import { deliver } from "./internal/attempts.ts"
-import { begin, discardStale } from "./internal/begin.ts"
-import { alreadyCurrent, prove } from "./internal/finish.ts"
-import { isResumable } from "./internal/openEnd.ts"
-import { decodeId, prepare } from "./internal/prepare.ts"
-import type * as Run from "./internal/run.ts"
-import type { UploadError } from "./UploadError.ts"
-import type { UploadEvent } from "./UploadEvent.ts"
-import type { UploadReceipt } from "./UploadReceipt.ts"
+import { decide, hasBegun } from "./internal/decide.ts"
+import { deliver } from "./internal/deliver.ts"
+import { conflictBetween } from "./internal/reconcile.ts"
+import * as Run from "./internal/run.ts"
+import * as LocalArchive from "./LocalArchive.ts"
+import * as StoredArchive from "./StoredArchive.ts"
 import {
-  layerConfig as settingsLayerConfig,
-  type UploadOptions,
-  type UploadSettings
-} from "./UploadSettings.ts"
-
-/**
- * Options of one upload. Those that are not given, or `undefined`, are those of `UploadSettings`.
- *
- * @since 0.1.0
- * @category models
- */
-export type UploadOverrides = { readonly [K in keyof UploadOptions]?: UploadOptions[K] | undefined }
+  InvalidExtensionId,
+  keepsRecord,
+  type UploadConflict,
+  type UploadError,
+  VerificationFailed
+} from "./UploadError.ts"
+import { emit, retrying, type UploadEvent, UploadEvents, type UploadObserver } from "./UploadEvent.ts"
+import type { UploadPlan } from "./UploadPlan.ts"
+import { AlreadyCurrent, type Proof, Uploaded, type UploadReceipt } from "./UploadReceipt.ts"
+import * as UploadSettings from "./UploadSettings.ts"
 
 /**
  * What to upload where. Options that are not given are those of `UploadSettings`.
@@ -48,10 +54,12 @@ export type UploadOverrides = { readonly [K in keyof UploadOptions]?: UploadOpti
  * @since 0.1.0
  * @category models
  */
-export interface UploadRequest<out R = never> extends UploadOverrides {
+export interface UploadRequest<out R = never> extends UploadSettings.UploadOverrides {
   readonly extensionId: string
   readonly archive: Archive.Archive<R>
-  /** Runs for every event, in order; the upload waits for it. */
+  /** Type and version that the archive must suit. By default those that the service tells of the extension. */
+  readonly expected?: ExpectedExtension | undefined
+  /** Runs for every event, in order; the upload waits for it. Takes the place of `UploadEvents`. */
   readonly onEvent?: ((event: UploadEvent) => Effect.Effect<void>) | undefined
 }
 
@@ -82,65 +90,75 @@ export const upload = <R>(
   UploadReceipt,
   UploadError,
   R | ExtensionsClient.ExtensionsClient | UploadJournal.UploadJournal
-> => uploadFrom(request, undefined)
+> => run(request, Option.none())
 
 /** With `begun`, only the archive that an earlier run began with will do. */
-const uploadFrom = <R>(
-  request: UploadRequest<R>,
-  begun: JournalRecord | undefined
-): Effect.Effect<
-  UploadReceipt,
-  UploadError,
-  R | ExtensionsClient.ExtensionsClient | UploadJournal.UploadJournal
-> =>
-  Effect.scoped(
-    Effect.gen(function* () {
-      const setup = yield* prepare(request)
-      if (begun !== undefined) yield* requireSameArchive(setup, begun)
-      const [run, beginning] = yield* begin(setup).pipe(forgetWhenOver(setup))
-      const receipt = yield* complete(run, beginning).pipe(forgetWhenOver(setup))
-      yield* setup.journal.remove
-      yield* setup.emit({ _tag: "Completed", receipt })
+const run = <R>(request: UploadRequest<R>, begun: Option.Option<JournalRecord>) =>
+  Effect.gen(function* () {
+    const elapsed = yield* Monotonic.stopwatch
+    const extensionId = yield* decodeId(request.extensionId)
+    const inspected = yield* LocalArchive.inspect(request.archive)
+    const journal = yield* openJournal(extensionId)
+    const subject = yield* digest(extensionId, inspected, yield* journal.record)
+    return yield* Effect.gen(function* () {
+      yield* requireSameArchive(begun)
+      const plan = yield* decide(yield* journal.record, Option.fromNullable(request.expected))
+      const result = yield* carryOut(plan, journal)
+      yield* emit({ _tag: "Verified", proof: result.proof })
+      const receipt = makeReceipt(plan, result, yield* elapsed)
+      yield* journal.remove
+      yield* emit({ _tag: "Completed", receipt })
       return receipt
-    })
-  ).pipe(
+    }).pipe(
+      Effect.tapError((error) => discardUnless(journal, (record) => keepsRecord(error, record))),
+      Effect.provideService(Run.Subject, subject)
+    )
+  }).pipe(
+    Effect.scoped,
+    withOptions(request),
     Effect.withSpan("ExtensionUpload.upload", {
       attributes: { "elastic.extension.id": request.extensionId, "archive.name": request.archive.name }
     })
   )
 
 /**
- * Everything `upload` needs, configured from the environment, over any `HttpClient`. With one that does not show interim
- * responses, resumption costs an extra request and refusals cost a whole upload; nothing else is lost.
+ * What `upload` would do with this request, by the very decisions that it makes. Reads the archive, the journal and the
+ * server, and changes none of them. Fails where the upload would fail before it sends anything.
+ *
+ * @example
+ * ```ts
+ * import { Archive, ExtensionUpload } from "effect-elastic-extensions"
+ * import { Console, Effect } from "effect"
+ *
+ * const program = ExtensionUpload.plan({
+ *   extensionId: "882519870",
+ *   archive: Archive.file("dist/analysis-acme-2.1.0.zip")
+ * }).pipe(Effect.flatMap((plan) => Console.log(plan._tag)))
+ * ```
  *
  * @since 0.1.0
- * @category layers
+ * @category uploading
  */
-export const layerConfigWithoutHttpClient: Layer.Layer<
-  ExtensionsClient.ExtensionsClient | UploadJournal.UploadJournal | RetryPolicy.RetryPolicy | UploadSettings,
-  ConfigError.ConfigError,
-  HttpClient.HttpClient | FileSystem.FileSystem | Path.Path
-> = Layer.mergeAll(
-  ExtensionsClient.layerConfig,
-  UploadJournal.layerConfig,
-  RetryPolicy.layerConfig,
-  settingsLayerConfig
-)
+export const plan = <R>(
+  request: UploadRequest<R>
+): Effect.Effect<
+  UploadPlan,
+  UploadError,
+  R | ExtensionsClient.ExtensionsClient | UploadJournal.UploadJournal
+> =>
+  Effect.gen(function* () {
+    const extensionId = yield* decodeId(request.extensionId)
+    const inspected = yield* LocalArchive.inspect(request.archive)
+    const known = yield* peekJournal(extensionId)
+    const subject = yield* digest(extensionId, inspected, known)
+    return yield* decide(known, Option.fromNullable(request.expected)).pipe(
+      Effect.provideService(Run.Subject, subject)
+    )
+  }).pipe(withOptions(request), Effect.withSpan("ExtensionUpload.plan"))
 
 /**
- * Everything `upload` needs, configured from the environment.
- *
- * @since 0.1.0
- * @category layers
- */
-export const layerConfig: Layer.Layer<
-  ExtensionsClient.ExtensionsClient | UploadJournal.UploadJournal | RetryPolicy.RetryPolicy | UploadSettings,
-  ConfigError.ConfigError,
-  FileSystem.FileSystem | Path.Path
-> = Layer.provide(layerConfigWithoutHttpClient, UploadHttpClient.layerConfig)
-
-/**
- * The same, as a stream of what happens. The last event is `Completed`, with the receipt.
+ * Uploads an archive, as a stream of what happens. The last event is `Completed`, with the receipt. Whoever reads the
+ * stream slowly slows the upload down: no more than 16 events wait to be read.
  *
  * @example
  * ```ts
@@ -169,63 +187,63 @@ export const events = <R>(
   UploadError,
   R | ExtensionsClient.ExtensionsClient | UploadJournal.UploadJournal
 > =>
-  Stream.asyncPush<
-    UploadEvent,
-    UploadError,
-    R | ExtensionsClient.ExtensionsClient | UploadJournal.UploadJournal
-  >((emit) =>
-    upload({ ...request, onEvent: (event) => Effect.sync(() => emit.single(event)) }).pipe(
-      Effect.matchCauseEffect({
-        onFailure: (cause) => Effect.sync(() => emit.halt(cause)),
-        onSuccess: () => Effect.sync(() => emit.end())
-      }),
-      Effect.forkScoped
-    )
+  Stream.unwrapScoped(
+    Effect.gen(function* () {
+      const mailbox = yield* Mailbox.make<UploadEvent, UploadError>({ capacity: 16 })
+      yield* upload({ ...request, onEvent: (event) => mailbox.offer(event) }).pipe(
+        Mailbox.into(mailbox),
+        Effect.forkScoped
+      )
+      return Mailbox.toStream(mailbox)
+    })
   )
 
-const complete = (run: Run.Run, beginning: Effect.Effect.Success<ReturnType<typeof begin>>[1]) =>
-  beginning?._tag === "AlreadyCurrent"
-    ? alreadyCurrent(run, beginning.state)
-    : Effect.flatMap(beginning === undefined ? deliver(run) : Effect.succeed(beginning), (delivered) =>
-        prove(run, delivered)
-      )
-
-/** A failure that trying again cannot mend ends the upload, and its record; all others leave it to be resumed. */
-const forgetWhenOver =
-  (setup: Pick<Run.Run, "journal" | "client" | "extensionId" | "emit">) =>
-  <A>(self: Effect.Effect<A, UploadError>): Effect.Effect<A, UploadError> =>
-    Effect.tapError(self, (error) =>
-      isResumable(error)
-        ? Effect.void
-        : Effect.flatMap(setup.journal.record, (record) =>
-            Option.isNone(record) ? Effect.void : Effect.ignore(discardStale(setup, record.value))
-          )
-    )
-
 /**
- * Gives up the unfinished upload to an extension: the server is told to forget what it has, and the record is removed.
- * Returns whether there was one.
+ * Finishes the upload that an earlier process left unfinished, with the very archive it was begun with: one that has
+ * changed since is an `ArchiveChanged`, and its upload is given up. `None` where nothing was left unfinished.
  *
  * @since 0.1.0
  * @category managing
  */
-export const cancel = (
-  extensionId: string
-): Effect.Effect<boolean, UploadError, ExtensionsClient.ExtensionsClient | UploadJournal.UploadJournal> =>
-  Effect.scoped(
-    Effect.gen(function* () {
-      const client = yield* ExtensionsClient.ExtensionsClient
-      const id = yield* decodeId(extensionId)
-      const journal = yield* (yield* UploadJournal.UploadJournal).open({
-        origin: client.baseUrl,
-        extensionId: id
-      })
-      const record = yield* journal.record
-      if (Option.isNone(record)) return false
-      yield* discardStale({ client, journal, extensionId: id, emit: () => Effect.void }, record.value)
-      return true
-    })
-  )
+export const resume = (
+  extensionId: string,
+  options: ResumeOptions = {}
+): Effect.Effect<
+  Option.Option<UploadReceipt>,
+  UploadError,
+  ExtensionsClient.ExtensionsClient | UploadJournal.UploadJournal | FileSystem.FileSystem
+> =>
+  Effect.gen(function* () {
+    const record = yield* peekJournal(yield* decodeId(extensionId))
+    return yield* Effect.transposeMapOption(record, resumeRecord(options))
+  })
+
+/**
+ * What `resume` would do, as `plan` tells it.
+ *
+ * @since 0.1.0
+ * @category managing
+ */
+export const planResume = (
+  extensionId: string,
+  options: ResumeOptions = {}
+): Effect.Effect<
+  Option.Option<UploadPlan>,
+  UploadError,
+  ExtensionsClient.ExtensionsClient | UploadJournal.UploadJournal | FileSystem.FileSystem
+> =>
+  Effect.gen(function* () {
+    const record = yield* peekJournal(yield* decodeId(extensionId))
+    return yield* Effect.transposeMapOption(record, (record) => plan(requestOf(record, options)))
+  })
+
+/**
+ * Options of an upload that goes on. Its content type is the one that it was begun with.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type ResumeOptions = UploadSettings.UploadOverrides & Pick<UploadRequest, "onEvent">
 
 /**
  * One unfinished upload, and how finishing it went.
@@ -260,7 +278,7 @@ export interface PendingResult {
  * @category managing
  */
 export const resumePending = (
-  options: UploadOverrides & Pick<UploadRequest, "onEvent"> = {}
+  options: ResumeOptions = {}
 ): Effect.Effect<
   ReadonlyArray<PendingResult>,
   UploadError,
@@ -271,32 +289,286 @@ export const resumePending = (
     const { records } = yield* (yield* UploadJournal.UploadJournal).list
     return yield* Effect.forEach(
       records.filter(({ origin }) => origin === baseUrl),
-      (record) => Effect.map(Effect.either(resumeRecord(record, options)), (result) => ({ record, result }))
+      (record) => Effect.map(Effect.either(resumeRecord(options)(record)), (result) => ({ record, result }))
     )
   })
 
-const resumeRecord = (record: JournalRecord, options: UploadOverrides & Pick<UploadRequest, "onEvent">) =>
-  uploadFrom(
-    {
-      ...options,
-      contentType: record.multipartBoundary === undefined ? "raw" : "multipart",
-      extensionId: record.extensionId,
-      archive: Archive.file(record.archive.path)
-    },
-    record
+/**
+ * Gives up the unfinished upload to an extension: the server is told to forget what it has, and the record is removed.
+ * Returns whether there was one.
+ *
+ * @since 0.1.0
+ * @category managing
+ */
+export const cancel = (
+  extensionId: string
+): Effect.Effect<boolean, UploadError, ExtensionsClient.ExtensionsClient | UploadJournal.UploadJournal> =>
+  Effect.gen(function* () {
+    const journal = yield* openJournal(yield* decodeId(extensionId))
+    const isUnfinished = Option.isSome(yield* journal.record)
+    yield* discard(journal)
+    return isUnfinished
+  }).pipe(Effect.scoped)
+
+/**
+ * Whether the extension still holds what an upload has put there, and how that is known. The version tells cheaply that
+ * nothing has changed. Where something has, for instance the description, the content is compared.
+ *
+ * @since 0.1.0
+ * @category managing
+ */
+export const verify = (
+  receipt: UploadReceipt
+): Effect.Effect<
+  Proof,
+  UploadConflict | VerificationFailed | ExtensionsError | TransferError,
+  ExtensionsClient.ExtensionsClient
+> =>
+  Effect.gen(function* () {
+    const { archive, extensionId, resourceVersion } = receipt
+    const stored = yield* StoredArchive.read(extensionId)
+    const now = stored.told.resourceVersion
+    if (now !== undefined && now === resourceVersion.after) return receipt.proof
+    const match = yield* StoredArchive.match(stored, archive).pipe(
+      retrying,
+      Effect.catchTag("VerificationLinkRefused", () =>
+        Effect.succeed(StoredArchive.matchSize(stored, archive))
+      )
+    )
+    switch (match._tag) {
+      case "Same":
+        return match.proof
+      case "Unknown":
+        return "response"
+      case "Different":
+        return yield* Effect.fail(noLonger(receipt, stored, match))
+    }
+  })
+
+const noLonger = (
+  { archive, extensionId, lastModified, resourceVersion }: UploadReceipt,
+  stored: StoredArchive.StoredArchive,
+  { actual, reason }: Extract<StoredArchive.Match, { _tag: "Different" }>
+): UploadConflict | VerificationFailed =>
+  stored.told.resourceVersion !== undefined && resourceVersion.after !== null
+    ? conflictBetween(
+        extensionId,
+        {
+          resourceVersion: resourceVersion.after,
+          file: { size: archive.size },
+          ...(lastModified === null ? {} : { lastModified })
+        },
+        stored.told
+      )
+    : new VerificationFailed({
+        extensionId,
+        reason,
+        expected: reason === "Size" ? String(archive.size) : archive.sha256,
+        actual
+      })
+
+/**
+ * Everything `upload` needs, configured from the environment, over any `HttpClient`. With one that does not show interim
+ * responses, resumption costs an extra request and refusals cost a whole upload; nothing else is lost.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerConfigWithoutHttpClient: Layer.Layer<
+  | ExtensionsClient.ExtensionsClient
+  | UploadJournal.UploadJournal
+  | RetryPolicy.RetryPolicy
+  | UploadSettings.UploadSettings,
+  ConfigError.ConfigError,
+  HttpClient.HttpClient | FileSystem.FileSystem | Path.Path
+> = Layer.mergeAll(
+  ExtensionsClient.layerConfig,
+  UploadJournal.layerConfig,
+  RetryPolicy.layerConfig,
+  UploadSettings.layerConfig
+)
+
+/**
+ * Everything `upload` needs, configured from the environment.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerConfig: Layer.Layer<
+  | ExtensionsClient.ExtensionsClient
+  | UploadJournal.UploadJournal
+  | RetryPolicy.RetryPolicy
+  | UploadSettings.UploadSettings,
+  ConfigError.ConfigError,
+  FileSystem.FileSystem | Path.Path
+> = Layer.provide(layerConfigWithoutHttpClient, UploadHttpClient.layerConfig)
+
+const decodeId = (extensionId: string) =>
+  Effect.mapError(
+    Schema.decode(ExtensionId)(extensionId),
+    (error) => new InvalidExtensionId({ extensionId, detail: detailOf(error) })
   )
 
-const requireSameArchive = (
-  setup: Pick<Run.Run, "journal" | "client" | "extensionId" | "emit" | "digest">,
-  begun: JournalRecord
-) =>
-  setup.digest.sha256 === begun.archive.sha256
-    ? Effect.void
-    : Effect.zipRight(
-        discardStale(setup, begun),
-        new ArchiveChanged({
-          path: begun.archive.path,
-          reason: "Modified",
-          detail: "it is not the archive that the unfinished upload was begun with"
-        })
+const detailOf = (error: ParseResult.ParseError): string =>
+  ParseResult.ArrayFormatter.formatErrorSync(error)
+    .map(({ message }) => message)
+    .join(" ")
+
+/** Around an effect: the options and the observer of a request, over those in the context. */
+const withOptions =
+  ({
+    archive: _archive,
+    expected: _expected,
+    extensionId: _extensionId,
+    onEvent,
+    ...options
+  }: UploadRequest<unknown>) =>
+  <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    self.pipe(UploadSettings.override(options), onEvent === undefined ? identity : observedBy({ onEvent }))
+
+const observedBy =
+  (observer: UploadObserver) =>
+  <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    Effect.provideService(self, UploadEvents, observer)
+
+const keyOf = (extensionId: ExtensionId) =>
+  Effect.map(ExtensionsClient.ExtensionsClient, ({ baseUrl: origin }) => ({ origin, extensionId }))
+
+/** One upload per extension at a time: the journal is held until the scope closes. */
+const openJournal = (extensionId: ExtensionId) =>
+  Effect.flatMap(keyOf(extensionId), (key) =>
+    Effect.flatMap(UploadJournal.UploadJournal, (journal) => journal.open(key))
+  )
+
+const peekJournal = (extensionId: ExtensionId) =>
+  Effect.flatMap(keyOf(extensionId), (key) =>
+    Effect.flatMap(UploadJournal.UploadJournal, (journal) => journal.get(journalId(key)))
+  )
+
+/**
+ * The digest tells whether an upload that has begun is of this archive, and only then may it go on as it is. Else the
+ * archive has to be usable, which takes less time to find out.
+ */
+const digest = Effect.fnUntraced(function* (
+  extensionId: ExtensionId,
+  inspected: LocalArchive.Inspected,
+  known: Option.Option<JournalRecord>
+) {
+  const { archive, inspection } = inspected
+  if (!Option.exists(known, hasBegun)) yield* LocalArchive.requireUsable(inspection)
+  return { extensionId, archive, inspection, digest: yield* LocalArchive.digest(inspected) }
+})
+
+/** What came of a plan. */
+interface Result {
+  readonly proof: Proof
+  /** What the extension held before, */
+  readonly before: JournalBaseline
+  /** and holds now. */
+  readonly stored: StoredArchive.StoredArchive
+  readonly counters: Run.Counters
+}
+
+const carryOut = (
+  plan: UploadPlan,
+  journal: UploadJournal.JournalSession
+): Effect.Effect<Result, UploadError, Run.Subject | ExtensionsClient.ExtensionsClient> => {
+  switch (plan._tag) {
+    case "AlreadyCurrent": {
+      const { stored } = plan
+      return Effect.succeed({ proof: "hash", before: stored.told, stored, counters: Run.noCounts })
+    }
+    case "AlreadyApplied": {
+      const { proof, record, stored } = plan
+      return Effect.as(continued(record), {
+        proof,
+        before: record.baseline,
+        stored,
+        counters: Run.noCounts
+      })
+    }
+    case "Continue":
+    case "SendAgain":
+      return Effect.zipRight(continued(plan.record), sendAs(plan.record, journal))
+    case "Send":
+      return discard(journal).pipe(
+        Effect.zipRight(journal.save(plan.record)),
+        Effect.zipRight(sendAs(plan.record, journal))
       )
+  }
+}
+
+const continued = ({ representationSize: total, upload }: JournalRecord) =>
+  emit({ _tag: "UploadContinued", acknowledged: upload?.offset ?? 0, total })
+
+const sendAs = (record: JournalRecord, journal: UploadJournal.JournalSession) =>
+  Effect.gen(function* () {
+    const progress = {
+      journal,
+      record: yield* Ref.make(record),
+      counters: yield* Ref.make(Run.noCounts)
+    }
+    const { proof, stored } = yield* Effect.provideService(deliver, Run.Progress, progress)
+    const { baseline: before } = yield* Ref.get(progress.record)
+    return { proof, before, stored, counters: yield* Ref.get(progress.counters) }
+  })
+
+/** A failure that running the upload again cannot change ends it for good. */
+const discardUnless = (journal: UploadJournal.JournalSession, isKept: (record: JournalRecord) => boolean) =>
+  Effect.flatMap(journal.record, (record) =>
+    Option.exists(record, isKept) ? Effect.void : Effect.ignore(discard(journal))
+  )
+
+/** The journal forgets its record, if it has one. The server is told, as a courtesy. */
+const discard = Effect.fnUntraced(function* (journal: UploadJournal.JournalSession) {
+  const record = yield* journal.record
+  if (Option.isNone(record)) return
+  const { archive, extensionId, upload } = record.value
+  if (upload !== undefined) {
+    const client = yield* ExtensionsClient.ExtensionsClient
+    const { request, transport } = client.uploadTarget(yield* decodeId(extensionId))
+    yield* Effect.ignore(ResumableUpload.cancel({ client: transport.client, request }, upload))
+  }
+  yield* journal.remove
+  yield* emit({ _tag: "StaleUploadDiscarded", name: archive.name })
+})
+
+const makeReceipt = (
+  { _tag, archive, extensionId }: UploadPlan,
+  { before, counters, proof, stored: { told } }: Result,
+  durationMillis: number
+): UploadReceipt => {
+  const { attempts, bytesResumed, bytesSent } = counters
+  const fields = {
+    extensionId,
+    archive,
+    proof,
+    attempts,
+    bytesSent,
+    bytesResumed,
+    resourceVersion: { before: before.resourceVersion ?? null, after: told.resourceVersion ?? null },
+    lastModified: told.lastModified ?? null,
+    durationMillis
+  }
+  return _tag === "AlreadyCurrent" ? new AlreadyCurrent(fields) : new Uploaded(fields)
+}
+
+const resumeRecord = (options: ResumeOptions) => (record: JournalRecord) =>
+  run(requestOf(record, options), Option.some(record))
+
+const requestOf = (record: JournalRecord, options: ResumeOptions): UploadRequest<FileSystem.FileSystem> => ({
+  ...options,
+  contentType: record.multipartBoundary === undefined ? "raw" : "multipart",
+  extensionId: record.extensionId,
+  archive: Archive.file(record.archive.path)
+})
+
+const requireSameArchive = Effect.fnUntraced(function* (begun: Option.Option<JournalRecord>) {
+  const { digest } = yield* Run.Subject
+  if (Option.isNone(begun) || begun.value.archive.sha256 === digest.sha256) return
+  return yield* new ArchiveChanged({
+    path: begun.value.archive.path,
+    reason: "Modified",
+    detail: "it is not the archive that the unfinished upload was begun with"
+  })
+})

@@ -1,5 +1,8 @@
-/** What the server says it holds, and what that says about an archive. */
-
+/**
+ * What an extension holds, as far as the service tells, and how that relates to an archive of ours.
+ *
+ * @since 0.1.0
+ */
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -8,21 +11,34 @@ import type * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import { hashStream } from "../archive/ArchiveDigest.ts"
 import type { VersionedExtension } from "../cloud/Extension.ts"
-import type { ExtensionsClientService } from "../cloud/ExtensionsClient.ts"
+import type { ExtensionId } from "../cloud/ExtensionId.ts"
+import { ExtensionsClient } from "../cloud/ExtensionsClient.ts"
 import type { ExtensionsError } from "../cloud/ExtensionsError.ts"
 import type { JournalBaseline } from "../journal/JournalRecord.ts"
 import type { TransferError } from "../transfer/TransferError.ts"
+import { emit, retrying } from "./UploadEvent.ts"
+import type { Proof } from "./UploadReceipt.ts"
 
-/** @internal */
-export interface ServerState {
-  /** What it says; a part that the service, or a proxy, did not tell is absent. */
+/**
+ * What an extension holds.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface StoredArchive {
+  /** What the service says of it. A part that the service, or a proxy, left out is absent. */
   readonly told: JournalBaseline
-  /** The temporary link to the stored archive. */
+  /** The temporary link to its bytes. */
   readonly link: Option.Option<Redacted.Redacted<string>>
 }
 
-/** @internal */
-export const fromExtension = ({ extension, resource }: VersionedExtension): ServerState => ({
+/**
+ * The stored archive of an extension that was read.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const fromExtension = ({ extension, resource }: VersionedExtension): StoredArchive => ({
   told: {
     ...present("resourceVersion", resource.version),
     ...present("lastModified", resource.lastModified),
@@ -40,17 +56,45 @@ export const fromExtension = ({ extension, resource }: VersionedExtension): Serv
 const present = <K extends string, A>(key: K, value: Option.Option<A>): { readonly [P in K]?: A } =>
   Option.match(value, { onNone: () => ({}), onSome: (value) => Record.singleton(key, value) })
 
-/** @internal */
-export type Comparison = "unchanged" | "changed" | "unknown"
+/**
+ * Reads the extension with the deployments that use it, again and again under the retry policy.
+ *
+ * @since 0.1.0
+ * @category reading
+ */
+export const readExtension = (
+  id: ExtensionId
+): Effect.Effect<VersionedExtension, ExtensionsError | TransferError, ExtensionsClient> =>
+  Effect.flatMap(ExtensionsClient, (client) => client.get(id, { includeDeployments: true })).pipe(retrying)
 
 /**
- * Whether anything was written since the baseline. Any part that differs is a change; a part that only one side knows
- * says nothing, except that a file appeared where none was.
+ * Reads what the extension holds now, again and again under the retry policy.
  *
- * @internal
+ * @since 0.1.0
+ * @category reading
  */
-export const compare = (before: JournalBaseline, now: JournalBaseline): Comparison => {
-  if (before.file?.size === undefined && now.file?.size !== undefined) return "changed"
+export const read = (
+  id: ExtensionId
+): Effect.Effect<StoredArchive, ExtensionsError | TransferError, ExtensionsClient> =>
+  Effect.flatMap(ExtensionsClient, (client) => client.get(id)).pipe(retrying, Effect.map(fromExtension))
+
+/**
+ * Whether anything was written between two readings: `Unknown` where they have nothing in common to compare.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Movement = "Unchanged" | "Changed" | "Unknown"
+
+/**
+ * Whether anything was written since the first of two readings. Any part that differs is a change. A part that only one
+ * of them has says nothing, except that a file appeared where none was.
+ *
+ * @since 0.1.0
+ * @category comparing
+ */
+export const movement = (before: JournalBaseline, now: JournalBaseline): Movement => {
+  if (before.file?.size === undefined && now.file?.size !== undefined) return "Changed"
   const parts: ReadonlyArray<readonly [string | number | undefined, string | number | undefined]> = [
     [before.resourceVersion, now.resourceVersion],
     [epochMillis(before.lastModified), epochMillis(now.lastModified)],
@@ -58,64 +102,124 @@ export const compare = (before: JournalBaseline, now: JournalBaseline): Comparis
     [epochMillis(before.file?.modified), epochMillis(now.file?.modified)]
   ]
   const known = parts.filter(([a, b]) => a !== undefined && b !== undefined)
-  if (known.some(([a, b]) => a !== b)) return "changed"
-  return known.length === 0 ? "unknown" : "unchanged"
+  if (known.some(([a, b]) => a !== b)) return "Changed"
+  return known.length === 0 ? "Unknown" : "Unchanged"
 }
 
 const epochMillis = (time: DateTime.Utc | undefined): number | undefined =>
   time === undefined ? undefined : DateTime.toEpochMillis(time)
 
-/** How the stored content relates to an archive. @internal */
-export type ContentMatch =
-  | { readonly _tag: "Same"; readonly proof: "hash" | "size" }
-  | { readonly _tag: "Different"; readonly reason: "Size" | "Hash"; readonly actual: string }
-  | { readonly _tag: "Unknown" }
-
-/** What is uploaded, for comparison. @internal */
+/**
+ * The content of an archive: its size in bytes and its SHA-256.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Content {
   readonly size: number
   readonly sha256: string
 }
 
-/** @internal */
-export const matchSize = ({ told }: ServerState, archive: Pick<Content, "size">): ContentMatch => {
+/**
+ * How a stored archive relates to ours: the `Same` as far as the proof goes, `Different`, or not to be told.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Match =
+  | { readonly _tag: "Same"; readonly proof: Exclude<Proof, "response"> }
+  | { readonly _tag: "Different"; readonly reason: "Size" | "Hash"; readonly actual: string }
+  | { readonly _tag: "Unknown" }
+
+/**
+ * Compares by size alone.
+ *
+ * @since 0.1.0
+ * @category comparing
+ */
+export const matchSize = ({ told }: StoredArchive, content: Pick<Content, "size">): Match => {
   const size = told.file?.size
   if (size === undefined) return { _tag: "Unknown" }
-  return size === archive.size
+  return size === content.size
     ? { _tag: "Same", proof: "size" }
     : { _tag: "Different", reason: "Size", actual: String(size) }
 }
 
 /**
- * Compares what the server holds with an archive: by size, then by the bytes behind the link where one is given.
+ * Compares by size, then by the bytes behind the link where there is one: they are fetched and hashed.
  *
- * @internal
+ * @since 0.1.0
+ * @category comparing
  */
-export const matchContent = (
-  client: ExtensionsClientService,
-  state: ServerState,
-  archive: Content,
-  onProgress: (bytes: number) => Effect.Effect<void>
-): Effect.Effect<ContentMatch, ExtensionsError | TransferError> => {
-  const bySize = matchSize(state, archive)
-  if (bySize._tag === "Different" || Option.isNone(state.link)) return Effect.succeed(bySize)
-  return Effect.map(hashBehind(client, state.link.value, onProgress), (actual) =>
-    actual === archive.sha256
-      ? { _tag: "Same", proof: "hash" }
-      : { _tag: "Different", reason: "Hash", actual }
+export const match = (
+  stored: StoredArchive,
+  content: Content
+): Effect.Effect<Match, ExtensionsError | TransferError, ExtensionsClient> => {
+  const bySize = matchSize(stored, content)
+  if (bySize._tag === "Different" || Option.isNone(stored.link)) return Effect.succeed(bySize)
+  return Effect.map(
+    hashBehind(stored.link.value, content),
+    (actual): Match =>
+      actual === content.sha256
+        ? { _tag: "Same", proof: "hash" }
+        : { _tag: "Different", reason: "Hash", actual }
   )
 }
 
-const hashBehind = (
-  client: ExtensionsClientService,
-  link: Redacted.Redacted<string>,
-  onProgress: (bytes: number) => Effect.Effect<void>
-) =>
-  Effect.suspend(() => {
-    let bytes = 0
-    const watched = Stream.tap(client.download(link), (chunk) => {
+const hashBehind = Effect.fnUntraced(function* (link: Redacted.Redacted<string>, { size }: Content) {
+  const client = yield* ExtensionsClient
+  let bytes = 0
+  const { sha256 } = yield* hashStream(
+    Stream.tap(client.download(link), (chunk) => {
       bytes += chunk.length
-      return onProgress(bytes)
+      return emit({ _tag: "VerificationProgress", bytes, total: Math.max(bytes, size) })
     })
-    return Effect.map(hashStream(watched), ({ sha256 }) => sha256)
+  )
+  return sha256
+})
+
+/**
+ * Whether the extension is known, by its bytes, to hold this content. What cannot be fetched counts as not known.
+ *
+ * @since 0.1.0
+ * @category comparing
+ */
+export const isProvedSame = (
+  stored: StoredArchive,
+  content: Content
+): Effect.Effect<boolean, never, ExtensionsClient> =>
+  match(stored, content).pipe(
+    Effect.map((match) => match._tag === "Same" && match.proof === "hash"),
+    Effect.orElseSucceed(() => false)
+  )
+
+/**
+ * Compares as strictly as wanted. Bytes that cannot be fetched leave the size to go by, with a warning.
+ *
+ * @since 0.1.0
+ * @category comparing
+ */
+export const matchBy = (
+  strongest: Proof,
+  stored: StoredArchive,
+  content: Content
+): Effect.Effect<Match, never, ExtensionsClient> =>
+  strongest === "hash"
+    ? match(stored, content).pipe(
+        retrying,
+        Effect.catchAll((error) => Effect.as(warnOfWeakerProof(error.message), matchSize(stored, content)))
+      )
+    : Effect.succeed(matchSize(stored, content))
+
+/**
+ * Tells whoever watches why the proof is weaker than it could be.
+ *
+ * @since 0.1.0
+ * @category events
+ */
+export const warnOfWeakerProof = (why: string): Effect.Effect<void> =>
+  emit({
+    _tag: "Warning",
+    code: "WeakerProof",
+    message: `The upload could not be verified by its hash: ${why}`
   })

@@ -8,9 +8,25 @@ import { ArchiveChanged, ArchiveUnreadable } from "../archive/ArchiveError.ts"
 import { InvalidArchive } from "../archive/ArchiveInspection.ts"
 import { ExtensionsError } from "../cloud/ExtensionsError.ts"
 import { JournalError } from "../journal/JournalError.ts"
+import type { JournalRecord } from "../journal/JournalRecord.ts"
 import { ResumableUploadError } from "../transfer/ResumableUploadError.ts"
 import { TransferError } from "../transfer/TransferError.ts"
-import { listed } from "./internal/deployments.ts"
+
+/** So many ids fit into a sentence. */
+const shownDeployments = 10
+
+/**
+ * The deployments that use an extension, at least one, as part of a sentence.
+ *
+ * @since 0.1.0
+ * @category formatting
+ */
+export const listedDeployments = (deployments: ReadonlyArray<string>): string => {
+  const names = deployments.slice(0, shownDeployments).join(", ")
+  const more = deployments.length - shownDeployments
+  const noun = deployments.length === 1 ? "deployment" : `${deployments.length} deployments:`
+  return `${noun} ${names}${more > 0 ? ` and ${more} more` : ""}`
+}
 
 /** What the server was last seen to hold, as far as it said. */
 const Holder = Schema.Struct({
@@ -73,6 +89,18 @@ export class OutcomeUnknown extends Schema.TaggedError<OutcomeUnknown>(
   }
 }
 
+/** How an extension does not hold what was sent. */
+const findings: Record<
+  "Size" | "Hash" | "Unchanged" | "Incomplete",
+  (found: { readonly expected: string; readonly actual: string }) => string
+> = {
+  Size: ({ actual, expected }) => `its size in bytes is ${actual}, expected ${expected}`,
+  Hash: ({ actual, expected }) => `its SHA-256 is ${actual}, expected ${expected}`,
+  Unchanged: ({ actual, expected }) =>
+    `the service answered with success, but shows ${actual}, expected ${expected}`,
+  Incomplete: ({ actual, expected }) => `the service answered with success after ${actual} of ${expected}`
+}
+
 /**
  * The service accepted the upload, but what it holds is not the archive that was sent.
  *
@@ -83,15 +111,23 @@ export class VerificationFailed extends Schema.TaggedError<VerificationFailed>(
   "effect-elastic-extensions/upload/VerificationFailed"
 )("VerificationFailed", {
   extensionId: Schema.String,
-  reason: Schema.Literal("Size", "Hash"),
+  reason: Schema.Literal("Size", "Hash", "Unchanged", "Incomplete"),
   expected: Schema.String,
   actual: Schema.String
 }) {
-  readonly isRetryable = false
+  /** Other content stays what it is. A success that had no effect may have one the next time. */
+  get isRetryable(): boolean {
+    return this.reason === "Unchanged" || this.reason === "Incomplete"
+  }
+
+  get remedy(): string {
+    return this.isRetryable
+      ? "Run the same upload again. If it ends like this again, look for a proxy between here and the service that answers in its place."
+      : "Do not use it; upload again."
+  }
 
   override get message(): string {
-    const what = this.reason === "Size" ? "size in bytes" : "SHA-256"
-    return `Extension ${this.extensionId} does not hold the archive that was sent: its ${what} is ${this.actual}, expected ${this.expected}. Do not use it; upload again.`
+    return `Extension ${this.extensionId} does not hold the archive that was sent: ${findings[this.reason](this)}. ${this.remedy}`
   }
 }
 
@@ -128,7 +164,7 @@ export class ExtensionProtected extends Schema.TaggedError<ExtensionProtected>(
   readonly isRetryable = false
 
   override get message(): string {
-    return `The file of extension ${this.extensionId} was not replaced, because the extension is used by ${listed(this.deployments)}. Upload to an extension of its own and move the deployments to that one, or allow the replacement by leaving out protectInUse.`
+    return `The file of extension ${this.extensionId} was not replaced, because the extension is used by ${listedDeployments(this.deployments)}. Upload to an extension of its own and move the deployments to that one, or allow the replacement by leaving out protectInUse.`
   }
 }
 
@@ -177,3 +213,56 @@ export const UploadError = Schema.Union(
  * @category errors
  */
 export type UploadError = typeof UploadError.Type
+
+/**
+ * Whether a failed request leaves open that it took effect. A body that did not reach its announced end cannot have been
+ * applied. After the whole body everything is open that is not the service's own refusal: a lost answer, a gateway's 5xx,
+ * an answer that makes no sense.
+ *
+ * @since 0.1.0
+ * @category predicates
+ */
+export const isOutcomeOpen = (error: UploadError, wholeBodySent: boolean): boolean => {
+  switch (error._tag) {
+    case "ConnectionFailed":
+    case "UploadStalled":
+    case "DeadlineExceeded":
+    case "ServiceUnavailable":
+    case "UploadProtocolViolation":
+      return wholeBodySent
+    case "InvalidResponse":
+    case "UploadResourceLost":
+      return true
+    case "UnexpectedResponse":
+      return error.status < 400
+    default:
+      return false
+  }
+}
+
+/**
+ * Whether a failed upload may be run again as it is, with what the journal remembers of it: after what may pass, after
+ * what is not known, and after a refusal to begin. A refused key is worth remembering only what the server has kept.
+ *
+ * @since 0.1.0
+ * @category predicates
+ */
+export const keepsRecord = (error: UploadError, record: Pick<JournalRecord, "upload">): boolean =>
+  error.isRetryable ||
+  recordKeeping.has(error._tag) ||
+  error._tag.startsWith("Journal") ||
+  (record.upload !== undefined && refusedKeys.has(error._tag))
+
+const recordKeeping: ReadonlySet<UploadError["_tag"]> = new Set([
+  "OutcomeUnknown",
+  "DeadlineExceeded",
+  "InvalidArchive",
+  "ExtensionProtected"
+])
+
+const refusedKeys: ReadonlySet<UploadError["_tag"]> = new Set([
+  "AuthenticationFailed",
+  "Forbidden",
+  "NoUserId",
+  "Unauthorised"
+])

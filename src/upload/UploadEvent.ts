@@ -3,9 +3,12 @@
  *
  * @since 0.1.0
  */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { ArchiveType } from "../archive/ArchiveInspection.ts"
 import { ProblemCode } from "../archive/ArchiveProblem.ts"
+import * as RetryPolicy from "../transfer/RetryPolicy.ts"
 import { Proof, UploadReceipt } from "./UploadReceipt.ts"
 
 /** Offsets and totals count bytes of what is sent: the archive, or the multipart form around it. */
@@ -94,7 +97,7 @@ export const Verified = Schema.TaggedStruct("Verified", { proof: Proof })
 
 /** Something to know that does not stop the upload. @since 0.1.0 @category schemas */
 export const Warning = Schema.TaggedStruct("Warning", {
-  code: Schema.Literal("ArchiveProblem", "InUse", "WeakerProof", "OverwritingConflict"),
+  code: Schema.Literal("ArchiveProblem", "InUse", "WeakerProof", "OverwritingConflict", "ResumptionIgnored"),
   /** Of an `ArchiveProblem`, which one: a warning, or an error that was allowed by this name. */
   problem: Schema.optionalWith(ProblemCode, { exact: true }),
   message: Schema.String
@@ -136,3 +139,51 @@ export const UploadEvent = Schema.Union(
  * @category models
  */
 export type UploadEvent = typeof UploadEvent.Type
+
+/**
+ * What to do with each event of an upload.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface UploadObserver {
+  /** Runs for every event, in order; the upload waits for it. */
+  readonly onEvent: (event: UploadEvent) => Effect.Effect<void>
+}
+
+/**
+ * Whoever watches; by default nobody. The `onEvent` of a request takes its place for that upload.
+ *
+ * @since 0.1.0
+ * @category references
+ */
+export class UploadEvents extends Context.Reference<UploadEvents>()(
+  "effect-elastic-extensions/upload/UploadEvents",
+  { defaultValue: (): UploadObserver => ({ onEvent: () => Effect.void }) }
+) {}
+
+/**
+ * Tells whoever watches.
+ *
+ * @since 0.1.0
+ * @category events
+ */
+export const emit = (event: UploadEvent): Effect.Effect<void> =>
+  Effect.flatMap(UploadEvents, ({ onEvent }) => onEvent(event))
+
+/**
+ * Tries again under the retry policy, and tells of each retry. For what only reads: it counts as no attempt.
+ *
+ * @since 0.1.0
+ * @category events
+ */
+export const retrying = <
+  A,
+  E extends RetryPolicy.Retryable & { readonly _tag: string; readonly message: string },
+  R
+>(
+  self: Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> =>
+  RetryPolicy.retry<E>(({ delayMillis, error: { _tag: reason, message } }) =>
+    emit({ _tag: "RetryScheduled", attempt: 0, delayMillis, reason, message })
+  )(self)

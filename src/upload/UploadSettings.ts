@@ -7,6 +7,7 @@ import * as Config from "effect/Config"
 import * as ConfigError from "effect/ConfigError"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
@@ -42,6 +43,14 @@ export interface UploadOptions {
   /** Whether to refuse an upload to an extension that deployments use, rather than to warn. Default `false`. */
   readonly protectInUse: boolean
 }
+
+/**
+ * Options of one call. Those that are not given, or `undefined`, are those in force.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type UploadOverrides = { readonly [K in keyof UploadOptions]?: UploadOptions[K] | undefined }
 
 const defaults: UploadOptions = {
   contentType: "raw",
@@ -87,6 +96,22 @@ export class UploadSettings extends Context.Reference<UploadSettings>()(
  */
 export const layer = (options: Partial<UploadOptions>): Layer.Layer<UploadSettings> =>
   Layer.succeed(UploadSettings, { ...defaults, ...options })
+
+/**
+ * Runs an effect with these options over those in force.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const override =
+  (options: UploadOverrides) =>
+  <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    Effect.flatMap(UploadSettings, (settings) =>
+      Effect.provideService(self, UploadSettings, { ...settings, ...given(options) })
+    )
+
+const given = (options: UploadOverrides): Partial<UploadOptions> =>
+  Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
 
 const isProblemCode = Schema.is(ProblemCode)
 

@@ -21,15 +21,16 @@ import { type ArchiveLocator, toArchive } from "../archive/ArchiveLocator.ts"
 import type { ProblemCode } from "../archive/ArchiveProblem.ts"
 import { ExtensionId } from "../cloud/ExtensionId.ts"
 import { ExtensionsError } from "../cloud/ExtensionsError.ts"
+import * as ExtensionPublish from "../publish/ExtensionPublish.ts"
 import { AmbiguousExtension, NameTaken } from "../publish/PublishError.ts"
 import { TransferError } from "../transfer/TransferError.ts"
 import * as ExtensionUpload from "../upload/ExtensionUpload.ts"
+import * as StoredArchive from "../upload/StoredArchive.ts"
 import { UploadConflict, UploadError, VerificationFailed } from "../upload/UploadError.ts"
 import type { UploadEvent } from "../upload/UploadEvent.ts"
 import { Proof, UploadReceipt } from "../upload/UploadReceipt.ts"
+import type { UploadOverrides } from "../upload/UploadSettings.ts"
 import { Announcement } from "./Announcement.ts"
-import { confirmContent } from "./internal/confirmContent.ts"
-import { ensureExtension } from "./internal/ensureExtension.ts"
 import { unlessCancelled } from "./internal/signals.ts"
 import { work } from "./internal/step.ts"
 import { AnnouncementFailed, ReleaseCancelled } from "./ReleaseError.ts"
@@ -137,8 +138,20 @@ export const ensure = (input: Named & { readonly extension: ReleaseTarget }) =>
     name: input.name ?? "ExtensionRelease/ensure",
     success: EnsuredExtension,
     error: Schema.Union(UploadError, AmbiguousExtension, NameTaken, ReleaseCancelled),
-    execute: work("ensure", ensureExtension(input.extension))
+    execute: work("ensure", ensureTarget(input.extension))
   })
+
+/** The extension of a release: looked up by its id, or found or created by name and type as publishing does it. */
+const ensureTarget = (target: ReleaseTarget) =>
+  target._tag === "Id"
+    ? Effect.map(StoredArchive.readExtension(target.id), ({ extension }) => ({
+        extensionId: extension.id,
+        created: false
+      }))
+    : Effect.map(ExtensionPublish.ensure(target), ({ created, extension }) => ({
+        extensionId: extension.id,
+        created
+      }))
 
 /**
  * Uploads the archive, if the extension does not hold it already. What an earlier run of this activity has sent is
@@ -153,7 +166,7 @@ export const transfer = (
     readonly archive: ArchiveLocator
     readonly sha256: string
     /** What differs from `UploadSettings`. */
-    readonly options?: ExtensionUpload.UploadOverrides | undefined
+    readonly options?: UploadOverrides | undefined
   }
 ) =>
   Activity.make({
@@ -197,7 +210,7 @@ export const verify = (input: Named & { readonly upload: UploadReceipt }) =>
     name: input.name ?? "ExtensionRelease/verify",
     success: Proof,
     error: Schema.Union(ExtensionsError, TransferError, UploadConflict, VerificationFailed, ReleaseCancelled),
-    execute: work("verify", unlessCancelled(confirmContent(input.upload)))
+    execute: work("verify", unlessCancelled(ExtensionUpload.verify(input.upload)))
   })
 
 /**

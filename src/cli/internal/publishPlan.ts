@@ -3,15 +3,10 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Archive from "../../archive/Archive.ts"
-import { CreateExtensionRequest, type Extension, ExtensionType } from "../../cloud/Extension.ts"
-import { ExtensionsClient } from "../../cloud/ExtensionsClient.ts"
-import { differences, fieldsOf } from "../../publish/internal/metadata.ts"
-import { createRequest, type Wanted } from "../../publish/internal/setup.ts"
-import { AmbiguousExtension } from "../../publish/PublishError.ts"
+import { ExtensionType } from "../../cloud/Extension.ts"
+import * as ExtensionPublish from "../../publish/ExtensionPublish.ts"
 import { MetadataField } from "../../publish/PublishReceipt.ts"
-import { UploadSettings } from "../../upload/UploadSettings.ts"
-import { check, persistently } from "./extensions/requests.ts"
-import { describePlan, planUpload, readArchive, UploadPlan } from "./plan.ts"
+import { describePlan, rowOf, UploadPlan } from "./plan.ts"
 
 export const PublishPlan = Schema.TaggedStruct("PublishPlan", {
   name: Schema.String,
@@ -30,7 +25,7 @@ export const PublishPlan = Schema.TaggedStruct("PublishPlan", {
 export type PublishPlan = typeof PublishPlan.Type
 
 export interface PublishInput {
-  readonly wanted: Wanted
+  readonly wanted: ExtensionPublish.Wanted
   readonly archive: string | undefined
   readonly downloadUrl: string | undefined
 }
@@ -38,47 +33,22 @@ export interface PublishInput {
 export const planPublishing = ({ archive, downloadUrl, wanted }: PublishInput) =>
   Effect.gen(function* () {
     const { name, type, version } = wanted
-    const url = downloadUrl === undefined ? {} : { downloadUrl }
-    yield* check("create", CreateExtensionRequest, { ...createRequest(wanted), ...url })
-    const extension = yield* find(wanted)
-    const way = yield* wayOf(archive, downloadUrl)
-    const isUpload = extension !== undefined && archive !== undefined && way === "upload"
-    if (archive !== undefined && !isUpload) yield* readArchive(archive, { type, version })
+    const { delivery, extension } = yield* ExtensionPublish.plan(
+      archive === undefined
+        ? { ...wanted, downloadUrl: downloadUrl ?? "" }
+        : { ...wanted, archive: Archive.file(archive), downloadUrl }
+    )
     const plan: PublishPlan = {
       _tag: "PublishPlan",
       name,
       type,
       version,
-      extensionId: extension?.id ?? null,
-      update: extension === undefined ? [] : fieldsOf(differences(extension, wanted)),
-      way,
-      upload: isUpload ? yield* planUpload(extension.id, archive, version) : null
+      extensionId: extension._tag === "Create" ? null : extension.extension.id,
+      update: extension._tag === "Update" ? extension.fields : [],
+      way: delivery._tag === "Upload" ? "upload" : "download",
+      upload: delivery._tag === "Upload" ? Option.getOrNull(Option.map(delivery.upload, rowOf)) : null
     }
     return plan
-  })
-
-const wayOf = (archive: string | undefined, downloadUrl: string | undefined) =>
-  Effect.gen(function* () {
-    if (archive === undefined) return "download"
-    const { size } = yield* Archive.file(archive).stat
-    const { directUploadLimitBytes } = yield* UploadSettings
-    return size > directUploadLimitBytes && downloadUrl !== undefined ? "download" : "upload"
-  })
-
-const find = ({ name, type }: Wanted) =>
-  Effect.gen(function* () {
-    const extensions = yield* persistently((yield* ExtensionsClient).list)
-    const own = extensions.filter((extension) => extension.name === name && extension.type === type)
-    if (own.length > 1) return yield* ambiguous(name, type, own)
-    return own[0]
-  })
-
-const ambiguous = (name: string, type: ExtensionType, own: ReadonlyArray<Extension>) =>
-  new AmbiguousExtension({
-    name,
-    type,
-    ids: own.map(({ id }) => id),
-    emptyIds: own.flatMap(({ fileMetadata, id }) => (Option.isNone(fileMetadata) ? [id] : []))
   })
 
 /** For people. */

@@ -1,4 +1,5 @@
-/** What one upload run carries from step to step. */
+/** The upload under way: what is uploaded where, and what has come of it so far. */
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Ref from "effect/Ref"
 import type * as Archive from "../../archive/Archive.ts"
@@ -6,123 +7,93 @@ import * as ArchiveDigest from "../../archive/ArchiveDigest.ts"
 import type { ArchiveError } from "../../archive/ArchiveError.ts"
 import type { ArchiveInspection } from "../../archive/ArchiveInspection.ts"
 import type { ExtensionId } from "../../cloud/ExtensionId.ts"
-import type { ExtensionsClientService } from "../../cloud/ExtensionsClient.ts"
 import type { JournalError } from "../../journal/JournalError.ts"
 import type { JournalRecord } from "../../journal/JournalRecord.ts"
 import type { JournalSession } from "../../journal/UploadJournal.ts"
-import type { Representation } from "../../transfer/Representation.ts"
-import { multipart } from "../../transfer/Representation.ts"
-import * as RetryPolicy from "../../transfer/RetryPolicy.ts"
-import * as ServerState from "../StoredArchive.ts"
-import type { UploadEvent } from "../UploadEvent.ts"
-import type { UploadOptions } from "../UploadSettings.ts"
+import { multipart, type Representation } from "../../transfer/Representation.ts"
+import type { Content } from "../StoredArchive.ts"
 
-/** @internal */
-export interface Run {
-  readonly startedAtMillis: number
-  readonly extensionId: ExtensionId
-  readonly client: ExtensionsClientService
-  readonly settings: UploadOptions
-  readonly emit: (event: UploadEvent) => Effect.Effect<void>
-  readonly archive: Archive.Archive
-  readonly inspection: ArchiveInspection
-  readonly digest: ArchiveDigest.ArchiveDigest
-  readonly journal: JournalSession
-  /** What the journal holds, or will hold from the first attempt on. */
-  readonly record: Ref.Ref<JournalRecord>
-  readonly counters: Ref.Ref<Counters>
-}
+/** What is uploaded where. It is known before the server is asked, and never changes. */
+export class Subject extends Context.Tag("effect-elastic-extensions/upload/Subject")<
+  Subject,
+  {
+    readonly extensionId: ExtensionId
+    readonly archive: Archive.Archive
+    readonly inspection: ArchiveInspection
+    readonly digest: ArchiveDigest.ArchiveDigest
+  }
+>() {}
 
-/** @internal */
+/** The archive's content, to compare with. */
+export const content: Effect.Effect<Content, never, Subject> = Effect.map(Subject, ({ digest }) => ({
+  size: digest.stat.size,
+  sha256: digest.sha256
+}))
+
+/** The archive as it travels: as it is, or as a form with the given boundary. */
+export const representation = (
+  boundary: string | undefined,
+  buffers: Pick<Archive.ReadOptions, "recycle" | "chunkBytes"> = {}
+): Effect.Effect<Representation<ArchiveError>, never, Subject> =>
+  Effect.map(Subject, ({ archive, digest }) => {
+    const file: Representation<ArchiveError> = {
+      contentType: "application/zip",
+      size: digest.stat.size,
+      read: (offset) => ArchiveDigest.verifying(digest, archive, { ...buffers, offset })
+    }
+    return boundary === undefined
+      ? file
+      : multipart({ boundary, field: "file", filename: archive.name, file })
+  })
+
+/** What has come of an upload so far. */
+export class Progress extends Context.Tag("effect-elastic-extensions/upload/Progress")<
+  Progress,
+  {
+    readonly journal: JournalSession
+    /** What the journal holds, or will hold from the first attempt on. */
+    readonly record: Ref.Ref<JournalRecord>
+    readonly counters: Ref.Ref<Counters>
+  }
+>() {}
+
 export interface Counters {
   readonly attempts: number
   /** Body bytes handed to the transport over all attempts. */
   readonly bytesSent: number
   /** How far the present request has come, as an offset in the representation. */
   readonly written: number
-  /** Where the present attempt went on; 0 when it began at the start. */
-  readonly resumedAt: number | undefined
+  /** Whether the present attempt has begun a request with content, */
+  readonly hasPart: boolean
+  /** and where: 0 at the start of the representation. */
+  readonly bytesResumed: number
   readonly acknowledged: number
 }
 
-/** @internal */
 export const noCounts: Counters = {
   attempts: 0,
   bytesSent: 0,
   written: 0,
-  resumedAt: undefined,
+  hasPart: false,
+  bytesResumed: 0,
   acknowledged: 0
 }
 
-/** The archive as it travels under the framing that the journal remembers. @internal */
-export const representationOf = (
-  run: Pick<Run, "archive" | "digest">,
-  boundary: string | undefined,
-  buffers: Pick<Archive.ReadOptions, "recycle" | "chunkBytes">
-): Representation<ArchiveError> => {
-  const file: Representation<ArchiveError> = {
-    contentType: "application/zip",
-    size: run.digest.stat.size,
-    read: (offset) => ArchiveDigest.verifying(run.digest, run.archive, { ...buffers, offset })
-  }
-  return boundary === undefined
-    ? file
-    : multipart({ boundary, field: "file", filename: run.archive.name, file })
-}
+export const counters: Effect.Effect<Counters, never, Progress> = Effect.flatMap(Progress, ({ counters }) =>
+  Ref.get(counters)
+)
 
-/** What only asks may be asked again: lost answers and full queues are tried again under the retry policy. @internal */
-export const persistently =
-  (run: Pick<Run, "emit">) =>
-  <A, E extends RetryPolicy.Retryable & { readonly _tag: string; readonly message: string }>(
-    self: Effect.Effect<A, E>
-  ): Effect.Effect<A, E> =>
-    self.pipe(
-      RetryPolicy.retry(({ delayMillis, error }) =>
-        run.emit({
-          _tag: "RetryScheduled",
-          attempt: 0,
-          delayMillis,
-          reason: error._tag,
-          message: error.message
-        })
-      )
-    )
+export const count = (change: (counters: Counters) => Counters): Effect.Effect<void, never, Progress> =>
+  Effect.flatMap(Progress, ({ counters }) => Ref.update(counters, change))
 
-/** The extension as it is now, with the deployments that use it. @internal */
-export const readWithDeployments = (run: Pick<Run, "client" | "extensionId" | "emit">) =>
-  run.client.get(run.extensionId, { includeDeployments: true }).pipe(persistently(run))
+export const record: Effect.Effect<JournalRecord, never, Progress> = Effect.flatMap(Progress, ({ record }) =>
+  Ref.get(record)
+)
 
-/** The extension as it is now. @internal */
-export const readState = (run: Pick<Run, "client" | "extensionId" | "emit">) =>
-  run.client.get(run.extensionId).pipe(persistently(run), Effect.map(ServerState.fromExtension))
-
-/** @internal */
-export const matchContent = (run: Pick<Run, "client" | "digest" | "emit">, state: ServerState.ServerState) =>
-  ServerState.matchContent(run.client, state, contentOf(run), (bytes) =>
-    run.emit({ _tag: "VerificationProgress", bytes, total: Math.max(bytes, run.digest.stat.size) })
-  )
-
-/** By its size alone, with a warning that says why. @internal */
-export const matchSize = (run: Pick<Run, "digest" | "emit">, state: ServerState.ServerState, why: string) =>
-  Effect.as(warnOfWeakerProof(run, why), ServerState.matchSize(state, contentOf(run)))
-
-/** @internal */
-export const warnOfWeakerProof = (run: Pick<Run, "emit">, why: string) =>
-  run.emit({
-    _tag: "Warning",
-    code: "WeakerProof",
-    message: `The upload could not be verified by its hash: ${why}`
-  })
-
-/** @internal */
-export const contentOf = ({ digest }: Pick<Run, "digest">): ServerState.Content => ({
-  size: digest.stat.size,
-  sha256: digest.sha256
-})
-
-/** Changes the record, here and in the journal. @internal */
+/** Changes the record, here and in the journal. */
 export const updateRecord = (
-  run: Run,
   change: (record: JournalRecord) => JournalRecord
-): Effect.Effect<void, JournalError> =>
-  Effect.flatMap(Ref.updateAndGet(run.record, change), (record) => run.journal.save(record))
+): Effect.Effect<void, JournalError, Progress> =>
+  Effect.flatMap(Progress, ({ journal, record }) =>
+    Effect.flatMap(Ref.updateAndGet(record, change), journal.save)
+  )

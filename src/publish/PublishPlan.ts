@@ -1,0 +1,77 @@
+/**
+ * What publishing is going to do, decided by reading alone. The run carries out the very plan that a dry run shows.
+ *
+ * @since 0.1.0
+ */
+import * as Data from "effect/Data"
+import type * as Option from "effect/Option"
+import type { CreateExtensionRequest, Extension } from "../cloud/Extension.ts"
+import type { UploadPlan } from "../upload/UploadPlan.ts"
+import type { Proof } from "../upload/UploadReceipt.ts"
+import type { MetadataField } from "./PublishReceipt.ts"
+
+/**
+ * What is going to happen to the extension itself.
+ *
+ * - `Create`: there is none of this name and type.
+ * - `Update`: there is one, and these fields of it differ.
+ * - `Keep`: there is one, as it is wanted.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type ExtensionPlan = Data.TaggedEnum<{
+  Create: {
+    readonly request: CreateExtensionRequest
+    /** Extensions of the name, but of the other type. */
+    readonly namesakes: ReadonlyArray<Extension>
+  }
+  Update: { readonly extension: Extension; readonly fields: ReadonlyArray<MetadataField> }
+  Keep: { readonly extension: Extension }
+}>
+
+/**
+ * Constructors, and `$match` and `$is`.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const ExtensionPlan = Data.taggedEnum<ExtensionPlan>()
+
+/**
+ * How the archive is going to get there.
+ *
+ * - `Upload`: it is sent, by the upload's own plan. `None` where the extension has yet to be created.
+ * - `Fetch`: the service is told to fetch it from this origin.
+ * - `AlreadyFetched`: not at all, the extension holds what the URL stands for.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type DeliveryPlan = Data.TaggedEnum<{
+  Upload: { readonly upload: Option.Option<UploadPlan> }
+  Fetch: {
+    /** Scheme, host and port of the download URL; the rest of it may carry a signature. */
+    readonly origin: string
+  }
+  AlreadyFetched: { readonly proof: Proof }
+}>
+
+/**
+ * Constructors, and `$match` and `$is`.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const DeliveryPlan = Data.taggedEnum<DeliveryPlan>()
+
+/**
+ * What publishing is going to do.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface PublishPlan {
+  readonly extension: ExtensionPlan
+  readonly delivery: DeliveryPlan
+}

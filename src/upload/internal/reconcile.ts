@@ -1,0 +1,113 @@
+/** Settling what has become of a request whose end is open, by asking the server. */
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type { JournalBaseline } from "../../journal/JournalRecord.ts"
+import * as StoredArchive from "../StoredArchive.ts"
+import { OutcomeUnknown, UploadConflict } from "../UploadError.ts"
+import { emit, retrying } from "../UploadEvent.ts"
+import type { Proof } from "../UploadReceipt.ts"
+import { UploadSettings } from "../UploadSettings.ts"
+import { watch } from "../Watch.ts"
+import * as Run from "./run.ts"
+
+/** What the server was found to hold. */
+export type Outcome =
+  | { readonly _tag: "NotApplied" }
+  | { readonly _tag: "Applied"; readonly proof: Proof; readonly stored: StoredArchive.StoredArchive }
+  | { readonly _tag: "Conflict"; readonly stored: StoredArchive.StoredArchive }
+  | { readonly _tag: "Unknown"; readonly detail: string }
+
+/**
+ * Watches the server for a while. As long as nothing moves, nothing was applied. The first movement is ours, which its
+ * content shows, or someone else's. A window of 0 asks once.
+ */
+export const reconcile = (baseline: JournalBaseline, window: Duration.DurationInput) =>
+  watch(look(baseline), { window, isSettled: ({ moved }) => moved !== "Unchanged" }).pipe(
+    Effect.flatMap(({ moved, stored }) => judge(moved, stored)),
+    Effect.catchAll(({ _tag, message }) =>
+      Effect.succeed(unknown(`the service could not be asked (${_tag}: ${message})`))
+    )
+  )
+
+const look = Effect.fnUntraced(function* (baseline: JournalBaseline) {
+  const { extensionId } = yield* Run.Subject
+  const stored = yield* StoredArchive.read(extensionId)
+  return { stored, moved: StoredArchive.movement(baseline, stored.told) }
+})
+
+const judge = Effect.fnUntraced(function* (
+  moved: StoredArchive.Movement,
+  stored: StoredArchive.StoredArchive
+) {
+  if (moved === "Unchanged") return notApplied
+  const content = yield* Run.content
+  const match = yield* StoredArchive.match(stored, content).pipe(
+    retrying,
+    Effect.catchTag("VerificationLinkRefused", ({ message }) =>
+      Effect.as(StoredArchive.warnOfWeakerProof(message), StoredArchive.matchSize(stored, content))
+    )
+  )
+  switch (match._tag) {
+    case "Different":
+      return moved === "Changed"
+        ? conflict(stored)
+        : unknown("the service tells neither a version nor a date")
+    case "Same":
+      if (moved === "Changed" || match.proof === "hash") return applied(match.proof, stored)
+      return unknown("the service tells neither a version nor a date")
+    case "Unknown":
+      return unknown("the service does not tell what it holds")
+  }
+})
+
+const notApplied: Outcome = { _tag: "NotApplied" }
+const applied = (proof: Proof, stored: StoredArchive.StoredArchive): Outcome => ({
+  _tag: "Applied",
+  proof,
+  stored
+})
+const conflict = (stored: StoredArchive.StoredArchive): Outcome => ({ _tag: "Conflict", stored })
+const unknown = (detail: string): Outcome => ({ _tag: "Unknown", detail })
+
+/** What an outcome means for what comes next. */
+export type Verdict =
+  /** The archive is there. */
+  | { readonly _tag: "Delivered"; readonly proof: Proof; readonly stored: StoredArchive.StoredArchive }
+  /** It is not, and it may be sent: over this baseline, from now on. */
+  | { readonly _tag: "MaySend"; readonly baseline: JournalBaseline }
+
+/** Nobody else's archive is overwritten unasked, and nothing is sent as long as it is unknown what is there. */
+export const judgeOutcome = Effect.fnUntraced(function* (
+  outcome: Outcome,
+  baseline: JournalBaseline,
+  cause: string
+): Effect.fn.Return<Verdict, UploadConflict | OutcomeUnknown, Run.Subject> {
+  const { extensionId } = yield* Run.Subject
+  switch (outcome._tag) {
+    case "NotApplied":
+      return { _tag: "MaySend", baseline }
+    case "Applied":
+      return { _tag: "Delivered", proof: outcome.proof, stored: outcome.stored }
+    case "Unknown":
+      return yield* new OutcomeUnknown({ extensionId, cause, detail: outcome.detail })
+    case "Conflict": {
+      const error = conflictBetween(extensionId, baseline, outcome.stored.told)
+      const { onConflict } = yield* UploadSettings
+      if (onConflict === "fail") return yield* error
+      yield* emit({ _tag: "Warning", code: "OverwritingConflict", message: error.message })
+      return { _tag: "MaySend", baseline: outcome.stored.told }
+    }
+  }
+})
+
+export const conflictBetween = (
+  extensionId: string,
+  before: JournalBaseline,
+  now: JournalBaseline
+): UploadConflict => new UploadConflict({ extensionId, before: holder(before), now: holder(now) })
+
+const holder = (told: JournalBaseline) => ({
+  resourceVersion: told.resourceVersion ?? null,
+  lastModified: told.lastModified ?? null,
+  size: told.file?.size ?? null
+})
