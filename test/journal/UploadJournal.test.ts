@@ -145,7 +145,7 @@ for (const [name, layer] of Object.entries(layers)) {
       "lists, gets and removes, but not what is in use",
       Effect.gen(function* () {
         const journal = yield* UploadJournal.UploadJournal
-        assert.deepStrictEqual(yield* journal.list, { records: [], corrupt: [] })
+        assert.deepStrictEqual(yield* journal.list, { records: [], locks: [], corrupt: [] })
         for (const of of [otherKey, key]) {
           yield* Effect.scoped(
             Effect.gen(function* () {
@@ -186,7 +186,7 @@ for (const [name, layer] of Object.entries(layers)) {
             assert.deepStrictEqual(yield* session.record, Option.none())
           })
         )
-        assert.deepStrictEqual(yield* journal.list, { records: [], corrupt: [] })
+        assert.deepStrictEqual(yield* journal.list, { records: [], locks: [], corrupt: [] })
       })
     )
 
