@@ -117,6 +117,10 @@ describe("JournalError", () => {
     )
   })
 
+  it("ends with its remedy", () => {
+    for (const error of errors) assert.isTrue(error.message.endsWith(` ${error.remedy}`))
+  })
+
   it("crosses a wire", () => {
     for (const error of errors) {
       const back = Schema.decodeUnknownSync(JournalError)(Schema.encodeSync(JournalError)(error))
