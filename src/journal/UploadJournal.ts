@@ -131,11 +131,12 @@ export class UploadJournal extends Context.Tag("effect-elastic-extensions/journa
  * The folder of `layerConfig`: `EC_UPLOAD_JOURNAL`, or else `effect-elastic-extensions/uploads` under `XDG_STATE_HOME`,
  * `LOCALAPPDATA` or `HOME/.local/state`, whichever is set first.
  *
+ * The user's state folder rather than the working directory: a journal holds upload URLs and must not end up in a
+ * repository or a build, and an upload is resumed from wherever the next command happens to be run.
+ *
  * @since 0.1.0
  * @category configuration
  */
-// The user's state folder rather than the working directory: a journal holds upload URLs and must not end up in a
-// repository or a build, and an upload is resumed from wherever the next command happens to be run.
 export const folder: Effect.Effect<string, ConfigError.ConfigError, Path.Path> = Effect.gen(function* () {
   const path = yield* Path.Path
   const { chosen, state, appData, home } = yield* variables

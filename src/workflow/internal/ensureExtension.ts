@@ -8,7 +8,7 @@ import { findOrCreate } from "../../publish/internal/find.ts"
 import { updateMetadata } from "../../publish/internal/metadata.ts"
 import * as RetryPolicy from "../../transfer/RetryPolicy.ts"
 import { UploadSettings } from "../../upload/UploadSettings.ts"
-import type { ReleaseTarget } from "../ReleasePayload.ts"
+import type { ReleaseTarget } from "../ReleaseTarget.ts"
 
 /** @internal */
 export const ensureExtension = (target: ReleaseTarget) =>
