@@ -336,6 +336,6 @@ const decide = Effect.fnUntraced(function* (
   }
   if ((yield* status(executionId))._tag === "Done") return yield* new NothingToDecide({ executionId })
   const made = { verdict, by, ...(note === undefined ? {} : { note }) }
-  const { decision, isFirst } = yield* Signals.decide(workflow, executionId, made)
+  const { decision, isFirst } = yield* Signals.submitDecision(workflow, executionId, made)
   return { isFirst, inForce: Option.some(decision) }
 })

@@ -68,7 +68,7 @@ export const readDecision = (workflow: Workflow.Any, executionId: string) =>
   )
 
 /** Gives a decision, and returns the one that counts: of two made at once the engine keeps the first. */
-export const decide = Effect.fnUntraced(function* (
+export const submitDecision = Effect.fnUntraced(function* (
   workflow: Workflow.Any,
   executionId: string,
   made: Omit<Decision, "decidedAtMillis">
