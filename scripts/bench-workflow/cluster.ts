@@ -9,9 +9,10 @@ import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import * as Fault from "../../src/testing/Fault.ts"
 import * as LocalElasticCloud from "../../src/testing/LocalElasticCloud.ts"
-import { layerPostgresClient } from "../../src/workflow/EnginePostgres.ts"
+import * as EnginePostgres from "../../src/workflow/EnginePostgres.ts"
 import * as ExtensionRelease from "../../src/workflow/ExtensionRelease.ts"
 import * as ReleasePayload from "../../src/workflow/ReleasePayload.ts"
+import * as ReleaseTarget from "../../src/workflow/ReleaseTarget.ts"
 import { zipOf } from "../../test/support/upload/archives.ts"
 import { sha256 } from "../../test/support/upload/world.ts"
 import { freePort, postgres } from "../../test/support/workflow/postgres.ts"
@@ -72,7 +73,7 @@ const payloads = (count: number, folder: string) =>
       const { id } = yield* cloud.seed({ name: `${index}`, extension_type: "bundle", version: "*" })
       return yield* ReleasePayload.decode({
         releaseId: `${index}`,
-        extension: { _tag: "Id", id },
+        extension: ReleaseTarget.id(id),
         archive: { _tag: "Path", path },
         sha256: sha256(content)
       })
@@ -102,7 +103,7 @@ export const clusterRun = (options: {
     const cloud = yield* LocalElasticCloud.LocalElasticCloud
     const folder = yield* fs.makeTempDirectoryScoped({ prefix: "bench-workflow-" })
     const { url } = yield* postgres
-    const client = layerPostgresClient({ url: Redacted.make(url) })
+    const client = EnginePostgres.layerClient({ url: Redacted.make(url) })
     // Makes the tables, of which the next questions are.
     yield* Effect.scoped(Layer.build(client))
     const wanted = yield* payloads(options.releases, folder)

@@ -7,13 +7,13 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Archive from "../../src/archive/Archive.ts"
-import * as ExtensionId from "../../src/cloud/ExtensionId.ts"
 import * as ExtensionUpload from "../../src/upload/ExtensionUpload.ts"
-import { layerMemory } from "../../src/workflow/EngineMemory.ts"
-import { layerPostgres } from "../../src/workflow/EnginePostgres.ts"
-import { layerSqlite } from "../../src/workflow/EngineSqlite.ts"
+import * as EngineMemory from "../../src/workflow/EngineMemory.ts"
+import * as EnginePostgres from "../../src/workflow/EnginePostgres.ts"
+import * as EngineSqlite from "../../src/workflow/EngineSqlite.ts"
 import * as ExtensionRelease from "../../src/workflow/ExtensionRelease.ts"
 import * as ReleasePayload from "../../src/workflow/ReleasePayload.ts"
+import * as ReleaseTarget from "../../src/workflow/ReleaseTarget.ts"
 import { fileWith, zipOf } from "../../test/support/upload/archives.ts"
 import { seed } from "../../test/support/upload/world.ts"
 import { freePort, postgres } from "../../test/support/workflow/postgres.ts"
@@ -49,7 +49,7 @@ const released = (index: number) =>
   Effect.gen(function* () {
     const payload = yield* ReleasePayload.prepare({
       releaseId: String(index),
-      extension: { _tag: "Id", id: ExtensionId.ExtensionId.make(yield* seed()) },
+      extension: ReleaseTarget.id(yield* seed()),
       archive: { _tag: "Path", path: yield* fileWith(yield* zipOf(archiveBytes)) }
     })
     return yield* millisOf(ExtensionRelease.execute(payload))
@@ -72,16 +72,16 @@ export const overhead = (count: number) =>
           place()
         )
       ],
-      ["`layerMemory`", yield* Effect.provide(medianOf(count, released), on(layerMemory))],
+      ["`EngineMemory.layer`", yield* Effect.provide(medianOf(count, released), on(EngineMemory.layer))],
       [
-        "`layerSqlite`",
-        yield* Effect.provide(medianOf(count, released), on(layerSqlite(join(folder, "releases.db"))))
+        "`EngineSqlite.layer`",
+        yield* Effect.provide(medianOf(count, released), on(EngineSqlite.layer(join(folder, "releases.db"))))
       ],
       [
-        "`layerPostgres`, one runner",
+        "`EnginePostgres.layer`, one runner",
         yield* Effect.provide(
           medianOf(count, released),
-          on(layerPostgres({ url: Redacted.make(url), runner }))
+          on(EnginePostgres.layer({ url: Redacted.make(url), runner }))
         )
       ]
     ] as const

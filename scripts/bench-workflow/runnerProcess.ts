@@ -4,14 +4,14 @@ import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { layerPostgres } from "../../src/workflow/EnginePostgres.ts"
+import * as EnginePostgres from "../../src/workflow/EnginePostgres.ts"
 import * as ExtensionRelease from "../../src/workflow/ExtensionRelease.ts"
 
 const Engine = Layer.unwrapEffect(
   Effect.gen(function* () {
     const url = yield* Config.redacted("DATABASE_URL")
     const port = yield* Config.integer("RUNNER_PORT")
-    return layerPostgres({ url, runner: { host: "127.0.0.1", port } })
+    return EnginePostgres.layer({ url, runner: { host: "127.0.0.1", port } })
   })
 )
 

@@ -3,10 +3,11 @@
  *
  * @since 0.1.0
  */
+import type { PlatformError } from "@effect/platform/Error"
+import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
+import { Millis, optional } from "./internal/schema.ts"
 import { JournalId } from "./JournalRecord.ts"
-
-const optional = <A, I, R>(schema: Schema.Schema<A, I, R>) => Schema.optionalWith(schema, { exact: true })
 
 /**
  * Somebody else is uploading to the extension. `pid` and `hostname` tell who, as far as the runtime lets a process know;
@@ -16,22 +17,26 @@ const optional = <A, I, R>(schema: Schema.Schema<A, I, R>) => Schema.optionalWit
  * @category errors
  */
 export class JournalLocked extends Schema.TaggedError<JournalLocked>(
-  "effect-elastic-extensions/upload/JournalLocked"
+  "effect-elastic-extensions/journal/JournalLocked"
 )("JournalLocked", {
   id: JournalId,
   extensionId: optional(Schema.String),
   pid: optional(Schema.Int),
   hostname: optional(Schema.String),
-  sinceMillis: Schema.Int.pipe(Schema.between(0, 8.64e15))
+  sinceMillis: Millis
 }) {
   readonly isRetryable = true
+
+  get remedy(): string {
+    return "Wait for it to finish or stop it, then run again; a process that died is noticed within 30 seconds."
+  }
 
   override get message(): string {
     const what = this.extensionId === undefined ? `Upload ${this.id}` : `Extension "${this.extensionId}"`
     const who = this.pid === undefined ? "another process" : `process ${this.pid}`
     const where = this.hostname === undefined ? "" : ` on ${this.hostname}`
     const since = new Date(this.sinceMillis).toISOString()
-    return `${what} is in use by ${who}${where} since ${since}. Wait for it to finish or stop it, then run again; a process that died is noticed within 30 seconds.`
+    return `${what} is in use by ${who}${where} since ${since}. ${this.remedy}`
   }
 }
 
@@ -45,7 +50,7 @@ export class JournalLocked extends Schema.TaggedError<JournalLocked>(
  * @category errors
  */
 export class JournalCorrupt extends Schema.TaggedError<JournalCorrupt>(
-  "effect-elastic-extensions/upload/JournalCorrupt"
+  "effect-elastic-extensions/journal/JournalCorrupt"
 )("JournalCorrupt", {
   id: JournalId,
   keptAt: Schema.String,
@@ -54,12 +59,14 @@ export class JournalCorrupt extends Schema.TaggedError<JournalCorrupt>(
 }) {
   readonly isRetryable = false
 
+  get remedy(): string {
+    return this.reason === "NewerVersion"
+      ? "Run the newer release again to resume it, or run the upload again to start from the beginning."
+      : "Check what the extension holds, then run the upload again: it starts from the beginning."
+  }
+
   override get message(): string {
-    const remedy =
-      this.reason === "NewerVersion"
-        ? "Run the newer release again to go on from it"
-        : "Nothing is known of that upload any more: check what the extension holds"
-    return `The journal record of upload ${this.id} cannot be used (${this.detail}). It is kept at "${this.keptAt}". ${remedy}, or run the upload again to start from the beginning.`
+    return `The journal record of upload ${this.id} cannot be used (${this.detail}). It is kept at "${this.keptAt}". ${this.remedy}`
   }
 }
 
@@ -84,6 +91,7 @@ const UnavailableReason = Schema.Literal(
   "ReadOnly",
   "DiskFull",
   "NotAFolder",
+  "NotAFile",
   "LockLost",
   "Failed"
 )
@@ -93,6 +101,7 @@ const remedies: Record<typeof UnavailableReason.Type, string> = {
   ReadOnly: "Set EC_UPLOAD_JOURNAL to a folder on a file system that may be written.",
   DiskFull: "Free some space, or set EC_UPLOAD_JOURNAL to a folder on another disk.",
   NotAFolder: "Set EC_UPLOAD_JOURNAL to the path of a folder.",
+  NotAFile: "Remove it, or set EC_UPLOAD_JOURNAL to a folder that only the journal uses.",
   LockLost:
     "Its lock was removed while in use. Make sure no other process uploads to this extension, then run again.",
   Failed: "Run again; if it persists, use another folder or store."
@@ -107,22 +116,42 @@ const remedies: Record<typeof UnavailableReason.Type, string> = {
  * @category errors
  */
 export class JournalUnavailable extends Schema.TaggedError<JournalUnavailable>(
-  "effect-elastic-extensions/upload/JournalUnavailable"
+  "effect-elastic-extensions/journal/JournalUnavailable"
 )("JournalUnavailable", {
   location: Schema.String,
   operation: JournalOperation,
   reason: UnavailableReason,
   detail: Schema.String
 }) {
-  /** Full disks and missing permissions do not heal by waiting. */
+  /** Full disks and missing permissions do not pass by waiting. */
   get isRetryable(): boolean {
     return this.reason === "Failed"
   }
 
+  get remedy(): string {
+    return remedies[this.reason]
+  }
+
   override get message(): string {
-    return `The upload journal in "${this.location}" failed to ${this.operation}: ${this.detail}. ${remedies[this.reason]}`
+    return `The upload journal in "${this.location}" failed to ${this.operation}: ${this.detail}. ${this.remedy}`
   }
 }
+
+/**
+ * What a failure of the file system or store means for the journal at `location`.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const unavailable =
+  (location: string, operation: JournalOperation) =>
+  (error: PlatformError): JournalUnavailable =>
+    new JournalUnavailable({
+      location,
+      operation,
+      reason: reasonOf(error),
+      detail: error.description ?? error.message
+    })
 
 /**
  * All errors of the journal, as one schema.
@@ -139,3 +168,23 @@ export const JournalError = Schema.Union(JournalLocked, JournalCorrupt, JournalU
  * @category errors
  */
 export type JournalError = typeof JournalError.Type
+
+const reasonOf = (error: PlatformError): JournalUnavailable["reason"] => {
+  const { cause } = error
+  if (Predicate.hasProperty(cause, "name") && cause.name === "NotCapable") return "PermissionDenied"
+  switch (Predicate.hasProperty(cause, "code") ? cause.code : undefined) {
+    case "EACCES":
+    case "EPERM":
+      return "PermissionDenied"
+    case "EROFS":
+      return "ReadOnly"
+    case "ENOSPC":
+    case "EDQUOT":
+      return "DiskFull"
+    case "ENOTDIR":
+    case "EEXIST":
+      return "NotAFolder"
+    default:
+      return error._tag === "SystemError" && error.reason === "BadResource" ? "NotAFile" : "Failed"
+  }
+}

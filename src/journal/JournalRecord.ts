@@ -12,14 +12,10 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Struct from "effect/Struct"
-
-const optional = <A, I, R>(schema: Schema.Schema<A, I, R>) => Schema.optionalWith(schema, { exact: true })
+import { Millis, optional } from "./internal/schema.ts"
 
 /** Lowercase hexadecimal SHA-256. */
 const Sha256 = Schema.String.pipe(Schema.pattern(/^[0-9a-f]{64}$/))
-
-/** Milliseconds since the epoch, within what a date can hold. */
-const Millis = Schema.Int.pipe(Schema.between(0, 8.64e15))
 
 /**
  * The stable name of an upload, safe in any file system and as a key.

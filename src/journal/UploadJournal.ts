@@ -6,18 +6,18 @@
  */
 import type * as FileSystem from "@effect/platform/FileSystem"
 import * as KeyValueStore from "@effect/platform/KeyValueStore"
-import type * as Path from "@effect/platform/Path"
-import type * as ConfigError from "effect/ConfigError"
+import * as Path from "@effect/platform/Path"
+import * as Config from "effect/Config"
+import * as ConfigError from "effect/ConfigError"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import type * as Option from "effect/Option"
+import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import { makeFileStore } from "./internal/fileStore.ts"
-import { journalFolder } from "./internal/folder.ts"
 import { makeKeyValueStore } from "./internal/keyValueStore.ts"
-import { makeJournal } from "./internal/service.ts"
+import { makeJournal } from "./internal/uploadJournal.ts"
 import type { JournalCorrupt, JournalError, JournalLocked, JournalUnavailable } from "./JournalError.ts"
 import type { JournalId, JournalKey, JournalRecord } from "./JournalRecord.ts"
 
@@ -45,13 +45,28 @@ export interface JournalSession {
 }
 
 /**
- * Everything a journal holds, oldest record first. `corrupt` also names the records set aside earlier.
+ * What is remembered of one upload, seen from outside: `lockedBy` is the error that `open` would fail with now.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface JournalGlimpse {
+  readonly record: Option.Option<JournalRecord>
+  readonly lockedBy: Option.Option<JournalLocked>
+}
+
+/**
+ * Everything a journal holds.
  *
  * @since 0.1.0
  * @category models
  */
 export interface JournalListing {
+  /** The unfinished uploads, oldest first, those in use included. */
   readonly records: ReadonlyArray<JournalRecord>
+  /** Who is at work on which upload, also where there is no record yet (which a key-value store cannot list). */
+  readonly locks: ReadonlyArray<JournalLocked>
+  /** The records that cannot be understood, those set aside earlier included. */
   readonly corrupt: ReadonlyArray<JournalCorrupt>
 }
 
@@ -66,9 +81,10 @@ export interface JournalListing {
  * // What was left unfinished, by whichever process.
  * const program = Effect.gen(function* () {
  *   const journal = yield* UploadJournal.UploadJournal
- *   const { records } = yield* journal.list
- *   for (const { archive, extensionId, phase } of records) {
- *     yield* Console.log(`${extensionId} ${archive.name} ${phase}`)
+ *   const { locks, records } = yield* journal.list
+ *   for (const { archive, extensionId, id } of records) {
+ *     const inUse = locks.some((lock) => lock.id === id)
+ *     yield* Console.log(`${extensionId} ${archive.name} ${inUse ? "in use" : "interrupted"}`)
  *   }
  * }).pipe(Effect.provide(UploadJournal.layerFileSystem(".uploads")))
  * ```
@@ -76,7 +92,7 @@ export interface JournalListing {
  * @since 0.1.0
  * @category services
  */
-export class UploadJournal extends Context.Tag("effect-elastic-extensions/upload/UploadJournal")<
+export class UploadJournal extends Context.Tag("effect-elastic-extensions/journal/UploadJournal")<
   UploadJournal,
   {
     /**
@@ -86,7 +102,12 @@ export class UploadJournal extends Context.Tag("effect-elastic-extensions/upload
      * understood is set aside and reported as `JournalCorrupt`; the next `open` starts without one.
      */
     readonly open: (key: JournalKey) => Effect.Effect<JournalSession, JournalError, Scope.Scope>
-    /** All records, also those in use. What cannot be understood is reported and stays where it is. */
+    /**
+     * What `open` would find, without the lock and without writing: a record that cannot be understood stays where it
+     * is. Whether a lock's owner lives is judged by this machine's clock.
+     */
+    readonly peek: (key: JournalKey) => Effect.Effect<JournalGlimpse, JournalCorrupt | JournalUnavailable>
+    /** What cannot be understood is reported and stays where it is. */
     readonly list: Effect.Effect<JournalListing, JournalUnavailable>
     /** Reads a record without its lock. */
     readonly get: (
@@ -107,12 +128,37 @@ export class UploadJournal extends Context.Tag("effect-elastic-extensions/upload
 >() {}
 
 /**
+ * The folder of `layerConfig`: `EC_UPLOAD_JOURNAL`, or else `effect-elastic-extensions/uploads` under `XDG_STATE_HOME`,
+ * `LOCALAPPDATA` or `HOME/.local/state`, whichever is set first.
+ *
+ * The user's state folder rather than the working directory: a journal holds upload URLs and must not end up in a
+ * repository or a build, and an upload is resumed from wherever the next command happens to be run.
+ *
+ * @since 0.1.0
+ * @category configuration
+ */
+export const folder: Effect.Effect<string, ConfigError.ConfigError, Path.Path> = Effect.gen(function* () {
+  const path = yield* Path.Path
+  const { chosen, state, appData, home } = yield* variables
+  // The XDG specification has relative paths ignored.
+  const stateFolder = Option.filter(state, path.isAbsolute).pipe(
+    Option.orElse(() => appData),
+    Option.orElse(() => Option.map(home, (folder) => path.join(folder, ".local", "state"))),
+    Option.map((folder) => path.join(folder, "effect-elastic-extensions", "uploads"))
+  )
+  return yield* Option.match(
+    Option.orElse(chosen, () => stateFolder),
+    { onNone: () => Effect.fail(noFolder), onSome: Effect.succeed<string> }
+  )
+})
+
+/**
  * JSON files in a folder, which is made when first needed (mode 0700). Records have mode 0600, and are either whole or
  * the one before: a crash, a full disk or a power cut never leaves half of one.
  *
  * The lock is a file only one process can create. It is renewed every 5 seconds; that of a dead process is taken over
  * after 30 seconds of silence, or at once where its pid can be looked for (same machine, Node or Bun; Deno would need
- * `--allow-run` and is content with the silence).
+ * `--allow-run`, and waits for the silence instead).
  *
  * @since 0.1.0
  * @category layers
@@ -123,8 +169,7 @@ export const layerFileSystem = (
   Layer.effect(UploadJournal, Effect.map(makeFileStore(directory), makeJournal))
 
 /**
- * `layerFileSystem` in the folder `EC_UPLOAD_JOURNAL`. By default `effect-elastic-extensions/uploads` under
- * `XDG_STATE_HOME`, `LOCALAPPDATA` or `HOME/.local/state`, whichever is set first.
+ * `layerFileSystem` in the `folder` that the environment names.
  *
  * @since 0.1.0
  * @category layers
@@ -133,7 +178,7 @@ export const layerConfig: Layer.Layer<
   UploadJournal,
   ConfigError.ConfigError,
   FileSystem.FileSystem | Path.Path
-> = Layer.unwrapEffect(Effect.map(journalFolder, layerFileSystem))
+> = Layer.unwrapEffect(Effect.map(folder, layerFileSystem))
 
 /**
  * Any `KeyValueStore` an application has. How well a record survives a crash is up to the store, and whoever can read
@@ -157,4 +202,18 @@ export const layerKeyValueStore: Layer.Layer<UploadJournal, never, KeyValueStore
 export const layerMemory: Layer.Layer<UploadJournal> = Layer.provide(
   layerKeyValueStore,
   KeyValueStore.layerMemory
+)
+
+const variable = (name: string) => Config.option(Config.nonEmptyString(name))
+
+const variables = Config.all({
+  chosen: variable("EC_UPLOAD_JOURNAL"),
+  state: variable("XDG_STATE_HOME"),
+  appData: variable("LOCALAPPDATA"),
+  home: variable("HOME")
+})
+
+const noFolder = ConfigError.MissingData(
+  ["EC_UPLOAD_JOURNAL"],
+  "No folder for the upload journal: set EC_UPLOAD_JOURNAL to one that outlives this process (or HOME, whose .local/state is the default)"
 )

@@ -25,11 +25,15 @@ export class EngineLocked extends Schema.TaggedError<EngineLocked>(
 }) {
   readonly isRetryable = true
 
+  get remedy(): string {
+    return "Stop it, use another file, or run several processes on PostgreSQL. The lock of a process that died is free at once."
+  }
+
   override get message(): string {
     const who = this.pid === undefined ? "another process" : `process ${this.pid}`
     const where = this.hostname === undefined ? "" : ` on ${this.hostname}`
     const since = this.sinceMillis === undefined ? "" : ` since ${new Date(this.sinceMillis).toISOString()}`
-    return `The releases in "${this.file}" are run by ${who}${where}${since}. Stop it, use another file, or run several processes on PostgreSQL. The lock of a process that died is free at once.`
+    return `The releases in "${this.file}" are run by ${who}${where}${since}. ${this.remedy}`
   }
 }
 
@@ -49,8 +53,12 @@ export class EngineUnavailable extends Schema.TaggedError<EngineUnavailable>(
 }) {
   readonly isRetryable = true
 
+  get remedy(): string {
+    return "Make it available again: releases that were begun are kept, and go on when a runner can use it."
+  }
+
   override get message(): string {
-    return `The workflow engine cannot use ${this.resource}: ${this.detail}. Releases that were begun are kept, and go on when a runner can use it again.`
+    return `The workflow engine cannot use ${this.resource}: ${this.detail}. ${this.remedy}`
   }
 }
 
@@ -65,8 +73,12 @@ export class UnknownExecution extends Schema.TaggedError<UnknownExecution>(
 )("UnknownExecution", { executionId: Schema.String }) {
   readonly isRetryable = false
 
+  get remedy(): string {
+    return "Check the id, which ExtensionRelease.submit returns and executionId tells from the payload, and that this is the engine that was given the release; an engine in memory forgets its releases with its process."
+  }
+
   override get message(): string {
-    return `The engine knows no release ${JSON.stringify(this.executionId)}. ExtensionRelease.submit returns the id, and executionId tells it from the payload; an engine in memory forgets its releases with its process.`
+    return `The engine knows no release ${JSON.stringify(this.executionId)}. ${this.remedy}`
   }
 }
 
@@ -81,7 +93,11 @@ export class NothingToDecide extends Schema.TaggedError<NothingToDecide>(
 )("NothingToDecide", { executionId: Schema.String }) {
   readonly isRetryable = false
 
+  get remedy(): string {
+    return "Ask ExtensionRelease.poll how it ended."
+  }
+
   override get message(): string {
-    return `Release ${this.executionId} has ended without a decision, and the one given now has no effect. ExtensionRelease.poll tells how it ended.`
+    return `Release ${this.executionId} has ended without a decision, and the one given now has no effect. ${this.remedy}`
   }
 }

@@ -8,10 +8,20 @@ import { layerMemory as layerEngine, WorkflowEngine } from "@effect/workflow/Wor
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { EngineInsight, isResultThere } from "./internal/insight.ts"
+import { EngineInsight, isRead } from "./internal/engine.ts"
+
+/**
+ * An engine that lives and dies with this process.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer: Layer.Layer<WorkflowEngine> = Layer.effectContext(
+  Effect.map(WorkflowEngine, remembering)
+).pipe(Layer.provide(layerEngine))
 
 /** The engine, and the ids of what it was given. */
-const remembering = (engine: Context.Tag.Service<WorkflowEngine>) => {
+function remembering(engine: Context.Tag.Service<WorkflowEngine>) {
   const given = new Set<string>()
   const execute: typeof engine.execute = (workflow, options) => {
     given.add(options.executionId)
@@ -20,17 +30,7 @@ const remembering = (engine: Context.Tag.Service<WorkflowEngine>) => {
   return Context.make(WorkflowEngine, { ...engine, execute }).pipe(
     Context.add(EngineInsight, {
       isKnown: (_, executionId) => Effect.sync(() => given.has(executionId)),
-      isSaid: isResultThere
+      isGiven: isRead
     })
   )
 }
-
-/**
- * An engine that lives and dies with this process.
- *
- * @since 0.1.0
- * @category layers
- */
-export const layerMemory: Layer.Layer<WorkflowEngine> = Layer.effectContext(
-  Effect.map(WorkflowEngine, remembering)
-).pipe(Layer.provide(layerEngine))

@@ -25,8 +25,8 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type { EngineUnavailable } from "./EngineError.ts"
-import { layerInsight } from "./internal/clusterInsight.ts"
-import { unavailable } from "./internal/persistence.ts"
+import { layerInsight } from "./internal/cluster.ts"
+import { layerOrUnavailable } from "./internal/engine.ts"
 
 /**
  * A host name or IP address, and a port.
@@ -75,6 +75,39 @@ export interface PostgresRunnerOptions extends PostgresClientOptions {
 }
 
 /**
+ * A runner: releases that anybody submitted to the database run here too.
+ *
+ * Its clock need not agree with those of the others, except that a release which waits for its next try is taken up by the
+ * clock of the runner that has it then: with clocks a minute apart, a minute late or early.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (options: PostgresRunnerOptions): Layer.Layer<WorkflowEngine, EngineUnavailable> =>
+  engine.pipe(
+    Layer.provide(SocketRunner.layer),
+    Layer.provide([server(options), NodeClusterSocket.layerClientProtocol, pings]),
+    Layer.provide(storage(options)),
+    Layer.provide(runnerConfig(options)),
+    Layer.provide(RpcSerialization.layerMsgPack)
+  )
+
+/**
+ * Submits, asks and decides, and leaves the work to the runners: for a pipeline's job that starts a release and waits.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerClient = (options: PostgresClientOptions): Layer.Layer<WorkflowEngine, EngineUnavailable> =>
+  engine.pipe(
+    Layer.provide(SocketRunner.layerClientOnly),
+    Layer.provide(NodeClusterSocket.layerClientProtocol),
+    Layer.provide(storage(options)),
+    Layer.provide(clientConfig(options)),
+    Layer.provide(RpcSerialization.layerMsgPack)
+  )
+
+/**
  * Shards are locked by rows that expire, not by advisory locks: those belong to a connection, and the server may take hours
  * to notice that a machine at its other end was cut off. A row needs no clock but the server's.
  */
@@ -104,7 +137,7 @@ const clientConfig = ({ sharding: given }: PostgresClientOptions) =>
 const storage = (options: PostgresClientOptions) =>
   inTurn(Layer.merge(SqlMessageStorage.layer, SqlRunnerStorage.layer)).pipe(
     Layer.provide(PgClient.layer({ url: withIdleLimit(options) })),
-    unavailable(nameOf(options.url))
+    layerOrUnavailable(nameOf(options.url))
   )
 
 /** Runners that start at once would create the tables in each other's way. A turn ends with its transaction. */
@@ -154,7 +187,7 @@ const nameOf = (url: Redacted.Redacted<string>): string => {
 
 const server = ({ listen, runner }: PostgresRunnerOptions) => {
   const { host, port } = listen ?? runner
-  return unavailable(`the address ${host}:${port} for its runner`)(NodeClusterSocket.layerSocketServer)
+  return layerOrUnavailable(`the address ${host}:${port} for its runner`)(NodeClusterSocket.layerSocketServer)
 }
 
 const pings = RunnerHealth.layerPing.pipe(
@@ -163,40 +196,3 @@ const pings = RunnerHealth.layerPing.pipe(
 )
 
 const engine = Layer.merge(ClusterWorkflowEngine.layer, layerInsight)
-
-/**
- * A runner: releases that anybody submitted to the database run here too.
- *
- * Its clock need not agree with those of the others, except that a release which waits for its next try is taken up by the
- * clock of the runner that has it then: with clocks a minute apart, a minute late or early.
- *
- * @since 0.1.0
- * @category layers
- */
-export const layerPostgres = (
-  options: PostgresRunnerOptions
-): Layer.Layer<WorkflowEngine, EngineUnavailable> =>
-  engine.pipe(
-    Layer.provide(SocketRunner.layer),
-    Layer.provide([server(options), NodeClusterSocket.layerClientProtocol, pings]),
-    Layer.provide(storage(options)),
-    Layer.provide(runnerConfig(options)),
-    Layer.provide(RpcSerialization.layerMsgPack)
-  )
-
-/**
- * Submits, asks and decides, and leaves the work to the runners: for a pipeline's job that starts a release and waits.
- *
- * @since 0.1.0
- * @category layers
- */
-export const layerPostgresClient = (
-  options: PostgresClientOptions
-): Layer.Layer<WorkflowEngine, EngineUnavailable> =>
-  engine.pipe(
-    Layer.provide(SocketRunner.layerClientOnly),
-    Layer.provide(NodeClusterSocket.layerClientProtocol),
-    Layer.provide(storage(options)),
-    Layer.provide(clientConfig(options)),
-    Layer.provide(RpcSerialization.layerMsgPack)
-  )

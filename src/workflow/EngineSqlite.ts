@@ -7,6 +7,9 @@
  *
  * @since 0.1.0
  */
+import { hostname } from "node:os"
+import process from "node:process"
+import { pathToFileURL } from "node:url"
 import * as ClusterWorkflowEngine from "@effect/cluster/ClusterWorkflowEngine"
 import * as RunnerHealth from "@effect/cluster/RunnerHealth"
 import * as RunnerStorage from "@effect/cluster/RunnerStorage"
@@ -16,15 +19,20 @@ import * as ShardingConfig from "@effect/cluster/ShardingConfig"
 import * as SqlMessageStorage from "@effect/cluster/SqlMessageStorage"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Path from "@effect/platform/Path"
+import * as SqlClient from "@effect/sql/SqlClient"
+import * as LibsqlClient from "@effect/sql-libsql/LibsqlClient"
 import type { WorkflowEngine } from "@effect/workflow/WorkflowEngine"
+import { type Client, createClient, type Transaction } from "@libsql/client"
+import * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import type { EngineLocked, EngineUnavailable } from "./EngineError.ts"
-import { layerInsight } from "./internal/clusterInsight.ts"
-import { unavailable } from "./internal/persistence.ts"
-import { layerClient } from "./internal/sqliteClient.ts"
-import { layerLock } from "./internal/sqliteLock.ts"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import { EngineLocked, type EngineUnavailable } from "./EngineError.ts"
+import { layerInsight } from "./internal/cluster.ts"
+import { layerOrUnavailable, toUnavailable } from "./internal/engine.ts"
 
 /**
  * How the file is watched.
@@ -36,6 +44,31 @@ export interface SqliteEngineOptions {
   /** How long a durable wait may run over: the file is looked into this often. Default 1 second. */
   readonly pollInterval?: Duration.DurationInput | undefined
 }
+
+/**
+ * One process at a time may run releases on a file; a second one is refused with `EngineLocked`. The file and its folder
+ * are made where they are missing. It holds payloads and results, beside it `<file>-lock` and `<file>-owner`.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (
+  file: string,
+  options: SqliteEngineOptions = {}
+): Layer.Layer<WorkflowEngine, EngineLocked | EngineUnavailable, FileSystem.FileSystem | Path.Path> =>
+  Layer.unwrapEffect(
+    Effect.map(Path.Path, (path) => {
+      const absolute = path.resolve(file)
+      const resource = `the database "${file}"`
+      return Layer.merge(ClusterWorkflowEngine.layer, layerInsight).pipe(
+        Layer.provide(runner(options)),
+        Layer.provide(layerClient(absolute, resource)),
+        layerOrUnavailable(resource),
+        Layer.provide(layerLock(absolute, resource)),
+        Layer.provide(layerOrUnavailable(resource)(layerFolder(path.dirname(absolute))))
+      )
+    })
+  )
 
 /** Not taken from the environment, where `HOST` and `PORT` usually mean something else. */
 const config = ({ pollInterval = Duration.seconds(1) }: SqliteEngineOptions) =>
@@ -61,27 +94,91 @@ const layerFolder = (folder: string) =>
     Effect.flatMap(FileSystem.FileSystem, (fs) => fs.makeDirectory(folder, { recursive: true, mode: 0o700 }))
   )
 
+const Owner = Schema.Struct({ pid: Schema.Int, hostname: Schema.String, sinceMillis: Schema.Int })
+const OwnerJson = Schema.parseJson(Owner)
+
+/** For people: nothing is decided by what the file says. */
+const ownerFile = (file: string) => `${file}-owner`
+
+const readOwner = Effect.fnUntraced(function* (file: string) {
+  const fs = yield* FileSystem.FileSystem
+  return yield* Schema.decode(OwnerJson)(yield* fs.readFileString(ownerFile(file)))
+}, Effect.option)
+
+const writeOwner = Effect.fnUntraced(function* (file: string) {
+  const fs = yield* FileSystem.FileSystem
+  const sinceMillis = yield* Clock.currentTimeMillis
+  const owner = yield* Schema.encode(OwnerJson)({ pid: process.pid, hostname: hostname(), sinceMillis })
+  yield* Effect.acquireRelease(fs.writeFileString(ownerFile(file), owner, { mode: 0o600 }), () =>
+    Effect.ignore(fs.remove(ownerFile(file)))
+  )
+}, Effect.ignore)
+
+const lockedBy = (file: string) =>
+  Effect.flatMap(readOwner(file), (owner) =>
+    Effect.fail(new EngineLocked({ file, ...Option.getOrElse(owner, () => ({})) }))
+  )
+
+/** A transaction that stays open as long as the scope does. */
+const holdTransaction = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  const begun = yield* Deferred.make<void>()
+  const held = yield* Effect.forkScoped(
+    sql.withTransaction(Effect.zipRight(Deferred.succeed(begun, undefined), Effect.never))
+  )
+  yield* Effect.raceFirst(Deferred.await(begun), held)
+})
+
+const isBusy = (error: { readonly cause?: unknown }) =>
+  Schema.is(Schema.Struct({ code: Schema.String.pipe(Schema.startsWith("SQLITE_BUSY")) }))(error.cause)
+
 /**
- * One process at a time may run releases on a file; a second one is refused with `EngineLocked`. The file and its folder
- * are made where they are missing. It holds payloads and results, beside it `<file>-lock` and `<file>-owner`.
- *
- * @since 0.1.0
- * @category layers
+ * One runner per database file. The lock is a write transaction on a database of its own beside it, which makes it a lock
+ * of the operating system: it ends with its process, however that ends, and a process that was asleep has it still. Neither
+ * is true of a file that merely says who holds it.
  */
-export const layerSqlite = (
-  file: string,
-  options: SqliteEngineOptions = {}
-): Layer.Layer<WorkflowEngine, EngineLocked | EngineUnavailable, FileSystem.FileSystem | Path.Path> =>
-  Layer.unwrapEffect(
-    Effect.map(Path.Path, (path) => {
-      const absolute = path.resolve(file)
-      const resource = `the database "${file}"`
-      return Layer.merge(ClusterWorkflowEngine.layer, layerInsight).pipe(
-        Layer.provide(runner(options)),
-        Layer.provide(layerClient(absolute, resource)),
-        unavailable(resource),
-        Layer.provide(layerLock(absolute, resource)),
-        Layer.provide(unavailable(resource)(layerFolder(path.dirname(absolute))))
-      )
-    })
+const layerLock = (file: string, resource: string) =>
+  Layer.scopedDiscard(
+    holdTransaction.pipe(
+      Effect.catchIf(isBusy, () => lockedBy(file)),
+      Effect.catchTag("SqlError", toUnavailable(resource)),
+      Effect.zipRight(writeOwner(file))
+    )
+  ).pipe(Layer.provide(layerClient(`${file}-lock`, resource)))
+
+/**
+ * The client's own transactions each take a connection away and leave it open until the garbage collector finds it: some
+ * twenty files a release. The layer above lets one transaction begin at a time, so one connection will do.
+ */
+const onOneConnection = (client: Client): Client => {
+  const transaction: Transaction = {
+    execute: (statement) => client.execute(statement),
+    batch: (statements) => client.batch(statements),
+    executeMultiple: (statements) => client.executeMultiple(statements),
+    commit: () => client.execute("COMMIT").then(() => undefined),
+    rollback: () => client.execute("ROLLBACK").then(() => undefined),
+    close: () => undefined,
+    closed: false
+  }
+  return Object.assign(client, {
+    transaction: () => client.execute("BEGIN IMMEDIATE").then(() => transaction)
+  })
+}
+
+const open = (file: string) =>
+  // The cluster's ids are larger than a number can hold.
+  Effect.try(() => createClient({ url: pathToFileURL(file).href, intMode: "bigint" })).pipe(
+    Effect.mapError(({ error }) => error)
+  )
+
+const onDeno = new Error("its client has no access to files on Deno: use PostgreSQL, or an engine in memory")
+
+/** One file, by one connection. */
+const layerClient = (file: string, resource: string): Layer.Layer<SqlClient.SqlClient, EngineUnavailable> =>
+  Effect.acquireRelease("Deno" in globalThis ? Effect.fail(onDeno) : open(file), (client) =>
+    Effect.sync(() => client.close())
+  ).pipe(
+    Effect.map((client) => LibsqlClient.layer({ liveClient: onOneConnection(client) })),
+    Effect.mapError(toUnavailable(resource)),
+    Layer.unwrapScoped
   )

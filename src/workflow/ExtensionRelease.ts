@@ -7,27 +7,28 @@
 import type * as FileSystem from "@effect/platform/FileSystem"
 import type * as HttpClient from "@effect/platform/HttpClient"
 import type * as Path from "@effect/platform/Path"
-import * as DurableDeferred from "@effect/workflow/DurableDeferred"
 import * as Workflow from "@effect/workflow/Workflow"
 import type { WorkflowEngine } from "@effect/workflow/WorkflowEngine"
+import * as Cause from "effect/Cause"
 import type * as ConfigError from "effect/ConfigError"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import type { ExtensionsClient } from "../cloud/ExtensionsClient.ts"
 import type { UploadJournal } from "../journal/UploadJournal.ts"
 import * as UploadHttpClient from "../transfer/UploadHttpClient.ts"
 import * as ExtensionUpload from "../upload/ExtensionUpload.ts"
 import { type EngineUnavailable, NothingToDecide, UnknownExecution } from "./EngineError.ts"
-import * as Decisions from "./internal/decisions.ts"
-import { EngineInsight } from "./internal/insight.ts"
-import { orUnavailable } from "./internal/persistence.ts"
-import { cancellation } from "./internal/signals.ts"
-import { steps } from "./internal/steps.ts"
-import { ReleaseError } from "./ReleaseError.ts"
-import { idempotencyKey, ReleasePayload } from "./ReleasePayload.ts"
+import { EngineInsight, isDatabaseFailure, orUnavailable } from "./internal/engine.ts"
+import * as Signals from "./internal/signals.ts"
+import * as Activities from "./ReleaseActivities.ts"
+import { ReleaseCancelled, ReleaseError, ReleaseRejected, UnsupportedPayload } from "./ReleaseError.ts"
+import { currentVersion, ReleasePayload } from "./ReleasePayload.ts"
 import { type Decision, ReleaseReceipt } from "./ReleaseReceipt.ts"
+import { durably } from "./ReleaseRetry.ts"
+import type { ReleaseTarget } from "./ReleaseTarget.ts"
 
 /**
  * inspect → digest → ensure → transfer → verify → (hold for approval) → announce: see `ReleaseActivities` for the steps.
@@ -64,7 +65,7 @@ export const layer: Layer.Layer<
   never,
   never,
   WorkflowEngine | ExtensionsClient | UploadJournal | FileSystem.FileSystem | HttpClient.HttpClient
-> = workflow.toLayer(steps)
+> = Layer.suspend(() => workflow.toLayer(release))
 
 /**
  * The same, with everything an upload needs configured from the environment.
@@ -98,18 +99,19 @@ export const executionId = (payload: ReleasePayload): Effect.Effect<string> => w
  * @example
  * ```ts
  * import { Effect } from "effect"
- * import { layerMemory } from "effect-elastic-extensions/workflow/EngineMemory"
+ * import * as EngineMemory from "effect-elastic-extensions/workflow/EngineMemory"
  * import * as ExtensionRelease from "effect-elastic-extensions/workflow/ExtensionRelease"
  * import * as ReleasePayload from "effect-elastic-extensions/workflow/ReleasePayload"
+ * import * as ReleaseTarget from "effect-elastic-extensions/workflow/ReleaseTarget"
  *
  * const program = ReleasePayload.prepare({
  *   releaseId: "analysis-acme-2.1.0",
- *   extension: { _tag: "Named", name: "analysis-acme", type: "plugin", version: "8.17.0" },
+ *   extension: ReleaseTarget.named({ name: "analysis-acme", type: "plugin", version: "8.17.0" }),
  *   archive: { _tag: "Path", path: "/builds/analysis-acme-2.1.0.zip" }
  * }).pipe(
  *   Effect.flatMap(ExtensionRelease.execute),
  *   Effect.provide(ExtensionRelease.layerConfig),
- *   Effect.provide(layerMemory)
+ *   Effect.provide(EngineMemory.layer)
  * )
  * ```
  *
@@ -142,16 +144,6 @@ export type ReleaseStatus =
   | { readonly _tag: "Waiting" }
   | { readonly _tag: "Done"; readonly exit: Exit.Exit<ReleaseReceipt, ReleaseError> }
 
-const ofKnown = <A, E, R>(executionId: string, effect: Effect.Effect<A, E, R>) =>
-  Effect.flatMap(EngineInsight, (insight) => insight.isKnown(workflow, executionId)).pipe(
-    Effect.filterOrFail(
-      (isKnown) => isKnown,
-      () => new UnknownExecution({ executionId })
-    ),
-    Effect.zipRight(effect),
-    orUnavailable
-  )
-
 /**
  * How a release is doing. Does not wait.
  *
@@ -174,12 +166,7 @@ const ofKnown = <A, E, R>(executionId: string, effect: Effect.Effect<A, E, R>) =
 export const poll = (
   executionId: string
 ): Effect.Effect<ReleaseStatus, UnknownExecution | EngineUnavailable, WorkflowEngine> =>
-  ofKnown(executionId, Effect.map(workflow.poll(executionId), toStatus))
-
-const toStatus = (result: Workflow.Result<ReleaseReceipt, ReleaseError> | undefined): ReleaseStatus => {
-  if (result === undefined) return { _tag: "Running" }
-  return result._tag === "Suspended" ? { _tag: "Waiting" } : { _tag: "Done", exit: result.exit }
-}
+  ofKnown(executionId, status(executionId))
 
 /**
  * Takes up a release that is `Waiting` and should not be. It goes on waiting if what it waits for is not there.
@@ -200,16 +187,10 @@ export const resume = (
  * @since 0.1.0
  * @category operating
  */
-export const interrupt = (
+export const cancel = (
   executionId: string
 ): Effect.Effect<void, UnknownExecution | EngineUnavailable, WorkflowEngine> =>
-  ofKnown(
-    executionId,
-    DurableDeferred.succeed(cancellation, {
-      token: DurableDeferred.tokenFromExecutionId(cancellation, { workflow, executionId }),
-      value: undefined
-    })
-  )
+  ofKnown(executionId, Signals.cancel(workflow, executionId))
 
 /**
  * What became of an approval or rejection. Only the first one counts.
@@ -219,8 +200,8 @@ export const interrupt = (
  */
 export interface DecisionReceipt {
   readonly isFirst: boolean
-  /** The decision that counts; `undefined` if it is another one that the release has not read yet. */
-  readonly inForce: Decision | undefined
+  /** The decision that counts; none while it is an earlier one that the release has not read yet. */
+  readonly inForce: Option.Option<Decision>
 }
 
 /**
@@ -235,33 +216,17 @@ export interface DecisionBy {
   readonly note?: string | undefined
 }
 
-type Decide = (
-  executionId: string,
-  decision: DecisionBy
-) => Effect.Effect<DecisionReceipt, UnknownExecution | NothingToDecide | EngineUnavailable, WorkflowEngine>
-
-const decide =
-  (verdict: Decision["verdict"]): Decide =>
-  (executionId, decision) =>
-    ofKnown(
-      executionId,
-      Effect.gen(function* () {
-        const told = yield* Decisions.before(workflow, executionId)
-        if (told !== undefined) return told
-        if (toStatus(yield* workflow.poll(executionId))._tag === "Done") {
-          return yield* new NothingToDecide({ executionId })
-        }
-        return yield* Decisions.make(workflow, executionId, verdict, decision)
-      })
-    )
-
 /**
  * Lets a release go on that is held for approval, or will be.
  *
  * @since 0.1.0
  * @category operating
  */
-export const approve: Decide = decide("approved")
+export const approve = (
+  executionId: string,
+  decision: DecisionBy
+): Effect.Effect<DecisionReceipt, UnknownExecution | NothingToDecide | EngineUnavailable, WorkflowEngine> =>
+  ofKnown(executionId, decide(executionId, "approved", decision))
 
 /**
  * Ends a release that is held for approval, as `ReleaseRejected`.
@@ -269,4 +234,108 @@ export const approve: Decide = decide("approved")
  * @since 0.1.0
  * @category operating
  */
-export const reject: Decide = decide("rejected")
+export const reject = (
+  executionId: string,
+  decision: DecisionBy
+): Effect.Effect<DecisionReceipt, UnknownExecution | NothingToDecide | EngineUnavailable, WorkflowEngine> =>
+  ofKnown(executionId, decide(executionId, "rejected", decision))
+
+/** A release from its first step to its last. It is read from the start each time it is taken up; what was done stays done. */
+const release = Effect.fnUntraced(
+  function* (payload: ReleasePayload, executionId: string) {
+    yield* requireSupported(payload)
+    const { allow, archive, attempt, extension, releaseId, sha256 } = payload
+    yield* durably(Activities.inspect({ archive, allow, expected: expectedBy(extension) }))
+    yield* durably(Activities.digest({ archive, sha256 }))
+    const { created, extensionId } = yield* durably(Activities.ensure({ extension })).pipe(
+      Workflow.withCompensation(undo(payload))
+    )
+    const upload = yield* durably(Activities.transfer({ extensionId, archive, sha256, options: { allow } }))
+    const proof = yield* durably(Activities.verify({ upload }))
+    const stored = { executionId, releaseId, attempt, extensionId, created, upload, proof, decision: null }
+    const receipt = payload.holdForApproval ? yield* hold(stored) : stored
+    yield* durably(Activities.announce({ receipt }))
+    return receipt
+  },
+  outlivingTheDatabase,
+  (self, { releaseId }, executionId) =>
+    Effect.annotateLogs(self, { "release.id": releaseId, "release.execution": executionId })
+)
+
+const requireSupported = ({ version }: ReleasePayload): Effect.Effect<void, UnsupportedPayload> =>
+  version <= currentVersion ? Effect.void : new UnsupportedPayload({ version, newestKnown: currentVersion })
+
+/** An extension that is named by its id alone tells only later what it is. */
+const expectedBy = (extension: ReleaseTarget) => (extension._tag === "Named" ? extension : undefined)
+
+const hold = Effect.fnUntraced(function* (receipt: ReleaseReceipt) {
+  yield* durably(Activities.requestApproval({ receipt }))
+  const decision = yield* Signals.awaitDecision
+  if (decision.verdict === "approved") return { ...receipt, decision }
+  const { executionId, extensionId } = receipt
+  const { by, note } = decision
+  return yield* new ReleaseRejected({ executionId, extensionId, by, ...(note === undefined ? {} : { note }) })
+})
+
+/** A runner that shuts down interrupts its releases, which go on elsewhere: nothing is undone then. */
+const undo = ({ deleteUnfilledOnCancel }: ReleasePayload) =>
+  Effect.fnUntraced(
+    function* ({ created, extensionId }: Activities.EnsuredExtension, cause: Cause.Cause<unknown>) {
+      if (Cause.isInterruptedOnly(cause)) return
+      if (isCancelled(cause)) yield* Activities.abandonUpload(extensionId)
+      if (created && deleteUnfilledOnCancel) yield* Activities.deleteUnfilled(extensionId)
+    },
+    // The engine runs this uninterruptible, and a request is done only when its own timers have been interrupted.
+    Effect.interruptible
+  )
+
+const isCancelled = (cause: Cause.Cause<unknown>): boolean =>
+  Option.exists(Cause.failureOption(cause), (error) => error instanceof ReleaseCancelled)
+
+/** A database that cannot be reached for a while between two steps is no reason for a release to fail. */
+function outlivingTheDatabase<A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
+  return self.pipe(
+    Effect.sandbox,
+    Effect.retry({ schedule: Schedule.spaced("1 second"), while: isDatabaseFailure }),
+    Effect.unsandbox
+  )
+}
+
+/** What makes two releases the same one: target, content, name and attempt. A rebuilt archive is another release. */
+function idempotencyKey({ attempt, extension, releaseId, sha256 }: ReleasePayload): string {
+  const target = extension._tag === "Id" ? ["id", extension.id] : [extension.type, extension.name]
+  return JSON.stringify([...target, sha256, releaseId, attempt])
+}
+
+const ofKnown = <A, E, R>(executionId: string, effect: Effect.Effect<A, E, R>) =>
+  Effect.flatMap(EngineInsight, (insight) => insight.isKnown(workflow, executionId)).pipe(
+    Effect.filterOrFail(
+      (isKnown) => isKnown,
+      () => new UnknownExecution({ executionId })
+    ),
+    Effect.zipRight(effect),
+    orUnavailable
+  )
+
+const status = (executionId: string): Effect.Effect<ReleaseStatus, never, WorkflowEngine> =>
+  Effect.map(workflow.poll(executionId), (result) =>
+    Option.match(Option.fromNullable(result), {
+      onNone: () => ({ _tag: "Running" }),
+      onSome: (known): ReleaseStatus =>
+        known._tag === "Suspended" ? { _tag: "Waiting" } : { _tag: "Done", exit: known.exit }
+    })
+  )
+
+const decide = Effect.fnUntraced(function* (
+  executionId: string,
+  verdict: Decision["verdict"],
+  { by, note }: DecisionBy
+) {
+  if (yield* Signals.isDecided(workflow, executionId)) {
+    return { isFirst: false, inForce: yield* Signals.readDecision(workflow, executionId) }
+  }
+  if ((yield* status(executionId))._tag === "Done") return yield* new NothingToDecide({ executionId })
+  const made = { verdict, by, ...(note === undefined ? {} : { note }) }
+  const { decision, isFirst } = yield* Signals.submitDecision(workflow, executionId, made)
+  return { isFirst, inForce: Option.some(decision) }
+})

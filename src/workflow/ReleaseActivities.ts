@@ -1,8 +1,8 @@
 /**
- * The steps of a release one by one, for workflows of your own.
+ * The steps of a release one by one, and what undoes them, for workflows of your own.
  *
- * Each is an `Activity`: the engine runs it, stores its result, and does not run it again once there is one. A process that
- * dies before the result is stored makes it run twice, which all of them bear: they look before they act. Put an activity
+ * Each step is an `Activity`: the engine runs it, stores its result, and does not run it again once there is one. A process that
+ * dies before the result is stored makes it run twice, which is safe: each looks before it acts. Put an activity
  * into `ReleaseRetry.durably` to have what is transient tried again.
  *
  * A workflow that uses one twice, for two extensions, gives each a `name` of its own.
@@ -11,18 +11,26 @@
  */
 import * as Activity from "@effect/workflow/Activity"
 import { WorkflowInstance } from "@effect/workflow/WorkflowEngine"
+import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { flow } from "effect/Function"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as ArchiveDigest from "../archive/ArchiveDigest.ts"
 import { ArchiveChanged, ArchiveUnreadable } from "../archive/ArchiveError.ts"
 import * as ArchiveInspection from "../archive/ArchiveInspection.ts"
 import { type ArchiveLocator, toArchive } from "../archive/ArchiveLocator.ts"
 import type { ProblemCode } from "../archive/ArchiveProblem.ts"
+import type { Extension } from "../cloud/Extension.ts"
 import { ExtensionId } from "../cloud/ExtensionId.ts"
+import { ExtensionsClient } from "../cloud/ExtensionsClient.ts"
 import { ExtensionsError } from "../cloud/ExtensionsError.ts"
+import { UploadJournal } from "../journal/UploadJournal.ts"
 import * as ExtensionPublish from "../publish/ExtensionPublish.ts"
 import { AmbiguousExtension, NameTaken } from "../publish/PublishError.ts"
+import * as RetryPolicy from "../transfer/RetryPolicy.ts"
 import { TransferError } from "../transfer/TransferError.ts"
 import * as ExtensionUpload from "../upload/ExtensionUpload.ts"
 import * as StoredArchive from "../upload/StoredArchive.ts"
@@ -30,13 +38,12 @@ import { UploadConflict, UploadError, VerificationFailed } from "../upload/Uploa
 import type { UploadEvent } from "../upload/UploadEvent.ts"
 import { Proof, UploadReceipt } from "../upload/UploadReceipt.ts"
 import type { UploadOverrides } from "../upload/UploadSettings.ts"
-import { Announcement } from "./Announcement.ts"
-import { unlessCancelled } from "./internal/signals.ts"
-import { work } from "./internal/step.ts"
+import { Announcement, type AnnouncementHooks } from "./Announcement.ts"
+import { stopIfCancelled, unlessCancelled } from "./internal/signals.ts"
 import { AnnouncementFailed, ReleaseCancelled } from "./ReleaseError.ts"
-import { ReleaseEvents } from "./ReleaseEvents.ts"
-import type { ReleaseTarget } from "./ReleasePayload.ts"
+import { ReleaseEvents, type ReleaseStep } from "./ReleaseEvents.ts"
 import type { ReleaseReceipt } from "./ReleaseReceipt.ts"
+import type { ReleaseTarget } from "./ReleaseTarget.ts"
 import { TransferSlots } from "./TransferSlots.ts"
 
 /** What the engine knows an activity by within one execution. Default `ExtensionRelease/<step>`. */
@@ -98,16 +105,6 @@ export const digest = (input: Named & { readonly archive: ArchiveLocator; readon
         )
       )
     )
-  })
-
-const notTheOne = (
-  { archive, sha256 }: { readonly archive: ArchiveLocator; readonly sha256: string },
-  actual: string
-) =>
-  new ArchiveChanged({
-    path: toArchive(archive).path,
-    reason: "Modified",
-    detail: `the release is of SHA-256 ${sha256}, the archive has ${actual}`
   })
 
 /**
@@ -179,25 +176,6 @@ export const transfer = (
     )
   })
 
-/** The archive may have been replaced since it was digested. The upload digests it again, and is stopped right there. */
-const send = (input: Parameters<typeof transfer>[0]) =>
-  Effect.gen(function* () {
-    const { onEvent } = yield* ReleaseEvents
-    const { executionId } = yield* WorkflowInstance
-    const changed = yield* Deferred.make<never, ArchiveChanged>()
-    const requireSame = (event: UploadEvent) =>
-      event._tag === "DigestComputed" && event.sha256 !== input.sha256
-        ? Effect.zipRight(Deferred.fail(changed, notTheOne(input, event.sha256)), Effect.never)
-        : Effect.void
-    return yield* ExtensionUpload.upload({
-      ...input.options,
-      extensionId: input.extensionId,
-      archive: toArchive(input.archive),
-      onEvent: (event) =>
-        Effect.zipRight(onEvent({ _tag: "Uploading", executionId, event }), requireSame(event))
-    }).pipe(Effect.raceFirst(Deferred.await(changed)))
-  })
-
 /**
  * Looks at the extension once more: it still holds what was uploaded, or it is an `UploadConflict`. Downloads the archive
  * only where the extension's version has changed since.
@@ -220,7 +198,7 @@ export const verify = (input: Named & { readonly upload: UploadReceipt }) =>
  * @category activities
  */
 export const requestApproval = (input: Named & { readonly receipt: ReleaseReceipt }) =>
-  announcing(input, "request-approval")
+  announcing(input, "request-approval", "approvalRequested")
 
 /**
  * Calls `Announcement.released`.
@@ -228,13 +206,104 @@ export const requestApproval = (input: Named & { readonly receipt: ReleaseReceip
  * @since 0.1.0
  * @category activities
  */
-export const announce = (input: Named & { readonly receipt: ReleaseReceipt }) => announcing(input, "announce")
+export const announce = (input: Named & { readonly receipt: ReleaseReceipt }) =>
+  announcing(input, "announce", "released")
 
-const hooks = { announce: "released", "request-approval": "approvalRequested" } as const
+/**
+ * Gives up an unfinished upload, here and on the server. What cannot be undone is logged: a release keeps the error that it
+ * ended with.
+ *
+ * @since 0.1.0
+ * @category compensation
+ */
+export const abandonUpload = (
+  extensionId: ExtensionId
+): Effect.Effect<void, never, ExtensionsClient | UploadJournal> =>
+  ExtensionUpload.cancel(extensionId).pipe(
+    orLog(`The unfinished upload to extension ${extensionId} could not be given up`)
+  )
+
+/**
+ * Deletes an extension that never got an archive. One that holds anything, or that somebody is uploading to, is left
+ * alone. A failure is logged.
+ *
+ * @since 0.1.0
+ * @category compensation
+ */
+export const deleteUnfilled: (
+  extensionId: ExtensionId
+) => Effect.Effect<void, never, ExtensionsClient | UploadJournal> = Effect.fnUntraced(
+  function* (extensionId) {
+    const client = yield* ExtensionsClient
+    const journal = yield* (yield* UploadJournal).open({ origin: client.baseUrl, extensionId })
+    const { extension } = yield* client.get(extensionId)
+    if (mayHoldAnArchive(extension)) return
+    yield* client.delete(extensionId)
+    yield* journal.remove
+  },
+  Effect.scoped,
+  Effect.catchTag("ExtensionNotFound", () => Effect.void),
+  (self, extensionId) =>
+    orLog(`Extension ${extensionId} was not deleted, though the release that made it has ended`)(self)
+)
+
+/** The work of a step. A cancellation becomes its stored result: the release comes to the same end when it is read again. */
+const work = Effect.fnUntraced(function* <A, E extends { readonly _tag: string }, R>(
+  step: ReleaseStep,
+  self: Effect.Effect<A, E, R>
+) {
+  const { onEvent } = yield* ReleaseEvents
+  const { executionId } = yield* WorkflowInstance
+  const at = { executionId, step, attempt: yield* Activity.CurrentAttempt }
+  yield* onEvent({ _tag: "StepStarted", ...at })
+  const exit = yield* Effect.exit(Effect.zipRight(stopIfCancelled, self))
+  yield* onEvent({ _tag: "StepEnded", ...at, failure: failureOf(exit) })
+  return yield* exit
+})
+
+const failureOf = (exit: Exit.Exit<unknown, { readonly _tag: string }>): Option.Option<string> =>
+  Option.map(
+    Exit.causeOption(exit),
+    flow(Cause.failureOption, Option.match({ onNone: () => "Defect", onSome: ({ _tag }) => _tag }))
+  )
+
+const notTheOne = (
+  { archive, sha256 }: { readonly archive: ArchiveLocator; readonly sha256: string },
+  actual: string
+) =>
+  new ArchiveChanged({
+    path: toArchive(archive).path,
+    reason: "Modified",
+    detail: `the release is of SHA-256 ${sha256}, the archive has ${actual}`
+  })
+
+/** The archive may have been replaced since it was digested. The upload digests it again, and is stopped right there. */
+const send = Effect.fnUntraced(function* ({
+  archive,
+  extensionId,
+  options,
+  sha256
+}: Parameters<typeof transfer>[0]) {
+  const { onEvent } = yield* ReleaseEvents
+  const { executionId } = yield* WorkflowInstance
+  const changed = yield* Deferred.make<never, ArchiveChanged>()
+  const requireSame = (event: UploadEvent) =>
+    event._tag === "DigestComputed" && event.sha256 !== sha256
+      ? Effect.zipRight(Deferred.fail(changed, notTheOne({ archive, sha256 }, event.sha256)), Effect.never)
+      : Effect.void
+  return yield* ExtensionUpload.upload({
+    ...options,
+    extensionId,
+    archive: toArchive(archive),
+    onEvent: (event) =>
+      Effect.zipRight(onEvent({ _tag: "Uploading", executionId, event }), requireSame(event))
+  }).pipe(Effect.raceFirst(Deferred.await(changed)))
+})
 
 const announcing = (
   { name, receipt }: Named & { readonly receipt: ReleaseReceipt },
-  step: keyof typeof hooks
+  step: "announce" | "request-approval",
+  hook: keyof AnnouncementHooks
 ) =>
   Activity.make({
     name: name ?? `ExtensionRelease/${step}`,
@@ -244,7 +313,25 @@ const announcing = (
       Effect.gen(function* () {
         const announcement = yield* Announcement
         const idempotencyKey = yield* Activity.idempotencyKey(step)
-        yield* announcement[hooks[step]]({ receipt, idempotencyKey })
+        yield* announcement[hook]({ receipt, idempotencyKey })
       })
     )
   })
+
+const orLog =
+  (what: string) =>
+  <A, R>(self: Effect.Effect<A, UploadError, R>): Effect.Effect<void, never, R> =>
+    self.pipe(
+      RetryPolicy.retry(),
+      Effect.catchAll((error) => Effect.logWarning(`${what}: ${error.message}`)),
+      Effect.asVoid
+    )
+
+/** Any trace of an archive is reason enough to keep it. */
+const mayHoldAnArchive = ({ downloadUrl, fileMetadata }: Extension): boolean =>
+  Option.isSome(downloadUrl) ||
+  Option.exists(
+    fileMetadata,
+    ({ lastModifiedDate, size, url }) =>
+      Option.isSome(lastModifiedDate) || Option.isSome(size) || Option.isSome(url)
+  )

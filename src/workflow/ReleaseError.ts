@@ -7,8 +7,6 @@ import * as Schema from "effect/Schema"
 import { AmbiguousExtension, NameTaken } from "../publish/PublishError.ts"
 import { UploadError } from "../upload/UploadError.ts"
 
-const optional = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { exact: true })
-
 /**
  * What was given is not the payload of a release.
  *
@@ -23,8 +21,12 @@ export class InvalidPayload extends Schema.TaggedError<InvalidPayload>(
 }) {
   readonly isRetryable = false
 
+  get remedy(): string {
+    return "Correct these fields; ReleasePayload.prepare makes a payload from an archive."
+  }
+
   override get message(): string {
-    return `This is not the payload of a release: missing or invalid are ${this.fields.join(", ")}. ReleasePayload.prepare makes one from an archive.`
+    return `This is not the payload of a release: missing or invalid are ${this.fields.join(", ")}. ${this.remedy}`
   }
 }
 
@@ -39,13 +41,17 @@ export class UnsupportedPayload extends Schema.TaggedError<UnsupportedPayload>(
 )("UnsupportedPayload", { version: Schema.Int, newestKnown: Schema.Int }) {
   readonly isRetryable = false
 
+  get remedy(): string {
+    return "Update the runners, then release again with the next attempt."
+  }
+
   override get message(): string {
-    return `The release has payload version ${this.version}; this runner knows versions up to ${this.newestKnown}. Update the runners, then release again with the next attempt.`
+    return `The release has payload version ${this.version}; this runner knows versions up to ${this.newestKnown}. ${this.remedy}`
   }
 }
 
 /**
- * Somebody interrupted the release. What was sent of its archive is given up.
+ * Somebody cancelled the release. What was sent of its archive is given up.
  *
  * @since 0.1.0
  * @category errors
@@ -55,13 +61,17 @@ export class ReleaseCancelled extends Schema.TaggedError<ReleaseCancelled>(
 )("ReleaseCancelled", { executionId: Schema.String }) {
   readonly isRetryable = false
 
+  get remedy(): string {
+    return "To release after all, run it with the next attempt."
+  }
+
   override get message(): string {
-    return `Release ${this.executionId} was cancelled. To release after all, run it with the next attempt.`
+    return `Release ${this.executionId} was cancelled. ${this.remedy}`
   }
 }
 
 /**
- * The archive is in place, and whoever had to approve of it did not: it was not announced.
+ * The archive is in place, and somebody rejected it: it was not announced.
  *
  * @since 0.1.0
  * @category errors
@@ -72,13 +82,17 @@ export class ReleaseRejected extends Schema.TaggedError<ReleaseRejected>(
   executionId: Schema.String,
   extensionId: Schema.String,
   by: Schema.String,
-  note: optional(Schema.String)
+  note: Schema.optionalWith(Schema.String, { exact: true })
 }) {
   readonly isRetryable = false
 
+  get remedy(): string {
+    return "Release the archive that should be there instead."
+  }
+
   override get message(): string {
     const note = this.note === undefined ? "" : `: ${this.note}`
-    return `Release ${this.executionId} was rejected by ${this.by}${note}. Extension ${this.extensionId} holds its archive and nobody was told; release the archive that should be there instead.`
+    return `Release ${this.executionId} was rejected by ${this.by}${note}. Extension ${this.extensionId} holds its archive and nobody was told. ${this.remedy}`
   }
 }
 
@@ -96,8 +110,12 @@ export class AnnouncementFailed extends Schema.TaggedError<AnnouncementFailed>(
   /** Whether calling the hook again may help. */
   isRetryable: Schema.Boolean
 }) {
+  get remedy(): string {
+    return "Tell those concerned, or run the release with the next attempt: nothing is sent again but the announcement."
+  }
+
   override get message(): string {
-    return `The archive is in place, but it could not be announced: ${this.detail}. Tell those concerned, or run the release with the next attempt: nothing is sent again but the announcement.`
+    return `The archive is in place, but it could not be announced: ${this.detail}. ${this.remedy}`
   }
 }
 

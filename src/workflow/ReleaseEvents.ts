@@ -9,6 +9,7 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type * as Option from "effect/Option"
 import type { UploadEvent } from "../upload/UploadEvent.ts"
 
 /**
@@ -45,8 +46,8 @@ export type ReleaseEvent =
       readonly executionId: string
       readonly step: ReleaseStep
       readonly attempt: number
-      /** The `_tag` of the error it failed with. */
-      readonly failure: string | undefined
+      /** The `_tag` of the error it failed with, or `Defect`. */
+      readonly failure: Option.Option<string>
     }
   | { readonly _tag: "Uploading"; readonly executionId: string; readonly event: UploadEvent }
 

@@ -15,37 +15,16 @@ import * as ArchiveDigest from "../archive/ArchiveDigest.ts"
 import type { ArchiveError } from "../archive/ArchiveError.ts"
 import { ArchiveLocator, toArchive } from "../archive/ArchiveLocator.ts"
 import { ProblemCode } from "../archive/ArchiveProblem.ts"
-import { ExtensionType } from "../cloud/Extension.ts"
-import { ExtensionId } from "../cloud/ExtensionId.ts"
-import { InvalidPayload, UnsupportedPayload } from "./ReleaseError.ts"
+import { InvalidPayload } from "./ReleaseError.ts"
+import { ReleaseTarget } from "./ReleaseTarget.ts"
 
 /**
- * The extension that gets the archive: one that exists, by its id, or the one of this name and type, which is created
- * where there is none.
+ * The version of the payloads that this library makes, and the newest that it can run.
  *
  * @since 0.1.0
- * @category schemas
+ * @category constants
  */
-export const ReleaseTarget = Schema.Union(
-  Schema.TaggedStruct("Id", { id: ExtensionId }),
-  Schema.TaggedStruct("Named", {
-    name: Schema.NonEmptyString,
-    type: ExtensionType,
-    /** The version of Elasticsearch; for a bundle possibly a pattern such as `8.*`. */
-    version: Schema.NonEmptyString,
-    description: Schema.optionalWith(Schema.String, { exact: true })
-  })
-)
-
-/**
- * The extension a release is for: by its id, or by name and type.
- *
- * @since 0.1.0
- * @category models
- */
-export type ReleaseTarget = typeof ReleaseTarget.Type
-
-const currentVersion = 1
+export const currentVersion = 1
 
 const withDefault = <A, I>(schema: Schema.Schema<A, I>, value: A) =>
   Schema.optionalWith(schema, { exact: true, default: () => value })
@@ -91,8 +70,10 @@ export interface ReleasePayload extends Schema.Schema.Type<typeof ReleasePayload
  * @category models
  */
 export interface ReleaseRequest {
+  /** Names the release among all releases, for instance `analysis-acme-2.1.0`. */
   readonly releaseId: string
-  readonly extension: ReleaseTarget
+  /** `ReleaseTarget.named(…)` or `ReleaseTarget.id(…)`. */
+  readonly extension: typeof ReleaseTarget.Encoded
   readonly archive: ArchiveLocator
   /** Default 1. */
   readonly attempt?: number | undefined
@@ -111,28 +92,17 @@ export interface ReleaseRequest {
  * @since 0.1.0
  * @category constructors
  */
-export const prepare = (
+export const prepare: (
   request: ReleaseRequest
-): Effect.Effect<
+) => Effect.Effect<
   ReleasePayload,
   ArchiveError | InvalidPayload,
   FileSystem.FileSystem | HttpClient.HttpClient
-> =>
-  Effect.gen(function* () {
-    const { sha256 } = yield* ArchiveDigest.compute(toArchive(request.archive))
-    const given = Object.entries(request).filter(([, value]) => value !== undefined)
-    return yield* decode({ ...Object.fromEntries(given), sha256 })
-  })
-
-const decodeFields = Schema.decodeUnknown(ReleasePayload, { errors: "all" })
-
-/** Names the fields, never what they hold: an archive's address may carry a signature. */
-const refused = (error: ParseResult.ParseError): InvalidPayload => {
-  const issues = ParseResult.ArrayFormatter.formatErrorSync(error)
-  return new InvalidPayload({
-    fields: [...new Set(issues.map(({ path }) => path.map(String).join(".") || "the payload itself"))]
-  })
-}
+> = Effect.fn("ReleasePayload.prepare")(function* (request) {
+  const { sha256 } = yield* ArchiveDigest.compute(toArchive(request.archive))
+  const given = Object.entries(request).filter(([, value]) => value !== undefined)
+  return yield* decode({ ...Object.fromEntries(given), sha256 })
+})
 
 /**
  * Reads a payload from JSON, also one of an older library.
@@ -155,16 +125,12 @@ export const nextAttempt = (payload: ReleasePayload): ReleasePayload => ({
   attempt: payload.attempt + 1
 })
 
-/**
- * What makes two releases the same one: target, content, name and attempt. A rebuilt archive is another release.
- *
- * @internal
- */
-export const idempotencyKey = ({ attempt, extension, releaseId, sha256 }: ReleasePayload): string => {
-  const target = extension._tag === "Id" ? ["id", extension.id] : [extension.type, extension.name]
-  return JSON.stringify([...target, sha256, releaseId, attempt])
-}
+const decodeFields = Schema.decodeUnknown(ReleasePayload, { errors: "all" })
 
-/** @internal */
-export const requireSupported = ({ version }: ReleasePayload): Effect.Effect<void, UnsupportedPayload> =>
-  version <= currentVersion ? Effect.void : new UnsupportedPayload({ version, newestKnown: currentVersion })
+/** Names the fields, never what they hold: an archive's address may carry a signature. */
+const refused = (error: ParseResult.ParseError): InvalidPayload => {
+  const issues = ParseResult.ArrayFormatter.formatErrorSync(error)
+  return new InvalidPayload({
+    fields: [...new Set(issues.map(({ path }) => path.map(String).join(".") || "the payload itself"))]
+  })
+}

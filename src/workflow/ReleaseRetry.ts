@@ -8,13 +8,15 @@
  */
 import * as Activity from "@effect/workflow/Activity"
 import * as DurableClock from "@effect/workflow/DurableClock"
-import { WorkflowEngine, type WorkflowInstance } from "@effect/workflow/WorkflowEngine"
+import { WorkflowEngine } from "@effect/workflow/WorkflowEngine"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
-import * as Signals from "./internal/signals.ts"
-import { isTransient, type ReleaseCancelled, type ReleaseError } from "./ReleaseError.ts"
+import * as Predicate from "effect/Predicate"
+import { stopIfCancelled } from "./internal/signals.ts"
+import { isTransient, type ReleaseError } from "./ReleaseError.ts"
 
 /**
  * How soon a step is tried again, and how often.
@@ -61,25 +63,17 @@ export const layer = (options: Partial<ReleaseRetryOptions>): Layer.Layer<Releas
  * @since 0.1.0
  * @category combinators
  */
-export const durably = <A, E extends ReleaseError, R>(
+export const durably = Effect.fnUntraced(function* <A, E extends ReleaseError, R>(
   activity: Effect.Effect<A, E, R> & { readonly name: string }
-): Effect.Effect<A, E | ReleaseCancelled, R | WorkflowEngine | WorkflowInstance> =>
-  Effect.gen(function* () {
-    const options = yield* ReleaseRetry
-    const attempt = (
-      number: number
-    ): Effect.Effect<A, E | ReleaseCancelled, R | WorkflowEngine | WorkflowInstance> =>
-      Effect.provideService(activity, Activity.CurrentAttempt, number).pipe(
-        Effect.catchIf(
-          (error) => isTransient(error) && number < options.maxAttempts,
-          (error) =>
-            pause(`${activity.name}/${number}`, delay(options, number, error)).pipe(
-              Effect.zipRight(Effect.suspend(() => attempt(number + 1)))
-            )
-        )
-      )
-    return yield* attempt(1)
-  })
+) {
+  const options = yield* ReleaseRetry
+  for (let attempt = 1; ; attempt++) {
+    const result = yield* Effect.either(Effect.provideService(activity, Activity.CurrentAttempt, attempt))
+    if (Either.isRight(result)) return result.right
+    if (attempt >= options.maxAttempts || !isTransient(result.left)) return yield* Effect.fail(result.left)
+    yield* pause(`${activity.name}/${attempt}`, delay(options, attempt, result.left))
+  }
+})
 
 /** No jitter: a release that is taken up again must come to the same waits. */
 const delay = (options: ReleaseRetryOptions, attempt: number, error: ReleaseError): Duration.Duration => {
@@ -89,13 +83,13 @@ const delay = (options: ReleaseRetryOptions, attempt: number, error: ReleaseErro
 }
 
 /**
- * Waiting is where a cancellation finds a release. It is looked for only as long as the wait is not over: what came after
+ * Waiting is where a cancellation finds a release. It looks for one only as long as the wait is not over: what came after
  * the wait when the release first passed here must come after it again.
  */
-const pause = (name: string, duration: Duration.Duration) =>
-  Effect.gen(function* () {
-    const engine = yield* WorkflowEngine
-    const { deferred } = DurableClock.make({ name, duration })
-    if ((yield* engine.deferredResult(deferred)) === undefined) yield* Signals.stopIfCancelled
-    yield* DurableClock.sleep({ name, duration, inMemoryThreshold: Duration.zero })
-  })
+const pause = Effect.fnUntraced(function* (name: string, duration: Duration.Duration) {
+  const engine = yield* WorkflowEngine
+  const { deferred } = DurableClock.make({ name, duration })
+  const isOver = Predicate.isNotUndefined(yield* engine.deferredResult(deferred))
+  if (!isOver) yield* stopIfCancelled
+  yield* DurableClock.sleep({ name, duration, inMemoryThreshold: Duration.zero })
+})

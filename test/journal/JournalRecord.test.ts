@@ -106,7 +106,7 @@ describe("JournalError", () => {
           true
         ],
         [
-          `The journal record of upload ${id} cannot be used (version 3). It is kept at "/x.json". Run the newer release again to go on from it, or run the upload again to start from the beginning.`,
+          `The journal record of upload ${id} cannot be used (version 3). It is kept at "/x.json". Run the newer release again to resume it, or run the upload again to start from the beginning.`,
           false
         ],
         [
@@ -115,6 +115,10 @@ describe("JournalError", () => {
         ]
       ]
     )
+  })
+
+  it("ends with its remedy", () => {
+    for (const error of errors) assert.isTrue(error.message.endsWith(` ${error.remedy}`))
   })
 
   it("crosses a wire", () => {

@@ -1,5 +1,6 @@
+import { execFileSync } from "node:child_process"
 import { hostname } from "node:os"
-import { SystemError } from "@effect/platform/Error"
+import { type PlatformError, SystemError } from "@effect/platform/Error"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
@@ -161,6 +162,55 @@ describe("UploadJournal.layerFileSystem: writing", () => {
     })
   }
 
+  it.effect("flushes the folder after each change of its names", () => {
+    const done: Array<string> = []
+    const noted = <A extends Array<unknown>, B>(
+      what: string,
+      f: (...args: A) => Effect.Effect<B, PlatformError>
+    ) => ((...args) => Effect.tap(f(...args), () => Effect.sync(() => done.push(what)))) as typeof f
+    const since = <E>(effect: Effect.Effect<void, E>) =>
+      Effect.sync(() => done.splice(0)).pipe(
+        Effect.zipRight(effect),
+        Effect.map(() => done.splice(0).filter((what) => what !== "remove lock"))
+      )
+    return withJournal(
+      ({ folder, fs, journal }) =>
+        Effect.scoped(
+          Effect.gen(function* () {
+            const session = yield* journal.open(key)
+            assert.deepStrictEqual(yield* since(Effect.flatMap(prepared(), session.save)), [
+              "rename",
+              "flush"
+            ])
+            assert.deepStrictEqual(yield* since(session.remove), ["remove", "flush"])
+            yield* fs.writeFileString(`${folder}/${journalId(otherKey)}.json`, "{")
+            const setAside = Effect.scoped(Effect.flip(journal.open(otherKey)))
+            assert.deepStrictEqual(yield* since(setAside), ["rename", "flush"])
+          })
+        ),
+      (fs) => ({
+        ...fs,
+        rename: noted("rename", fs.rename),
+        remove: (path, options) =>
+          noted(path.endsWith(".json") ? "remove" : "remove lock", fs.remove)(path, options),
+        open: (path, options) =>
+          Effect.map(fs.open(path, options), (file) =>
+            options === undefined
+              ? new Proxy(file, {
+                  get: (target, name) =>
+                    name === "sync"
+                      ? Effect.zipLeft(
+                          target.sync,
+                          Effect.sync(() => done.push("flush"))
+                        )
+                      : Reflect.get(target, name, target)
+                })
+              : file
+          )
+      })
+    )
+  })
+
   it.effect("does without a sync of the folder where the platform cannot", () =>
     withJournal(
       ({ journal }) =>
@@ -275,7 +325,7 @@ describe("UploadJournal.layerFileSystem: records that cannot be understood", () 
         )
         yield* TestClock.adjust("8 days")
         assert.sameMembers([...(yield* journal.prune())], [id, broken, broken])
-        assert.deepStrictEqual(yield* journal.list, { records: [], corrupt: [] })
+        assert.deepStrictEqual(yield* journal.list, { records: [], locks: [], corrupt: [] })
       })
     )
   )
@@ -287,6 +337,22 @@ describe("UploadJournal.layerFileSystem: records that cannot be understood", () 
         yield* fs.copyFile(`${folder}/${id}.json`, `${folder}/${journalId(otherKey)}.json`)
         const error = yield* Effect.flip(Effect.scoped(journal.open(otherKey)))
         assert.include(error.message, `it is the record of upload ${id}`)
+      })
+    )
+  )
+
+  it.effect("one is seen by who only looks, and stays where it is", () =>
+    withJournal(({ fs, folder, journal }) =>
+      Effect.gen(function* () {
+        const nothing = { record: Option.none(), lockedBy: Option.none() }
+        assert.deepStrictEqual(yield* journal.peek(key), nothing)
+        assert.isFalse(yield* fs.exists(folder))
+        yield* fs.makeDirectory(folder, { recursive: true })
+        yield* fs.writeFileString(`${folder}/${id}.json`, "{")
+        const error = yield* Effect.flip(journal.peek(key))
+        const keptAt = `${folder}/${id}.json`
+        assert.deepInclude({ ...error }, { _tag: "JournalCorrupt", keptAt, reason: "InvalidJson" })
+        assert.deepStrictEqual(yield* fs.readDirectory(folder), [`${id}.json`])
       })
     )
   )
@@ -303,6 +369,50 @@ describe("UploadJournal.layerFileSystem: records that cannot be understood", () 
   )
 })
 
+const pipe = (path: string) => Effect.sync(() => execFileSync("mkfifo", [path]))
+
+describe("UploadJournal.layerFileSystem: what is no file", () => {
+  type Plant = (fs: FileSystem.FileSystem, path: string) => Effect.Effect<void, PlatformError>
+  const kinds: Record<string, { readonly plant: Plant; readonly what: string }> = {
+    "a named pipe": { plant: (_fs, path) => pipe(path), what: "FIFO" },
+    "a folder": { plant: (fs, path) => fs.makeDirectory(path), what: "Directory" }
+  }
+  const link: Plant = (fs, path) => fs.symlink(`${path}-that-is-not-there`, path)
+
+  const refuses = (name: string, plant: Plant, what: string) =>
+    withJournal(({ folder, fs, journal }) =>
+      Effect.gen(function* () {
+        yield* fs.makeDirectory(folder, { recursive: true })
+        yield* plant(fs, `${folder}/${name}`)
+        const error = yield* Effect.flip(Effect.scoped(journal.open(key)))
+        assert.deepInclude({ ...error }, { _tag: "JournalUnavailable", reason: "NotAFile" })
+        assert.include(error.message, `"${folder}/${name}" is no file (${what}). Remove it`)
+        assert.deepStrictEqual(yield* fs.readDirectory(folder), [name])
+      })
+    )
+
+  for (const [kind, { plant, what }] of Object.entries(kinds)) {
+    it.effect(`${kind} in a lock's place is refused`, () => refuses(`${id}.lock`, plant, what))
+    it.effect(`${kind} in a record's place is refused`, () => refuses(`${id}.json`, plant, what))
+  }
+
+  it.effect("a link to nothing in a lock's place is refused", () =>
+    refuses(`${id}.lock`, link, "a symbolic link to nothing")
+  )
+
+  it.effect("a link to nothing in a record's place makes way for the record", () =>
+    withJournal(({ folder, fs, journal }) =>
+      Effect.gen(function* () {
+        yield* fs.makeDirectory(folder, { recursive: true })
+        yield* link(fs, `${folder}/${id}.json`)
+        yield* save(journal, 9)
+        assert.strictEqual(Option.getOrThrow(yield* journal.get(id)).upload?.offset, 9)
+        assert.deepStrictEqual(yield* fs.readDirectory(folder), [`${id}.json`])
+      })
+    )
+  )
+})
+
 describe("UploadJournal.layerFileSystem: locks", () => {
   const lockOf = (owner: object) =>
     JSON.stringify({
@@ -313,7 +423,7 @@ describe("UploadJournal.layerFileSystem: locks", () => {
     })
   const deadPid = 2 ** 22 + 1
 
-  const plant = ({ fs, folder }: Journaled, text: string, ageSeconds: number) =>
+  const plant = ({ fs, folder }: Pick<Journaled, "fs" | "folder">, text: string, ageSeconds: number) =>
     Effect.gen(function* () {
       const path = `${folder}/${id}.lock`
       const touched = Date.now() / 1_000 - ageSeconds
@@ -366,6 +476,80 @@ describe("UploadJournal.layerFileSystem: locks", () => {
       )
     )
   }
+
+  it.effect(
+    "of an owner who dated it in the future, by a clock set back since, lapses after 30 silent seconds",
+    () =>
+      withJournal((journaled) =>
+        Effect.gen(function* () {
+          yield* plant(journaled, lockOf({ pid: 42, hostname: "elsewhere" }), -3_600)
+          assert.include((yield* Effect.flip(save(journaled.journal))).message, "process 42 on elsewhere")
+          yield* TestClock.adjust("20 seconds")
+          yield* plant(journaled, lockOf({ pid: 42, hostname: "elsewhere" }), -3_610)
+          yield* Effect.flip(save(journaled.journal))
+          yield* TestClock.adjust("29 seconds")
+          yield* Effect.flip(save(journaled.journal))
+          yield* TestClock.adjust("1 second")
+          yield* save(journaled.journal)
+          assert.deepStrictEqual(yield* journaled.fs.readDirectory(journaled.folder), [`${id}.json`])
+        })
+      )
+  )
+
+  it.effect("taken over by somebody faster is theirs, who are named", () => {
+    const claim = `.lock.${"cd".repeat(16)}`
+    let folder = ""
+    return withJournal(
+      (journaled) =>
+        Effect.gen(function* () {
+          folder = journaled.folder
+          yield* plant(journaled, lockOf({ pid: 42, hostname: "elsewhere" }), 31)
+          const error = yield* Effect.flip(save(journaled.journal))
+          assert.include(error.message, "process 77 on elsewhere")
+          assert.include(yield* journaled.fs.readFileString(`${folder}/${id}.lock`), '"pid":77')
+        }),
+      (fs) => ({
+        ...fs,
+        open: (path, options) =>
+          // Between the look at the dead owner's lock and the right to clear it.
+          path.includes(claim)
+            ? Effect.zipRight(
+                plant({ fs, folder }, lockOf({ token: "ef".repeat(16), pid: 77, hostname: "elsewhere" }), 0),
+                fs.open(path, options)
+              )
+            : fs.open(path, options)
+      })
+    )
+  })
+
+  it.effect(
+    "are listed and seen with or without a record, while their owners live, and are not touched",
+    () =>
+      withJournal((journaled) =>
+        Effect.gen(function* () {
+          const { folder, fs, journal } = journaled
+          yield* TestClock.setTime(Date.now())
+          yield* plant(journaled, lockOf({ pid: 42, hostname: "elsewhere" }), 0)
+          const { locks, records } = yield* journal.list
+          assert.deepStrictEqual(records, [])
+          assert.deepStrictEqual(
+            locks.map((lock) => [lock.id, lock.pid]),
+            [[id, 42]]
+          )
+          const glimpse = yield* journal.peek(key)
+          assert.include(Option.getOrThrow(glimpse.lockedBy).message, "process 42 on elsewhere")
+          assert.isTrue(Option.isNone(glimpse.record))
+          assert.isTrue(Option.isNone((yield* journal.peek(otherKey)).lockedBy))
+
+          yield* plant(journaled, lockOf({ pid: 42, hostname: "elsewhere" }), 31)
+          assert.deepStrictEqual((yield* journal.list).locks, [])
+          assert.isTrue(Option.isNone((yield* journal.peek(key)).lockedBy))
+          yield* plant(journaled, lockOf({ pid: deadPid, hostname: "elsewhere" }), 0)
+          assert.isTrue(Option.isSome((yield* journal.peek(key)).lockedBy))
+          assert.deepStrictEqual(yield* fs.readDirectory(folder), [`${id}.lock`])
+        })
+      )
+  )
 
   it.effect("takes over from a process that died while taking over", () =>
     withJournal((journaled) =>
@@ -605,10 +789,13 @@ describe("UploadJournal.layerConfig", () => {
       const fs = yield* FileSystem.FileSystem
       const root = yield* fs.makeTempDirectoryScoped()
       const resolved = new Map(environment.map(([name, value]) => [name, value.replace("ROOT", root)]))
+      const withVariables = Effect.withConfigProvider(ConfigProvider.fromMap(resolved))
+      const folder = yield* withVariables(UploadJournal.folder)
       yield* Effect.flatMap(UploadJournal.UploadJournal, save).pipe(
         Effect.provide(UploadJournal.layerConfig),
-        Effect.withConfigProvider(ConfigProvider.fromMap(resolved))
+        withVariables
       )
+      assert.deepStrictEqual(yield* fs.readDirectory(folder), [`${id}.json`])
       const found = (yield* fs.readDirectory(root, { recursive: true })).filter((path) =>
         path.endsWith(".json")
       )

@@ -45,6 +45,25 @@ describe("UploadJournal.layerKeyValueStore", () => {
     )
   )
 
+  it.effect(
+    "takes over a lease dated in the future, by a clock set back since, after 30 silent seconds",
+    () =>
+      withStore((kv, journal) =>
+        Effect.gen(function* () {
+          const open = Effect.scoped(journal.open(key))
+          yield* kv.set(lockKey, lease(3_600_000))
+          yield* Effect.flip(open)
+          yield* TestClock.adjust("20 seconds")
+          yield* kv.set(lockKey, lease(3_620_000))
+          yield* Effect.flip(open)
+          yield* TestClock.adjust("29 seconds")
+          yield* Effect.flip(open)
+          yield* TestClock.adjust("1 second")
+          yield* open
+        })
+      )
+  )
+
   it.effect("renews its own lease, and only its own", () =>
     withStore((kv, journal) =>
       Effect.gen(function* () {

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
+import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
@@ -12,7 +13,7 @@ import type * as Scope from "effect/Scope"
 import { node } from "../../scripts/support/node.ts"
 import { journalId } from "../../src/journal/JournalRecord.ts"
 import * as UploadJournal from "../../src/journal/UploadJournal.ts"
-import { key } from "../support/journal/fixtures.ts"
+import { eventually, key } from "../support/journal/fixtures.ts"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 const script = fileURLToPath(new URL("../support/journal/journalHolder.ts", import.meta.url))
@@ -115,6 +116,25 @@ describe("UploadJournal between processes", () => {
         assert.deepStrictEqual(yield* fs.readDirectory(folder), [`${id}.json`])
       })
     )
+  )
+
+  // Only Linux tells of a process that it has ended before its parent asked.
+  it.live.runIf(process.platform === "linux")(
+    "does not wait for a killed process that its parent never asks about",
+    () =>
+      withFolder((folder, _fs, journal) =>
+        Effect.gen(function* () {
+          const negligent = `"$@" & exec sleep 600`
+          const run: Run = ["sh", "-c", negligent, "sh", ...onNode]
+          const { line } = yield* firstLine(run, "hold", folder)
+          assert.strictEqual(line, "holding, found nothing")
+          const { pid } = Option.getOrThrow((yield* journal.peek(key)).lockedBy)
+          assert.isDefined(pid)
+          process.kill(pid ?? 0, "SIGKILL")
+          yield* eventually(Effect.sync(() => readFileSync(`/proc/${pid}/stat`, "utf8").includes(") Z ")))
+          yield* Effect.scoped(journal.open(key))
+        })
+      )
   )
 
   it.live("gives a killed process's lock to one of several", () =>

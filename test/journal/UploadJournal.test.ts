@@ -145,7 +145,7 @@ for (const [name, layer] of Object.entries(layers)) {
       "lists, gets and removes, but not what is in use",
       Effect.gen(function* () {
         const journal = yield* UploadJournal.UploadJournal
-        assert.deepStrictEqual(yield* journal.list, { records: [], corrupt: [] })
+        assert.deepStrictEqual(yield* journal.list, { records: [], locks: [], corrupt: [] })
         for (const of of [otherKey, key]) {
           yield* Effect.scoped(
             Effect.gen(function* () {
@@ -175,6 +175,35 @@ for (const [name, layer] of Object.entries(layers)) {
     )
 
     test(
+      "shows what a session would find and who holds the lock, without taking it",
+      Effect.gen(function* () {
+        const journal = yield* UploadJournal.UploadJournal
+        yield* TestClock.setTime(Date.now())
+        assert.deepStrictEqual(yield* journal.peek(key), { record: Option.none(), lockedBy: Option.none() })
+        yield* Effect.scoped(
+          Effect.gen(function* () {
+            const session = yield* withSession
+            const expiresAtMillis = Date.now() + 60_000
+            yield* session.save(withUpload(yield* prepared(), { expiresAtMillis }))
+            const { lockedBy, record } = yield* journal.peek(key)
+            assert.strictEqual(Option.getOrThrow(record).upload?.offset, 4)
+            assert.strictEqual(Option.getOrThrow(lockedBy).pid, process.pid)
+            const { locks, records } = yield* journal.list
+            assert.deepStrictEqual(
+              [locks, records].map((all) => all.map((one) => one.id)),
+              [[id], [id]]
+            )
+          })
+        )
+        assert.deepStrictEqual((yield* journal.peek(key)).lockedBy, Option.none())
+        assert.deepStrictEqual((yield* journal.list).locks, [])
+        yield* TestClock.adjust("61 seconds")
+        assert.isUndefined(Option.getOrThrow((yield* journal.peek(key)).record).upload)
+        assert.deepStrictEqual((yield* journal.peek(otherKey)).record, Option.none())
+      })
+    )
+
+    test(
       "forgets a record whose outcome is known",
       Effect.gen(function* () {
         const journal = yield* UploadJournal.UploadJournal
@@ -186,7 +215,7 @@ for (const [name, layer] of Object.entries(layers)) {
             assert.deepStrictEqual(yield* session.record, Option.none())
           })
         )
-        assert.deepStrictEqual(yield* journal.list, { records: [], corrupt: [] })
+        assert.deepStrictEqual(yield* journal.list, { records: [], locks: [], corrupt: [] })
       })
     )
 

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Option } from "effect"
+import { Deferred, Effect, Exit, Option } from "effect"
 import * as Fault from "../../src/testing/Fault.ts"
 import { LocalElasticCloud } from "../../src/testing/LocalElasticCloud.ts"
 import * as ExtensionRelease from "../../src/workflow/ExtensionRelease.ts"
 import { held, journaled, puts, seed, sha256 } from "../support/upload/world.ts"
-import { inMemory, newRelease, record, untilStatus } from "../support/workflow/releases.ts"
+import { begin, inMemory, newRelease, record, untilStatus } from "../support/workflow/releases.ts"
 
 const ada = { by: "ada", note: "looks good" }
 const bob = { by: "bob" }
@@ -12,9 +12,9 @@ const bob = { by: "bob" }
 /** A release that is held: its archive is in place, and nobody was told. */
 const heldRelease = Effect.gen(function* () {
   const release = yield* newRelease({ holdForApproval: true })
-  const waiting = yield* Effect.fork(Effect.either(ExtensionRelease.execute(release.payload)))
+  const outcome = yield* begin(release.payload)
   yield* untilStatus(release.executionId, "Waiting")
-  return { ...release, outcome: Fiber.join(waiting) }
+  return { ...release, outcome: Effect.either(outcome) }
 })
 
 describe("a release held for approval", () => {
@@ -30,7 +30,7 @@ describe("a release held for approval", () => {
       const decision = { verdict: "approved", ...ada }
       expect(yield* ExtensionRelease.approve(executionId, ada)).toMatchObject({
         isFirst: true,
-        inForce: decision
+        inForce: Option.some(decision)
       })
       expect(yield* outcome).toMatchObject({ _tag: "Right", right: { decision } })
       expect(seen.released).toMatchObject([{ receipt: { decision } }])
@@ -43,7 +43,7 @@ describe("a release held for approval", () => {
     return Effect.gen(function* () {
       const { executionId, outcome } = yield* heldRelease
       yield* ExtensionRelease.approve(executionId, ada)
-      const told = { isFirst: false, inForce: { verdict: "approved", by: "ada" } }
+      const told = { isFirst: false, inForce: { value: { verdict: "approved", by: "ada" } } }
       expect(yield* ExtensionRelease.reject(executionId, bob)).toMatchObject(told)
       expect(yield* ExtensionRelease.approve(executionId, ada)).toMatchObject(told)
       expect(yield* outcome).toMatchObject({ _tag: "Right", right: { decision: { by: "ada" } } })
@@ -60,12 +60,12 @@ describe("a release held for approval", () => {
       const approved = yield* Deferred.make<void>()
       const pause = Deferred.succeed(atPut, undefined).pipe(Effect.zipRight(Deferred.await(approved)))
       yield* cloud.plan({ method: "PUT", fault: Fault.run("arrival", pause) })
-      const running = yield* Effect.fork(ExtensionRelease.execute(payload))
+      const outcome = yield* begin(payload)
       yield* Deferred.await(atPut)
       expect(yield* ExtensionRelease.poll(executionId)).toEqual({ _tag: "Running" })
       expect(yield* ExtensionRelease.approve(executionId, ada)).toMatchObject({ isFirst: true })
       yield* Deferred.succeed(approved, undefined)
-      expect(yield* Fiber.join(running)).toMatchObject({ decision: { by: "ada" } })
+      expect(yield* outcome).toMatchObject({ decision: { by: "ada" } })
     }).pipe(Effect.provide(inMemory()))
   )
 
@@ -112,7 +112,7 @@ describe("an execution id that was never given out", () => {
   const questions = {
     poll: ExtensionRelease.poll(unknown),
     resume: ExtensionRelease.resume(unknown),
-    interrupt: ExtensionRelease.interrupt(unknown),
+    cancel: ExtensionRelease.cancel(unknown),
     approve: ExtensionRelease.approve(unknown, ada),
     reject: ExtensionRelease.reject(unknown, ada)
   }
@@ -140,16 +140,16 @@ describe("a release that is cancelled", () => {
           Fault.hang({ afterBodyBytes: 100_000 })
         ]
       })
-      const running = yield* Effect.fork(Effect.flip(ExtensionRelease.execute(release.payload)))
+      const outcome = yield* begin(release.payload)
       yield* Deferred.await(reached)
-      return { ...release, cloud, error: Fiber.join(running) }
+      return { ...release, cloud, error: Effect.flip(outcome) }
     })
 
   it.scopedLive("in the middle of its transfer stops within seconds, and gives up what it sent", () =>
     Effect.gen(function* () {
       const { cloud, error, executionId } = yield* stuckRelease({})
-      yield* ExtensionRelease.interrupt(executionId)
-      expect(yield* Effect.timeout(error, "5 seconds")).toMatchObject({
+      yield* ExtensionRelease.cancel(executionId)
+      expect(yield* error).toMatchObject({
         _tag: "ReleaseCancelled",
         executionId
       })
@@ -162,7 +162,7 @@ describe("a release that is cancelled", () => {
   it.scopedLive("deletes the extension it created and did not fill, if asked to", () =>
     Effect.gen(function* () {
       const { cloud, error, executionId } = yield* stuckRelease({ deleteUnfilledOnCancel: true })
-      yield* ExtensionRelease.interrupt(executionId)
+      yield* ExtensionRelease.cancel(executionId)
       expect((yield* error)._tag).toBe("ReleaseCancelled")
       expect(yield* cloud.extensions).toEqual([])
     }).pipe(Effect.provide(inMemory()))
@@ -172,7 +172,7 @@ describe("a release that is cancelled", () => {
     Effect.gen(function* () {
       const id = yield* seed({ name: "words" })
       const { cloud, error, executionId } = yield* stuckRelease({ deleteUnfilledOnCancel: true })
-      yield* ExtensionRelease.interrupt(executionId)
+      yield* ExtensionRelease.cancel(executionId)
       expect((yield* error)._tag).toBe("ReleaseCancelled")
       expect(yield* cloud.extensions).toMatchObject([{ id, uploads: 0 }])
     }).pipe(Effect.provide(inMemory()))
@@ -186,10 +186,10 @@ describe("a release that is cancelled", () => {
         holdForApproval: true,
         deleteUnfilledOnCancel: true
       })
-      const running = yield* Effect.fork(Effect.flip(ExtensionRelease.execute(payload)))
+      const outcome = yield* begin(payload)
       yield* untilStatus(executionId, "Waiting")
-      yield* ExtensionRelease.interrupt(executionId)
-      expect((yield* Fiber.join(running))._tag).toBe("ReleaseCancelled")
+      yield* ExtensionRelease.cancel(executionId)
+      expect((yield* Effect.flip(outcome))._tag).toBe("ReleaseCancelled")
       expect(yield* cloud.extensions).toMatchObject([{ file: { sha256: sha256(content) } }])
       expect((yield* Effect.flip(ExtensionRelease.approve(executionId, ada)))._tag).toBe("NothingToDecide")
       expect(seen.released).toEqual([])
@@ -204,10 +204,10 @@ describe("a release that is cancelled", () => {
         fault: Fault.answer({ status: 503, headers: { "retry-after": "3600" } })
       })
       const { executionId, payload } = yield* newRelease({ deleteUnfilledOnCancel: true })
-      const running = yield* Effect.fork(Effect.flip(ExtensionRelease.execute(payload)))
+      const outcome = yield* begin(payload)
       yield* untilStatus(executionId, "Waiting")
-      yield* ExtensionRelease.interrupt(executionId)
-      expect((yield* Fiber.join(running))._tag).toBe("ReleaseCancelled")
+      yield* ExtensionRelease.cancel(executionId)
+      expect((yield* Effect.flip(outcome))._tag).toBe("ReleaseCancelled")
       expect(yield* cloud.extensions).toEqual([])
     }).pipe(Effect.provide(inMemory()))
   )
@@ -217,7 +217,7 @@ describe("a release that is cancelled", () => {
       const cloud = yield* LocalElasticCloud
       const { executionId, payload } = yield* newRelease({ deleteUnfilledOnCancel: true })
       const { extensionId } = yield* ExtensionRelease.execute(payload)
-      yield* ExtensionRelease.interrupt(executionId)
+      yield* ExtensionRelease.cancel(executionId)
       const status = yield* ExtensionRelease.poll(executionId)
       expect(status._tag === "Done" && Exit.isSuccess(status.exit)).toBe(true)
       expect(Option.isSome(yield* cloud.extension(extensionId))).toBe(true)

@@ -1,7 +1,6 @@
 import * as FileSystem from "@effect/platform/FileSystem"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
-import { ExtensionId } from "../../src/cloud/ExtensionId.ts"
 import * as Fault from "../../src/testing/Fault.ts"
 import { LocalElasticCloud } from "../../src/testing/LocalElasticCloud.ts"
 import * as Announcement from "../../src/workflow/Announcement.ts"
@@ -10,10 +9,11 @@ import { AnnouncementFailed } from "../../src/workflow/ReleaseError.ts"
 import * as ReleaseEvents from "../../src/workflow/ReleaseEvents.ts"
 import * as ReleasePayload from "../../src/workflow/ReleasePayload.ts"
 import * as ReleaseRetry from "../../src/workflow/ReleaseRetry.ts"
+import * as ReleaseTarget from "../../src/workflow/ReleaseTarget.ts"
 import * as TransferSlots from "../../src/workflow/TransferSlots.ts"
 import { zipOf } from "../support/upload/archives.ts"
 import { held, journaled, otherWriter, puts, seed, sha256, traffic } from "../support/upload/world.ts"
-import { inMemory, newRelease, record } from "../support/workflow/releases.ts"
+import { bundle, inMemory, newRelease, record } from "../support/workflow/releases.ts"
 
 const everyStep = ["inspect 1", "digest 1", "ensure 1", "transfer 1", "verify 1", "announce 1"]
 
@@ -48,8 +48,8 @@ describe("a release", () => {
   it.scopedLive("brings the extension's version and description up to date before the archive", () =>
     Effect.gen(function* () {
       const id = yield* seed({ name: "words", version: "8.*" })
-      const extension = { _tag: "Named", name: "words", type: "bundle", version: "9.*" } as const
-      const { payload } = yield* newRelease({ extension: { ...extension, description: "dictionaries" } })
+      const extension = ReleaseTarget.named({ ...bundle, version: "9.*", description: "dictionaries" })
+      const { payload } = yield* newRelease({ extension })
       const receipt = yield* ExtensionRelease.execute(payload)
       expect(receipt).toMatchObject({ extensionId: id, created: false })
       expect(yield* extensionNamed("words")).toMatchObject([{ version: "9.*", description: "dictionaries" }])
@@ -138,7 +138,7 @@ describe("a release that fails", () => {
   it.scopedLive("for good: keeps its error until its next attempt", () => {
     const seen = record()
     return Effect.gen(function* () {
-      const { payload } = yield* newRelease({ extension: { _tag: "Id", id: ExtensionId.make("404404") } })
+      const { payload } = yield* newRelease({ extension: ReleaseTarget.id("404404") })
       const error = yield* Effect.flip(ExtensionRelease.execute(payload))
       expect(error).toMatchObject({ _tag: "ExtensionNotFound", extensionId: "404404" })
       yield* seed({ id: "404404", name: "words" })
@@ -283,9 +283,8 @@ describe("several releases at once", () => {
       yield* Effect.forEach(
         ["a", "b", "c", "d", "e"],
         (name) =>
-          Effect.flatMap(
-            newRelease({ extension: { _tag: "Named", name, type: "bundle", version: "*" } }),
-            ({ payload }) => ExtensionRelease.execute(payload)
+          Effect.flatMap(newRelease({ extension: ReleaseTarget.named({ ...bundle, name }) }), ({ payload }) =>
+            ExtensionRelease.execute(payload)
           ),
         { concurrency: "unbounded" }
       )

@@ -6,8 +6,7 @@ import { ExtensionId } from "../../src/cloud/ExtensionId.ts"
 import { UploadJournal } from "../../src/journal/UploadJournal.ts"
 import { LocalElasticCloud } from "../../src/testing/LocalElasticCloud.ts"
 import { UploadReceipt } from "../../src/upload/UploadReceipt.ts"
-import * as Compensation from "../../src/workflow/Compensation.ts"
-import { layerMemory } from "../../src/workflow/EngineMemory.ts"
+import * as EngineMemory from "../../src/workflow/EngineMemory.ts"
 import * as Activities from "../../src/workflow/ReleaseActivities.ts"
 import { ReleaseError } from "../../src/workflow/ReleaseError.ts"
 import { durably } from "../../src/workflow/ReleaseRetry.ts"
@@ -51,7 +50,7 @@ const pair = (inBetween: Effect.Effect<void> = Effect.void) =>
   )
 
 const inWorkflow = (inBetween?: Effect.Effect<void>) =>
-  Effect.provide(pair(inBetween).pipe(Layer.provideMerge(layerMemory)))
+  Effect.provide(pair(inBetween).pipe(Layer.provideMerge(EngineMemory.layer)))
 
 const twoExtensions = Effect.map(Effect.all([seed({ name: "a" }), seed({ name: "b" })]), (ids) =>
   ids.map((id) => ExtensionId.make(id))
@@ -136,16 +135,16 @@ describe("deleteUnfilled", () => {
   it.scopedLive("deletes an extension without an archive, and minds no second time", () =>
     Effect.gen(function* () {
       const id = ExtensionId.make(yield* seed())
-      yield* Compensation.deleteUnfilled(id)
+      yield* Activities.deleteUnfilled(id)
       expect(yield* isThere(id)).toBe(false)
-      yield* Compensation.deleteUnfilled(id)
+      yield* Activities.deleteUnfilled(id)
     }).pipe(Effect.provide(place()))
   )
 
   it.scopedLive("leaves one that holds an archive", () =>
     Effect.gen(function* () {
       const id = ExtensionId.make(yield* seed({ file: yield* zipOf(10) }))
-      yield* Compensation.deleteUnfilled(id)
+      yield* Activities.deleteUnfilled(id)
       expect(yield* isThere(id)).toBe(true)
     }).pipe(Effect.provide(place()))
   )
@@ -156,7 +155,7 @@ describe("deleteUnfilled", () => {
       const id = ExtensionId.make(yield* seed())
       const journal = yield* UploadJournal
       yield* journal.open({ origin: `${cloud.url}/api/v1`, extensionId: id })
-      yield* Compensation.deleteUnfilled(id)
+      yield* Activities.deleteUnfilled(id)
       expect(yield* isThere(id)).toBe(true)
     }).pipe(Effect.provide(place()))
   )

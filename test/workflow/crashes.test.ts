@@ -7,6 +7,7 @@ import { expect, it } from "@effect/vitest"
 import { Deferred, Effect, Layer } from "effect"
 import * as Fault from "../../src/testing/Fault.ts"
 import * as LocalElasticCloud from "../../src/testing/LocalElasticCloud.ts"
+import * as ReleaseTarget from "../../src/workflow/ReleaseTarget.ts"
 import { ledger } from "../support/faults/ledger.ts"
 import { fileWith, zipOf } from "../support/upload/archives.ts"
 import { sha256 } from "../support/upload/world.ts"
@@ -54,7 +55,7 @@ const story = Effect.gen(function* () {
   const content = yield* zipOf(size)
   const payload = yield* encodedPayload({
     releaseId: "2.1.0",
-    extension: { _tag: "Named", name: "analysis-acme", type: "bundle", version: "*" },
+    extension: ReleaseTarget.named({ name: "analysis-acme", type: "bundle", version: "*" }),
     archive: { _tag: "Path", path: yield* fileWith(content) },
     holdForApproval: true
   })

@@ -108,7 +108,7 @@ describe("docs/workflow.md", () => {
   it.scopedLive("releases in memory", () =>
     Effect.gen(function* () {
       const { content, folder } = yield* makeProject
-      const { ended } = yield* start(folder, "memory", programThat("layerMemory"))
+      const { ended } = yield* start(folder, "memory", programThat("EngineMemory.layer"))
       expect(yield* ended).toMatchObject({ code: 0, output: "released, proved by hash\n" })
       yield* expectReleased(content)
     }).pipe(Effect.provide(world()))
@@ -121,7 +121,7 @@ describe("docs/workflow.md", () => {
         Effect.gen(function* () {
           const { content, folder } = yield* makeProject
           const run = Effect.flatMap(
-            start(folder, "sqlite", programThat("layerSqlite"), {}, runtime),
+            start(folder, "sqlite", programThat("EngineSqlite.layer("), {}, runtime),
             ({ ended }) => ended
           )
           expect(yield* run).toMatchObject({ code: 0, output: "released, proved by hash\n" })
@@ -145,8 +145,8 @@ describe("docs/workflow.md", () => {
           RUNNER_HOST: "127.0.0.1",
           RUNNER_PORT: String(yield* freePort)
         }
-        yield* start(folder, "runner", programThat("layerPostgres({"), env)
-        const { ended } = yield* start(folder, "client", programThat("layerPostgresClient({"), env)
+        yield* start(folder, "runner", programThat("EnginePostgres.layer({"), env)
+        const { ended } = yield* start(folder, "client", programThat("EnginePostgres.layerClient({"), env)
         expect(yield* ended).toMatchObject({ code: 0, output: "released, proved by hash\n" })
         yield* expectReleased(content)
       }).pipe(Effect.provide(world())),

@@ -4,34 +4,34 @@ import { PersistenceError } from "@effect/cluster/ClusterError"
 import * as FileSystem from "@effect/platform/FileSystem"
 import { describe, expect, it } from "@effect/vitest"
 import { WorkflowEngine } from "@effect/workflow/WorkflowEngine"
-import { Deferred, Effect, Exit, Fiber, Layer, Redacted } from "effect"
+import { Deferred, Effect, Exit, Layer, Redacted } from "effect"
 import * as Fault from "../../src/testing/Fault.ts"
 import { LocalElasticCloud } from "../../src/testing/LocalElasticCloud.ts"
-import { layerMemory } from "../../src/workflow/EngineMemory.ts"
-import { layerPostgres, layerPostgresClient } from "../../src/workflow/EnginePostgres.ts"
-import { layerSqlite } from "../../src/workflow/EngineSqlite.ts"
+import * as EngineMemory from "../../src/workflow/EngineMemory.ts"
+import * as EnginePostgres from "../../src/workflow/EnginePostgres.ts"
+import * as EngineSqlite from "../../src/workflow/EngineSqlite.ts"
 import * as ExtensionRelease from "../../src/workflow/ExtensionRelease.ts"
 import { apiKey, held, journaled, puts, sha256 } from "../support/upload/world.ts"
 import { canPostgres, freePort, postgres } from "../support/workflow/postgres.ts"
-import { newRelease, place, record, runner, untilStatus } from "../support/workflow/releases.ts"
+import { begin, newRelease, place, record, runner, untilStatus } from "../support/workflow/releases.ts"
 import { sharding } from "../support/workflow/sharding.ts"
 
 const databaseFile = Effect.flatMap(FileSystem.FileSystem, (fs) =>
   Effect.map(fs.makeTempDirectoryScoped({ prefix: "releases-" }), (folder) => `${folder}/state/releases.db`)
 )
 
-const onSqlite = Effect.map(databaseFile, (file) => layerSqlite(file, { pollInterval: "100 millis" }))
+const onSqlite = Effect.map(databaseFile, (file) => EngineSqlite.layer(file, { pollInterval: "100 millis" }))
 
 const onPostgres = Effect.gen(function* () {
   const { url } = yield* postgres
   const port = yield* freePort
-  return layerPostgres({ url: Redacted.make(url), runner: { host: "127.0.0.1", port }, sharding })
+  return EnginePostgres.layer({ url: Redacted.make(url), runner: { host: "127.0.0.1", port }, sharding })
 })
 
 const hasPostgres = await Effect.runPromise(canPostgres)
 
 const engines = {
-  memory: { layer: Effect.succeed(layerMemory), isHere: true },
+  memory: { layer: Effect.succeed(EngineMemory.layer), isHere: true },
   SQLite: { layer: onSqlite, isHere: true },
   PostgreSQL: { layer: onPostgres, isHere: hasPostgres }
 }
@@ -63,17 +63,17 @@ for (const [name, engine] of Object.entries(engines)) {
           const { content, executionId, payload } = yield* newRelease({ holdForApproval: true })
           const release = Effect.gen(function* () {
             expect(yield* ExtensionRelease.submit(payload)).toBe(executionId)
-            const waiting = yield* Effect.fork(ExtensionRelease.execute(payload))
+            const outcome = yield* begin(payload)
             yield* Effect.iterate(0, {
               while: (asked) => asked === 0,
               body: () => Effect.as(Effect.sleep("20 millis"), seen.requested.length)
             })
             yield* untilStatus(executionId, "Waiting")
             const first = yield* ExtensionRelease.approve(executionId, { by: "ada" })
-            expect(first).toMatchObject({ isFirst: true, inForce: { by: "ada" } })
+            expect(first).toMatchObject({ isFirst: true, inForce: { value: { by: "ada" } } })
             const second = yield* ExtensionRelease.approve(executionId, { by: "bob" })
             expect(second.isFirst).toBe(false)
-            const receipt = yield* Fiber.join(waiting)
+            const receipt = yield* outcome
             expect(receipt).toMatchObject({ executionId, proof: "hash", decision: { by: "ada" } })
             expect(yield* ExtensionRelease.execute(payload)).toEqual(receipt)
             expect(yield* ExtensionRelease.poll(executionId)).toEqual({
@@ -110,10 +110,10 @@ for (const [name, engine] of Object.entries(engines)) {
           const { executionId, payload } = yield* newRelease({ deleteUnfilledOnCancel: true }, 300_000)
           const reached = yield* hangAfter(100_000)
           yield* Effect.gen(function* () {
-            const running = yield* Effect.fork(Effect.flip(ExtensionRelease.execute(payload)))
+            const outcome = yield* begin(payload)
             yield* reached
-            yield* ExtensionRelease.interrupt(executionId)
-            expect(yield* Fiber.join(running)).toMatchObject({ _tag: "ReleaseCancelled", executionId })
+            yield* ExtensionRelease.cancel(executionId)
+            expect(yield* Effect.flip(outcome)).toMatchObject({ _tag: "ReleaseCancelled", executionId })
           }).pipe(Effect.provide(runner().pipe(Layer.provideMerge(yield* engine.layer))))
           expect(yield* cloud.extensions).toEqual([])
           expect(yield* journaled).toEqual([])
@@ -141,9 +141,9 @@ describe("a database file", () => {
   it.scopedLive("has one runner at a time: the second is told who the first is, until it has gone", () =>
     Effect.gen(function* () {
       const file = yield* databaseFile
-      const second = Effect.scoped(Layer.build(layerSqlite(file)))
+      const second = Effect.scoped(Layer.build(EngineSqlite.layer(file)))
       const before = Date.now()
-      const error = yield* Effect.flip(second).pipe(Effect.provide(layerSqlite(file)))
+      const error = yield* Effect.flip(second).pipe(Effect.provide(EngineSqlite.layer(file)))
       expect(error).toMatchObject({ _tag: "EngineLocked", file, pid: process.pid })
       expect(error.message).toContain(`process ${process.pid}`)
       if (error._tag === "EngineLocked") expect(error.sinceMillis).toBeGreaterThanOrEqual(before)
@@ -155,7 +155,7 @@ describe("a database file", () => {
     Effect.gen(function* () {
       const fs = yield* FileSystem.FileSystem
       const file = yield* databaseFile
-      yield* Effect.scoped(Layer.build(layerSqlite(file)))
+      yield* Effect.scoped(Layer.build(EngineSqlite.layer(file)))
       const folder = yield* fs.stat(file.replace("/releases.db", ""))
       expect(folder.mode & 0o077).toBe(0)
     }).pipe(Effect.provide(place()))
@@ -172,7 +172,7 @@ describe("a database file", () => {
         const fs = yield* FileSystem.FileSystem
         const file = `${yield* fs.makeTempDirectoryScoped()}/releases.db`
         yield* spoil(file)
-        const error = yield* Effect.flip(Effect.scoped(Layer.build(layerSqlite(file))))
+        const error = yield* Effect.flip(Effect.scoped(Layer.build(EngineSqlite.layer(file))))
         expect(error._tag).toBe("EngineUnavailable")
         expect(error.message).toContain(file)
       }).pipe(Effect.provide(place()))
@@ -224,7 +224,7 @@ describe("a database file", () => {
           yield* ExtensionRelease.execute((yield* newRelease({ releaseId })).payload)
         }
         expect((yield* opened).length).toBe(before)
-      }).pipe(Effect.provide(runner().pipe(Layer.provideMerge(layerSqlite(file)))))
+      }).pipe(Effect.provide(runner().pipe(Layer.provideMerge(EngineSqlite.layer(file)))))
     }).pipe(Effect.provide(place()))
   )
 
@@ -234,7 +234,9 @@ describe("a database file", () => {
       const cloud = yield* LocalElasticCloud
       const file = yield* databaseFile
       const { payload } = yield* newRelease()
-      const engine = runner().pipe(Layer.provideMerge(layerSqlite(file, { pollInterval: "100 millis" })))
+      const engine = runner().pipe(
+        Layer.provideMerge(EngineSqlite.layer(file, { pollInterval: "100 millis" }))
+      )
       yield* cloud.plan({ method: "PUT", fault: Fault.refuse(500, "internal") })
       const { releaseId } = yield* ExtensionRelease.execute(payload).pipe(Effect.provide(engine))
       const stored = Buffer.from(yield* fs.readFile(file)).toString("latin1")
@@ -261,7 +263,7 @@ describe("a database that is away for a moment", () => {
             : engine.activityExecute(step, attempt)
         return { ...engine, activityExecute, poll: () => Effect.die(away) }
       })
-    ).pipe(Layer.provide(layerMemory))
+    ).pipe(Layer.provide(EngineMemory.layer))
 
   it.scopedLive("fails no release: the step is run when it is back", () => {
     const seen = record()
@@ -293,8 +295,8 @@ describe("a database that is away for a moment", () => {
 describe("a PostgreSQL that cannot be reached", () => {
   const runnerAt = { host: "127.0.0.1", port: 1 }
   const clients = {
-    "a runner": (url: Redacted.Redacted<string>) => layerPostgres({ url, runner: runnerAt }),
-    "a client": (url: Redacted.Redacted<string>) => layerPostgresClient({ url })
+    "a runner": (url: Redacted.Redacted<string>) => EnginePostgres.layer({ url, runner: runnerAt }),
+    "a client": (url: Redacted.Redacted<string>) => EnginePostgres.layerClient({ url })
   }
   for (const [name, layer] of Object.entries(clients)) {
     it.scopedLive(`is a typed error to ${name}, without its password`, () =>
@@ -313,7 +315,7 @@ describe("a PostgreSQL that cannot be reached", () => {
   it.scopedLive("for want of an address that is one says so", () =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(
-        Effect.scoped(Layer.build(layerPostgresClient({ url: Redacted.make("hunter2") })))
+        Effect.scoped(Layer.build(EnginePostgres.layerClient({ url: Redacted.make("hunter2") })))
       )
       expect(error.message).toContain("is not a URL")
       expect(error.message).not.toContain("hunter2")

@@ -1,3 +1,4 @@
+/** How a record is stored: as JSON that names the version of its schema. */
 import * as Effect from "effect/Effect"
 import * as ParseResult from "effect/ParseResult"
 import * as Predicate from "effect/Predicate"
@@ -42,16 +43,15 @@ const refused = (error: ParseResult.ParseError): Unreadable => {
   return { reason: "InvalidRecord", detail: `missing or invalid: ${[...paths].join(", ")}` }
 }
 
-const migrated = (stored: typeof Envelope.Type): Effect.Effect<Fields, Unreadable> => {
-  if (stored.schemaVersion > currentVersion) {
-    const detail = `written by a newer release, schema version ${stored.schemaVersion} where this one knows ${currentVersion}`
-    return Effect.fail({ reason: "NewerVersion", detail })
-  }
-  const { schemaVersion, ...fields } = stored
-  return Effect.succeed(
-    migrations.slice(schemaVersion - 1).reduce<Fields>((record, migrate) => migrate(record), fields)
-  )
-}
+const migrated = ({ schemaVersion, ...fields }: typeof Envelope.Type): Effect.Effect<Fields, Unreadable> =>
+  schemaVersion > currentVersion
+    ? Effect.fail({
+        reason: "NewerVersion",
+        detail: `written by a newer release, schema version ${schemaVersion} where this one knows ${currentVersion}`
+      })
+    : Effect.succeed(
+        migrations.slice(schemaVersion - 1).reduce<Fields>((record, migrate) => migrate(record), fields)
+      )
 
 const belongsTo =
   (id: JournalId) =>

@@ -1,102 +1,332 @@
-import type { PlatformError } from "@effect/platform/Error"
-import * as FileSystem from "@effect/platform/FileSystem"
-import * as Path from "@effect/platform/Path"
-import * as Effect from "effect/Effect"
-import type { JournalOperation } from "../JournalError.ts"
-import type { JournalId } from "../JournalRecord.ts"
-import { hasReason, holdFileLock, touchedMillis } from "./fileLock.ts"
-import { randomToken, staleAfterMillis } from "./owner.ts"
-import { checkOf, type JournalStore, unavailable } from "./store.ts"
-
-const extension = ".json"
-
 /**
  * One file a record: `<id>.json`, beside it `<id>.lock` while somebody works on it, and `….tmp` for the moment of a
  * write.
  */
-export const makeFileStore = (
-  directory: string
-): Effect.Effect<JournalStore, never, FileSystem.FileSystem | Path.Path> =>
-  Effect.gen(function* () {
-    const fs = yield* FileSystem.FileSystem
-    const path = yield* Path.Path
-    const locate = (name: string) => path.join(directory, `${name}${extension}`)
-    const failed =
-      (operation: JournalOperation) =>
-      <A, R>(effect: Effect.Effect<A, PlatformError, R>) =>
-        Effect.mapError(effect, unavailable(directory, operation))
+import { type PlatformError, SystemError } from "@effect/platform/Error"
+import * as FileSystem from "@effect/platform/FileSystem"
+import * as Path from "@effect/platform/Path"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
+import * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import { type JournalLocked, type JournalOperation, unavailable } from "../JournalError.ts"
+import { JournalId } from "../JournalRecord.ts"
+import {
+  heartbeat,
+  type IsSilent,
+  isGone,
+  JournalOwner,
+  makeIsSilent,
+  makeOwner,
+  randomToken,
+  staleAfterMillis,
+  toLocked
+} from "./owner.ts"
+import { checkHeldBy, type Holder, type JournalStore, releasedOnFailure } from "./store.ts"
 
-    // Makes the rename itself survive a power cut. Windows cannot open a folder and some network file systems cannot
-    // sync one; what is then found after a cut is the record before, which is older but whole.
-    const syncFolder = Effect.scoped(Effect.flatMap(fs.open(directory), (folder) => folder.sync)).pipe(
-      Effect.ignore
+const recordEnding = ".json"
+const lockEnding = ".lock"
+
+const encoder = new TextEncoder()
+
+export const makeFileStore = Effect.fnUntraced(function* (directory: string) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const isSilent = yield* makeIsSilent
+
+  const locate = (name: string) => path.join(directory, `${name}${recordEnding}`)
+  const locateLock = (id: JournalId) => path.join(directory, `${id}${lockEnding}`)
+
+  const failed =
+    (operation: JournalOperation) =>
+    <A, R>(effect: Effect.Effect<A, PlatformError, R>) =>
+      Effect.mapError(effect, unavailable(directory, operation))
+
+  // Makes the rename itself survive a power cut. Windows cannot open a folder and some network file systems cannot
+  // sync one; what is then found after a cut is the record before, which is older but whole.
+  const syncFolder = Effect.scoped(Effect.flatMap(fs.open(directory), (folder) => folder.sync)).pipe(
+    Effect.ignore
+  )
+
+  const writeSynced = Effect.fnUntraced(function* (file: string, text: string) {
+    const handle = yield* fs.open(file, { flag: "wx", mode: 0o600 })
+    yield* handle.writeAll(encoder.encode(text))
+    yield* handle.sync
+  }, Effect.scoped)
+
+  const write = Effect.fnUntraced(function* (name: string, text: string) {
+    const temporary = `${locate(name)}.${yield* randomToken}.tmp`
+    yield* writeSynced(temporary, text).pipe(
+      Effect.zipRight(fs.rename(temporary, locate(name))),
+      Effect.onError(() => Effect.ignore(fs.remove(temporary, { force: true })))
+    )
+    yield* syncFolder
+  }, Effect.uninterruptible)
+
+  const entries = fs
+    .readDirectory(directory)
+    .pipe(Effect.catchIf(hasReason("NotFound"), () => Effect.succeed<Array<string>>([])))
+
+  const entriesEndingWith = (ending: string) =>
+    Effect.map(entries, (names) =>
+      names.filter((name) => name.endsWith(ending)).map((name) => name.slice(0, -ending.length))
+    ).pipe(failed("list"))
+
+  /** What owners that died in mid-write left: only the holder of the lock writes, so no living one misses it. */
+  const sweep = Effect.fnUntraced(function* (id: JournalId, nowMillis: number) {
+    const isOld = (file: string) =>
+      Effect.map(fs.stat(file), (info) => nowMillis - touchedMillis(info) >= staleAfterMillis)
+    const removeLeftover = (entry: string) => {
+      const file = path.join(directory, entry)
+      if (entry.startsWith(`${id}${recordEnding}.`) && entry.endsWith(".tmp")) return fs.remove(file)
+      return entry.startsWith(`${id}${lockEnding}.`)
+        ? Effect.whenEffect(fs.remove(file), isOld(file))
+        : Effect.void
+    }
+    for (const entry of yield* entries) yield* Effect.ignore(removeLeftover(entry))
+  })
+
+  const lock = Effect.fnUntraced(
+    function* (id: JournalId, extensionId: Option.Option<string>) {
+      yield* fs.makeDirectory(directory, { recursive: true, mode: 0o700 })
+      const held = yield* holdFileLock(fs, isSilent, locateLock(id), id, extensionId)
+      yield* sweep(id, held.takenAtMillis)
+      return { check: checkHeldBy(held.token, directory, failed("lock")(held.holder)) }
+    },
+    Effect.mapError((error) =>
+      error._tag === "JournalLocked" ? error : unavailable(directory, "lock")(error)
+    )
+  )
+
+  const store: JournalStore = {
+    lock,
+    lockedBy: (id) => failed("lock")(livingHolder(fs, isSilent, locateLock(id), id)),
+    lockable: Effect.map(entriesEndingWith(lockEnding), (names) => names.filter(isJournalId)),
+    names: entriesEndingWith(recordEnding),
+    read: (name) =>
+      Effect.map(
+        readFile(fs, locate(name)),
+        Option.map(({ text }) => text)
+      ).pipe(failed("read")),
+    write: (name, text) => failed("write")(write(name, text)),
+    move: (from, to) =>
+      fs
+        .rename(locate(from), locate(to))
+        .pipe(Effect.zipRight(syncFolder), Effect.uninterruptible, failed("write")),
+    remove: (name) =>
+      fs
+        .remove(locate(name), { force: true })
+        .pipe(Effect.zipRight(syncFolder), Effect.uninterruptible, failed("remove")),
+    locate
+  }
+  return store
+})
+
+const isJournalId = Schema.is(JournalId)
+
+const hasReason =
+  (reason: "AlreadyExists" | "NotFound") =>
+  (error: { readonly _tag: string; readonly reason?: string }): boolean =>
+    error._tag === "SystemError" && error.reason === reason
+
+const notAFile = (path: string, what: string) =>
+  new SystemError({
+    module: "FileSystem",
+    method: "readFile",
+    reason: "BadResource",
+    pathOrDescriptor: path,
+    description: `"${path}" is no file (${what})`
+  })
+
+interface Content {
+  readonly info: FileSystem.File.Info
+  readonly text: string
+}
+
+/** Only what is a file is opened: to read from a named pipe is to wait for ever. */
+const readFile = (
+  fs: FileSystem.FileSystem,
+  path: string
+): Effect.Effect<Option.Option<Content>, PlatformError> =>
+  fs.stat(path).pipe(
+    Effect.filterOrFail(
+      (info) => info.type === "File",
+      (info) => notAFile(path, info.type)
+    ),
+    Effect.flatMap((info) => Effect.map(fs.readFileString(path), (text) => Option.some({ info, text }))),
+    Effect.catchIf(hasReason("NotFound"), () => Effect.succeedNone)
+  )
+
+/** By the clock of the file system, which every machine that shares the folder agrees on. */
+const touchedMillis = (info: FileSystem.File.Info): number =>
+  Option.match(info.mtime, { onNone: () => Number.POSITIVE_INFINITY, onSome: (date) => date.getTime() })
+
+const OwnerJson = Schema.parseJson(JournalOwner)
+const decodeOwner = Schema.decodeOption(OwnerJson)
+const encodeOwner = Schema.encodeSync(OwnerJson)
+
+interface FileHolder extends Holder {
+  /** The token is its owner's; of a lock whose owner died before signing it in its place, one made of its age. */
+  readonly owner: Option.Option<JournalOwner>
+  readonly touchedMillis: number
+}
+
+const inspect = (fs: FileSystem.FileSystem, path: string, id: JournalId) =>
+  Effect.map(
+    readFile(fs, path),
+    Option.map(({ info, text }): FileHolder => {
+      const owner = decodeOwner(text)
+      const touched = touchedMillis(info)
+      return {
+        token: Option.match(owner, { onNone: () => `unsigned-${touched}`, onSome: ({ token }) => token }),
+        locked: toLocked(
+          id,
+          Option.getOrElse(owner, () => ({ acquiredAtMillis: Math.floor(touched) }))
+        ),
+        owner,
+        touchedMillis: touched
+      }
+    })
+  )
+
+const isKnownGone = (holder: FileHolder): Effect.Effect<boolean> =>
+  Option.match(holder.owner, { onNone: () => Effect.succeed(false), onSome: isGone })
+
+const isDead = Effect.fnUntraced(function* (
+  isSilent: IsSilent,
+  path: string,
+  holder: FileHolder,
+  nowMillis: number
+) {
+  const silent = yield* isSilent(path, `${holder.token} ${holder.touchedMillis}`)
+  return silent || nowMillis - holder.touchedMillis >= staleAfterMillis || (yield* isKnownGone(holder))
+})
+
+const livingHolder = Effect.fnUntraced(function* (
+  fs: FileSystem.FileSystem,
+  isSilent: IsSilent,
+  path: string,
+  id: JournalId
+) {
+  const holder = yield* inspect(fs, path, id)
+  const now = yield* Clock.currentTimeMillis
+  const living = yield* Effect.transposeMapOption(holder, (found) =>
+    Effect.map(isDead(isSilent, path, found, now), (dead) =>
+      dead ? Option.none() : Option.some(found.locked)
+    )
+  )
+  return Option.flatten(living)
+})
+
+/**
+ * Holds the lock at `path` until the scope closes. That of a dead owner is taken over: at once where its process can be
+ * looked for, else when it has not been renewed for `staleAfterMillis`.
+ */
+const holdFileLock = Effect.fnUntraced(function* (
+  fs: FileSystem.FileSystem,
+  isSilent: IsSilent,
+  lockPath: string,
+  id: JournalId,
+  extensionId: Option.Option<string>
+) {
+  const owner = yield* makeOwner(extensionId)
+  const signature = encoder.encode(encodeOwner(owner))
+
+  /** Exactly one process creates a file that must not exist yet. */
+  const sign = Effect.fnUntraced(function* (path: string) {
+    const file = yield* fs.open(path, { flag: "ax", mode: 0o600 })
+    yield* Effect.onError(file.writeAll(signature), () => Effect.ignore(fs.remove(path)))
+    return file
+  })
+
+  /**
+   * Signed under another name and linked, so that whoever is killed here leaves no lock without its owner. On a file
+   * system without hard links it is signed in its place.
+   */
+  const create = Effect.fnUntraced(function* (path: string) {
+    const draft = `${path}.${owner.token}.draft`
+    const signed = yield* sign(draft)
+    const file = yield* fs.link(draft, path).pipe(
+      Effect.as(signed),
+      Effect.catchIf(Predicate.not(hasReason("AlreadyExists")), () => sign(path)),
+      Effect.ensuring(Effect.ignore(fs.remove(draft)))
+    )
+    yield* Effect.addFinalizer(() => release(path))
+    return file
+  }, releasedOnFailure)
+
+  const release = (path: string) =>
+    Effect.flatMap(
+      inspect(fs, path, id),
+      Effect.transposeMapOption(({ token }) => Effect.when(fs.remove(path), () => token === owner.token))
+    ).pipe(Effect.ignore)
+
+  const acquire = (
+    path: string
+  ): Effect.Effect<FileSystem.File, JournalLocked | PlatformError, Scope.Scope> =>
+    create(path).pipe(
+      Effect.tapError((error) => Effect.when(clear(path), () => hasReason("AlreadyExists")(error))),
+      Effect.retry({ while: hasReason("AlreadyExists") })
     )
 
-    const writeSynced = (file: string, text: string) =>
-      Effect.gen(function* () {
-        const handle = yield* fs.open(file, { flag: "wx", mode: 0o600 })
-        yield* handle.writeAll(new TextEncoder().encode(text))
-        yield* handle.sync
-      }).pipe(Effect.scoped)
-
-    const write = (name: string, text: string) =>
-      Effect.gen(function* () {
-        const temporary = `${locate(name)}.${yield* randomToken}.tmp`
-        yield* writeSynced(temporary, text).pipe(
-          Effect.zipRight(fs.rename(temporary, locate(name))),
-          Effect.onError(() => Effect.ignore(fs.remove(temporary, { force: true })))
-        )
-        yield* syncFolder
-      }).pipe(Effect.uninterruptible)
-
-    const entries = fs
-      .readDirectory(directory)
-      .pipe(Effect.catchIf(hasReason("NotFound"), () => Effect.succeed<Array<string>>([])))
-
-    /** What owners that died in mid-write left: only the holder of the lock writes, so no living one misses it. */
-    const sweep = (id: JournalId, nowMillis: number) => {
-      const isOld = (file: string) =>
-        Effect.map(fs.stat(file), (info) => nowMillis - touchedMillis(info) >= staleAfterMillis)
-      const removeLeftover = (entry: string) => {
-        const file = path.join(directory, entry)
-        if (entry.startsWith(`${id}${extension}.`) && entry.endsWith(".tmp")) return fs.remove(file)
-        return entry.startsWith(`${id}.lock.`) ? Effect.whenEffect(fs.remove(file), isOld(file)) : Effect.void
-      }
-      return Effect.gen(function* () {
-        for (const entry of yield* entries) yield* Effect.ignore(removeLeftover(entry))
+  const clear = (path: string) =>
+    Effect.flatMap(
+      inspect(fs, path, id),
+      Option.match({
+        onNone: () => refuseDanglingLink(path),
+        onSome: (holder) => clearDead(path, holder)
       })
-    }
+    )
 
-    const lock = (id: JournalId, extensionId: string | undefined) =>
-      Effect.gen(function* () {
-        yield* fs.makeDirectory(directory, { recursive: true, mode: 0o700 })
-        const held = yield* holdFileLock(fs, { path: path.join(directory, `${id}.lock`), id, extensionId })
-        yield* sweep(id, held.takenAtMillis)
-        return { check: checkOf(directory, failed("lock")(held.holder)) }
-      })
+  /** It exists for who wants to create a file there, and does not for who reads: nobody ever lets go of it. */
+  const refuseDanglingLink = (path: string) =>
+    Effect.flatMap(Effect.option(fs.readLink(path)), (target) =>
+      Option.isSome(target) ? notAFile(path, "a symbolic link to nothing") : Effect.void
+    )
 
-    return {
-      lock: (id, extensionId) =>
-        Effect.mapError(lock(id, extensionId), (error) =>
-          error._tag === "JournalLocked" ? error : unavailable(directory, "lock")(error)
-        ),
-      names: Effect.map(entries, (names) =>
-        names.filter((name) => name.endsWith(extension)).map((name) => name.slice(0, -extension.length))
-      ).pipe(failed("list")),
-      read: (name) =>
-        Effect.asSome(fs.readFileString(locate(name))).pipe(
-          Effect.catchIf(hasReason("NotFound"), () => Effect.succeedNone),
-          failed("read")
-        ),
-      write: (name, text) => failed("write")(write(name, text)),
-      move: (from, to) =>
-        fs
-          .rename(locate(from), locate(to))
-          .pipe(Effect.zipRight(syncFolder), Effect.uninterruptible, failed("write")),
-      remove: (name) =>
-        fs
-          .remove(locate(name), { force: true })
-          .pipe(Effect.zipRight(syncFolder), Effect.uninterruptible, failed("remove")),
-      locate
-    } satisfies JournalStore
-  })
+  /**
+   * Removes the lock of a dead owner. The right to do so is itself a lock, named after that owner: of many who find the
+   * same dead owner one gets it, and nobody removes the lock of whoever came next.
+   */
+  const clearDead = (path: string, holder: FileHolder) =>
+    Effect.gen(function* () {
+      const right = yield* acquire(`${path}.${holder.token}`)
+      const now = touchedMillis(yield* right.stat)
+      const current = yield* inspect(fs, path, id)
+      if (Option.isNone(current) || current.value.token !== holder.token) return
+      if (!(yield* isDead(isSilent, path, current.value, now))) return yield* holder.locked
+      yield* fs.remove(path, { force: true })
+    }).pipe(
+      // Who clears a dead owner's lock is about to hold it; who merely looks at a living one's is of no interest.
+      Effect.catchTag("JournalLocked", (other) =>
+        Effect.flatMap(isKnownGone(holder), (gone) => (gone ? other : holder.locked))
+      ),
+      Effect.scoped
+    )
+
+  const file = yield* acquire(lockPath)
+  yield* Effect.forkScoped(renew(file, signature.length))
+  return {
+    token: owner.token,
+    /** Whoever the file says holds it: us, unless we were taken for dead. */
+    holder: inspect(fs, lockPath, id),
+    takenAtMillis: touchedMillis(yield* file.stat)
+  }
+}, Effect.uninterruptible)
+
+const lineEnd = encoder.encode("\n")
+
+/** Ignores failures: whether the lock is still ours is asked before every write to the journal. */
+const renew = (file: FileSystem.File, signedBytes: number) =>
+  // Through the open handle, which is the file that was locked and never one that took its place; and by an end of line that
+  // comes and goes, because Bun writes on from its last write wherever it is told to; who reads meanwhile reads the same.
+  // A write that was begun is finished, or it might find its handle closed.
+  Effect.zipRight(file.writeAll(lineEnd), file.truncate(signedBytes)).pipe(
+    Effect.ignore,
+    Effect.uninterruptible,
+    Effect.schedule(Schedule.spaced(heartbeat)),
+    Effect.interruptible
+  )

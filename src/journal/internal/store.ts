@@ -1,15 +1,9 @@
-import type * as PlatformError from "@effect/platform/Error"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
-import * as Predicate from "effect/Predicate"
-import type * as Scope from "effect/Scope"
-import { type JournalLocked, type JournalOperation, JournalUnavailable } from "../JournalError.ts"
+import * as Scope from "effect/Scope"
+import { type JournalLocked, JournalUnavailable } from "../JournalError.ts"
 import type { JournalId } from "../JournalRecord.ts"
-
-export interface JournalLock {
-  /** Fails when the lock is no longer ours: we were taken for dead, and somebody else may be at work. */
-  readonly check: Effect.Effect<void, JournalLocked | JournalUnavailable>
-}
 
 /**
  * Where records are kept, as named texts. A record is named by its id; one that was set aside has a longer name.
@@ -18,8 +12,12 @@ export interface JournalStore {
   /** Held until the scope closes. */
   readonly lock: (
     id: JournalId,
-    extensionId: string | undefined
+    extensionId: Option.Option<string>
   ) => Effect.Effect<JournalLock, JournalLocked | JournalUnavailable, Scope.Scope>
+  /** What `lock` would fail with. Reads only, and judges the living by this machine's clock. */
+  readonly lockedBy: (id: JournalId) => Effect.Effect<Option.Option<JournalLocked>, JournalUnavailable>
+  /** The uploads that may be locked, those without a record included where the store can list its locks. */
+  readonly lockable: Effect.Effect<ReadonlyArray<JournalId>, JournalUnavailable>
   readonly names: Effect.Effect<ReadonlyArray<string>, JournalUnavailable>
   readonly read: (name: string) => Effect.Effect<Option.Option<string>, JournalUnavailable>
   /** All or nothing: after a failure, and after a crash, the text that was there before is still whole. */
@@ -31,47 +29,41 @@ export interface JournalStore {
   readonly locate: (name: string) => string
 }
 
-const reasonOf = (cause: unknown): JournalUnavailable["reason"] => {
-  if (Predicate.hasProperty(cause, "name") && cause.name === "NotCapable") return "PermissionDenied"
-  switch (Predicate.hasProperty(cause, "code") ? cause.code : undefined) {
-    case "EACCES":
-    case "EPERM":
-      return "PermissionDenied"
-    case "EROFS":
-      return "ReadOnly"
-    case "ENOSPC":
-    case "EDQUOT":
-      return "DiskFull"
-    case "ENOTDIR":
-    case "EEXIST":
-      return "NotAFolder"
-    default:
-      return "Failed"
-  }
+export interface JournalLock {
+  /** Fails when the lock is no longer ours: we were taken for dead, and somebody else may be at work. */
+  readonly check: Effect.Effect<void, JournalLocked | JournalUnavailable>
 }
 
-export const unavailable =
-  (location: string, operation: JournalOperation) =>
-  (error: PlatformError.PlatformError): JournalUnavailable =>
-    new JournalUnavailable({
-      location,
-      operation,
-      reason: reasonOf(error.cause),
-      detail: error.description ?? error.message
-    })
+/** Whoever a lock says holds it. */
+export interface Holder {
+  readonly token: string
+  readonly locked: JournalLocked
+}
 
-/** What a lock's holder, asked for anew, means for those who took it. */
-export const checkOf = (
+export const checkHeldBy = (
+  token: string,
   location: string,
-  holder: Effect.Effect<Option.Option<"Us" | JournalLocked>, JournalUnavailable>
+  holder: Effect.Effect<Option.Option<Holder>, JournalUnavailable>
 ): JournalLock["check"] =>
   Effect.flatMap(
     holder,
     Option.match({
       onNone: (): JournalLock["check"] => Effect.fail(lockLost(location)),
-      onSome: (found) => (found === "Us" ? Effect.void : Effect.fail(found))
+      onSome: (found) => (found.token === token ? Effect.void : Effect.fail(found.locked))
     })
   )
 
 const lockLost = (location: string): JournalUnavailable =>
   new JournalUnavailable({ location, operation: "write", reason: "LockLost", detail: "the lock is gone" })
+
+/** What a failed acquisition took is given back at once, not when the caller's scope happens to close. */
+export const releasedOnFailure = <A, E, R>(acquisition: Effect.Effect<A, E, R>) =>
+  Effect.uninterruptibleMask(
+    Effect.fnUntraced(function* (restore) {
+      const outer = yield* Effect.scope
+      const scope = yield* Scope.fork(outer, outer.strategy)
+      return yield* restore(Scope.extend(acquisition, scope)).pipe(
+        Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause)))
+      )
+    })
+  )

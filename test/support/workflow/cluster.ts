@@ -5,9 +5,10 @@ import { expect } from "@effect/vitest"
 import { Effect, Layer, Option, Redacted, Schedule, Schema } from "effect"
 import { LocalElasticCloud } from "../../../src/testing/LocalElasticCloud.ts"
 import * as UploadHttpClient from "../../../src/transfer/UploadHttpClient.ts"
-import { layerPostgresClient } from "../../../src/workflow/EnginePostgres.ts"
+import * as EnginePostgres from "../../../src/workflow/EnginePostgres.ts"
 import * as ExtensionRelease from "../../../src/workflow/ExtensionRelease.ts"
 import * as ReleasePayload from "../../../src/workflow/ReleasePayload.ts"
+import * as ReleaseTarget from "../../../src/workflow/ReleaseTarget.ts"
 import { zipOf } from "../upload/archives.ts"
 import { sha256 } from "../upload/world.ts"
 import { archiveServer } from "./archiveServer.ts"
@@ -37,7 +38,7 @@ const makeWanted = (folder: string, bytes: number) =>
           const { id } = yield* cloud.seed({ name, extension_type: "bundle", version: "*" })
           const payload = yield* ReleasePayload.decode({
             releaseId: name,
-            extension: { _tag: "Id", id },
+            extension: ReleaseTarget.id(id),
             archive:
               index % 3 === 0
                 ? { _tag: "Url", url: server.serve(name, content) }
@@ -141,4 +142,4 @@ export const allReleased = (wanted: ReadonlyArray<Wanted>) =>
 
 /** Who asks: submits, polls and waits, but runs nothing. */
 export const asker = (url: string) =>
-  Layer.mergeAll(layerPostgresClient({ url: Redacted.make(url), sharding }), UploadHttpClient.layer())
+  Layer.mergeAll(EnginePostgres.layerClient({ url: Redacted.make(url), sharding }), UploadHttpClient.layer())

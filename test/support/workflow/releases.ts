@@ -1,12 +1,13 @@
 /** Releases in this process, against a stand-in, and what they went through. */
-import { Effect, Layer } from "effect"
+import { Effect, Fiber, Layer, Option } from "effect"
 import * as UploadHttpClient from "../../../src/transfer/UploadHttpClient.ts"
 import * as Announcement from "../../../src/workflow/Announcement.ts"
-import { layerMemory } from "../../../src/workflow/EngineMemory.ts"
+import * as EngineMemory from "../../../src/workflow/EngineMemory.ts"
 import * as ExtensionRelease from "../../../src/workflow/ExtensionRelease.ts"
 import * as ReleaseEvents from "../../../src/workflow/ReleaseEvents.ts"
 import * as ReleasePayload from "../../../src/workflow/ReleasePayload.ts"
 import * as ReleaseRetry from "../../../src/workflow/ReleaseRetry.ts"
+import * as ReleaseTarget from "../../../src/workflow/ReleaseTarget.ts"
 import { fileWith, zipOf } from "../upload/archives.ts"
 import { type WorldOptions, world } from "../upload/world.ts"
 
@@ -22,7 +23,7 @@ export const record = () => {
     steps: () =>
       events.flatMap((event) =>
         event._tag === "StepEnded"
-          ? [[event.step, event.attempt, event.failure].filter((part) => part !== undefined).join(" ")]
+          ? [[event.step, event.attempt, ...Option.toArray(event.failure)].join(" ")]
           : []
       ),
     layer: Layer.merge(
@@ -50,9 +51,9 @@ export const place = (options: WorldOptions = {}) =>
 
 /** A runner with an engine in memory, in a place of its own. */
 export const inMemory = (hooks?: Layer.Layer<never>, options?: WorldOptions) =>
-  runner(hooks).pipe(Layer.provideMerge(layerMemory), Layer.provideMerge(place(options)))
+  runner(hooks).pipe(Layer.provideMerge(EngineMemory.layer), Layer.provideMerge(place(options)))
 
-export const bundle = { _tag: "Named", name: "words", type: "bundle", version: "*" } as const
+export const bundle = ReleaseTarget.named({ name: "words", type: "bundle", version: "*" })
 
 /** A release of an archive of its own; with `content` for what it should put in place. */
 export const newRelease = (request: Partial<ReleasePayload.ReleaseRequest> = {}, bytes = 1000) =>
@@ -68,10 +69,16 @@ export const newRelease = (request: Partial<ReleasePayload.ReleaseRequest> = {},
     return { content, path, payload, executionId: yield* ExtensionRelease.executionId(payload) }
   })
 
+/** Runs a release that the engine knows when this returns. The effect inside waits for its end. */
+export const begin = (payload: ReleasePayload.ReleasePayload) =>
+  ExtensionRelease.submit(payload).pipe(
+    Effect.zipRight(Effect.fork(Effect.either(ExtensionRelease.execute(payload)))),
+    Effect.map((running) => Effect.flatten(Fiber.join(running)))
+  )
+
 /** Until a release is in that state. */
 export const untilStatus = (executionId: string, status: ExtensionRelease.ReleaseStatus["_tag"]) =>
   ExtensionRelease.poll(executionId).pipe(
     Effect.delay("20 millis"),
-    Effect.repeat({ until: ({ _tag }) => _tag === status }),
-    Effect.timeout("10 seconds")
+    Effect.repeat({ until: ({ _tag }) => _tag === status })
   )

@@ -12,8 +12,8 @@ import * as Schema from "effect/Schema"
 import * as UploadHttpClient from "../../../src/transfer/UploadHttpClient.ts"
 import * as ExtensionUpload from "../../../src/upload/ExtensionUpload.ts"
 import * as Announcement from "../../../src/workflow/Announcement.ts"
-import { layerPostgres } from "../../../src/workflow/EnginePostgres.ts"
-import { layerSqlite } from "../../../src/workflow/EngineSqlite.ts"
+import * as EnginePostgres from "../../../src/workflow/EnginePostgres.ts"
+import * as EngineSqlite from "../../../src/workflow/EngineSqlite.ts"
 import * as ExtensionRelease from "../../../src/workflow/ExtensionRelease.ts"
 import * as ReleaseEvents from "../../../src/workflow/ReleaseEvents.ts"
 import * as ReleasePayload from "../../../src/workflow/ReleasePayload.ts"
@@ -59,13 +59,13 @@ const announced = Announcement.layer({
 
 const engine = (options: Config.Config.Success<typeof settings>) =>
   options.database.startsWith("postgres")
-    ? layerPostgres({
+    ? EnginePostgres.layer({
         url: Redacted.make(options.database),
         runner: { host: "127.0.0.1", port: options.port },
         listen: { host: "127.0.0.1", port: options.listen },
         sharding
       })
-    : layerSqlite(options.database)
+    : EngineSqlite.layer(options.database)
 
 const release = (encoded: string, approve: boolean) =>
   Effect.gen(function* () {

@@ -4,11 +4,9 @@ import * as FileSystem from "@effect/platform/FileSystem"
 import * as Path from "@effect/platform/Path"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { journalFolder } from "../../../journal/internal/folder.ts"
-import { unavailable } from "../../../journal/internal/store.ts"
+import { unavailable } from "../../../journal/JournalError.ts"
 import * as UploadJournal from "../../../journal/UploadJournal.ts"
 import { type Finding, failed, ok, problem, warning } from "./finding.ts"
-import { heldLocks } from "./locks.ts"
 
 /** A record takes a few kilobytes, and a new one is written beside the old one. */
 const enoughBytes = 1_000_000
@@ -55,11 +53,10 @@ const plural = (n: number, noun: string) => `${n} ${noun}${n === 1 ? "" : "s"}`
 
 const examineRecords = (folder: string, baseUrl: string | undefined) =>
   Effect.gen(function* () {
-    const { corrupt, records } = yield* (yield* UploadJournal.UploadJournal).list
+    const { corrupt, locks, records } = yield* (yield* UploadJournal.UploadJournal).list
     const here = records.filter(({ origin }) => origin === baseUrl).length
     const elsewhere = records.length - here
     const others = elsewhere === 0 ? "" : ` (and ${elsewhere} at other endpoints)`
-    const locks = yield* heldLocks(folder)
     return [
       here === 0
         ? ok("pending", `no unfinished upload${others}`)
@@ -77,7 +74,7 @@ export const examineJournal = (
   baseUrl: Option.Option<string>
 ): Effect.Effect<ReadonlyArray<Finding>, never, FileSystem.FileSystem | Path.Path> =>
   Effect.gen(function* () {
-    const folder = yield* journalFolder
+    const folder = yield* UploadJournal.folder
     const writable = yield* examineFolder(folder)
     if (writable.verdict === "problem") return [writable]
     return [

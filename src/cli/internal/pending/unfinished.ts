@@ -5,10 +5,8 @@ import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Archive from "../../../archive/Archive.ts"
-import { journalFolder } from "../../../journal/internal/folder.ts"
 import { isUploadExpired, JournalPhase, type JournalRecord } from "../../../journal/JournalRecord.ts"
 import { UploadJournal } from "../../../journal/UploadJournal.ts"
-import { heldLocks } from "../doctor/locks.ts"
 
 /** Whether the file is as it was when the upload began, as far as its size and modification time tell. */
 const ArchiveState = Schema.Literal("unchanged", "changed", "missing")
@@ -72,11 +70,15 @@ export const describe = (
 /** Those at one endpoint, oldest first; `elsewhere` counts the others. Nothing is locked, sent or changed. */
 export const unfinishedAt = (baseUrl: string) =>
   Effect.gen(function* () {
-    const { corrupt, records } = yield* (yield* UploadJournal).list
-    const locked = new Set((yield* Effect.flatMap(journalFolder, heldLocks)).map(({ id }) => id))
+    const { corrupt, locks, records } = yield* (yield* UploadJournal).list
     const here = records.filter(({ origin }) => origin === baseUrl)
     return {
-      uploads: yield* Effect.forEach(here, (record) => describe(record, locked.has(record.id))),
+      uploads: yield* Effect.forEach(here, (record) =>
+        describe(
+          record,
+          locks.some(({ id }) => id === record.id)
+        )
+      ),
       elsewhere: records.length - here.length,
       corrupt
     }

@@ -10,7 +10,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import { EngineInsight } from "./insight.ts"
+import { EngineInsight } from "./engine.ts"
 
 /** As `Workflow.executionId` makes them. Others may not even be fit for an address. */
 const executionIds = /^[0-9a-f]{32}$/
@@ -19,6 +19,8 @@ const make = Effect.gen(function* () {
   const storage = yield* MessageStorage.MessageStorage
   const sharding = yield* Sharding.Sharding
 
+  // The engine addresses its messages so, and tells nobody how: `poll` says the same of a release that has no result yet
+  // and of one that it never saw.
   const addressOf = (workflow: Workflow.Any, executionId: string) => {
     const entityId = EntityId.make(executionId)
     const group = Context.get(workflow.annotations, ClusterSchema.ShardGroup)(entityId)
@@ -30,9 +32,10 @@ const make = Effect.gen(function* () {
   }
 
   const isStored = (workflow: Workflow.Any, executionId: string, tag: string, id: string) =>
-    storage
-      .requestIdForPrimaryKey({ address: addressOf(workflow, executionId), tag, id })
-      .pipe(Effect.map(Option.isSome))
+    Effect.map(
+      storage.requestIdForPrimaryKey({ address: addressOf(workflow, executionId), tag, id }),
+      Option.isSome
+    )
 
   return EngineInsight.of({
     isKnown: (workflow, executionId) =>
@@ -40,12 +43,11 @@ const make = Effect.gen(function* () {
         ? Effect.orDie(isStored(workflow, executionId, "run", ""))
         : Effect.succeed(false),
     // Asked again and again by steps under way, which a database that is away for a moment must not end.
-    isSaid: (workflow, executionId, deferred) =>
-      isStored(workflow, executionId, "deferred", deferred.name).pipe(Effect.orElseSucceed(() => false))
+    isGiven: (workflow, executionId, signal) =>
+      Effect.orElseSucceed(isStored(workflow, executionId, "deferred", signal.name), () => false)
   })
 })
 
-/** @internal */
 export const layerInsight: Layer.Layer<
   EngineInsight,
   never,

@@ -1,0 +1,85 @@
+/** What an engine knows and does that its own interface does not tell. */
+import type * as DurableDeferred from "@effect/workflow/DurableDeferred"
+import type * as Workflow from "@effect/workflow/Workflow"
+import { WorkflowEngine, WorkflowInstance } from "@effect/workflow/WorkflowEngine"
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
+import type * as Schema from "effect/Schema"
+import { EngineUnavailable } from "../EngineError.ts"
+
+/** A deferred that never fails, as all of ours. */
+type Signal<S extends Schema.Schema.AnyNoContext> = DurableDeferred.DurableDeferred<S, typeof Schema.Never>
+
+export interface Insight {
+  /** Whether the engine was ever given this execution. */
+  readonly isKnown: (workflow: Workflow.Any, executionId: string) => Effect.Effect<boolean>
+  /** Whether a signal was given, even if the workflow has not been told yet. */
+  readonly isGiven: (
+    workflow: Workflow.Any,
+    executionId: string,
+    signal: Signal<Schema.Schema.AnyNoContext>
+  ) => Effect.Effect<boolean, never, WorkflowEngine>
+}
+
+/** What a workflow has been told by a signal, asked from outside of it too. */
+export const read = <S extends Schema.Schema.AnyNoContext>(
+  workflow: Workflow.Any,
+  executionId: string,
+  signal: Signal<S>
+): Effect.Effect<Option.Option<S["Type"]>, never, WorkflowEngine> =>
+  Effect.flatMap(WorkflowEngine, (engine) => engine.deferredResult(signal)).pipe(
+    Effect.flatMap((exit) => Effect.transposeOption(Option.fromNullable(exit))),
+    Effect.provideService(WorkflowInstance, WorkflowInstance.initial(workflow, executionId))
+  )
+
+/** Where a workflow has been told as soon as the signal was given. */
+export const isRead: Insight["isGiven"] = (workflow, executionId, signal) =>
+  Effect.map(read(workflow, executionId, signal), Option.isSome)
+
+/** An engine from elsewhere is taken to know whatever it is asked for. */
+export class EngineInsight extends Context.Reference<EngineInsight>()(
+  "effect-elastic-extensions/workflow/EngineInsight",
+  { defaultValue: (): Insight => ({ isKnown: () => Effect.succeed(true), isGiven: isRead }) }
+) {}
+
+// By its tag: the module it comes from belongs to a package that an engine in memory does without.
+const isPersistenceError = Predicate.isTagged("PersistenceError")
+
+/** Engines let a failing database surface as a defect, since it is no part of a workflow's own errors. */
+export const isDatabaseFailure = (cause: Cause.Cause<unknown>): boolean =>
+  Option.exists(Cause.dieOption(cause), isPersistenceError)
+
+export const orUnavailable = <A, E, R>(
+  self: Effect.Effect<A, E, R>
+): Effect.Effect<A, E | EngineUnavailable, R> =>
+  Effect.catchSomeDefect(self, (defect) =>
+    isPersistenceError(defect)
+      ? Option.some(Effect.fail(toUnavailable("its database")(defect)))
+      : Option.none()
+  )
+
+/** Whatever a layer fails with, as an error that names what it failed on: engines start with defects, too. */
+export const layerOrUnavailable =
+  (resource: string) =>
+  <A, E, R>(self: Layer.Layer<A, E, R>): Layer.Layer<A, EngineUnavailable, R> =>
+    Layer.catchAllCause(self, (cause) => Layer.fail(toUnavailable(resource)(Cause.squash(cause))))
+
+export const toUnavailable =
+  (resource: string) =>
+  (error: unknown): EngineUnavailable =>
+    new EngineUnavailable({ resource, detail: detailOf(error) })
+
+/** What the innermost cause says: those around it repeat it, or quote statements. */
+const detailOf = (error: unknown): string => {
+  if (Predicate.hasProperty(error, "cause") && Predicate.isRecord(error.cause)) return detailOf(error.cause)
+  const said = [textOf(error, "message"), textOf(error, "code")].find((text) => text !== "")
+  return said?.replace(/\.$/, "") ?? "it gives no reason"
+}
+
+/** An error of several attempts, one for each address of a host, has a code but no message. */
+const textOf = (error: unknown, key: "message" | "code"): string =>
+  Predicate.hasProperty(error, key) && typeof error[key] === "string" ? error[key] : ""
