@@ -20,7 +20,7 @@ import {
   LocalElasticCloud,
   UploadHttpClient,
   UploadJournal
-} from "../src/index.ts"
+} from "effect-elastic-extensions"
 import { buildBundle } from "./support/bundle.ts"
 import { describeReceipt, makeReporter } from "./support/report.ts"
 
