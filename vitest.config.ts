@@ -1,10 +1,19 @@
+import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
 
 /** Real processes that are killed and databases that are stopped: minutes on their own. */
 const crashes = ["test/faults/crashes.test.ts", "test/workflow/{cluster,crashes,database}.test.ts"]
 const packed = ["test/package/**/*.test.ts"]
 
+/** The examples import the library by its name, as its users do; here that is the source. */
+const source = (path: string) => fileURLToPath(new URL(`./src/${path}`, import.meta.url))
+const alias = [
+  { find: /^effect-elastic-extensions$/, replacement: source("index.ts") },
+  { find: /^effect-elastic-extensions\/(.+)$/, replacement: `${source("")}$1.ts` }
+]
+
 export default defineConfig({
+  resolve: { alias },
   test: {
     testTimeout: 20_000,
     hookTimeout: 20_000,
@@ -16,7 +25,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "suite",
-          include: ["test/**/*.test.ts"],
+          include: ["test/**/*.test.ts", "examples/*.test.ts"],
           exclude: [...crashes, ...packed, "**/node_modules"]
         }
       },

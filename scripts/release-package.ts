@@ -1,7 +1,7 @@
 /**
  * Makes a release of this package: checks, packs and tags what is committed. Publishing is the tag's business.
  *
- * `npm run release -- --dry-run` does all of it but the tag.
+ * `npm run release:package -- --dry-run` does all of it but the tag.
  */
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"

@@ -15,10 +15,13 @@ import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
 import { runtimeNames, runtimes, subjectNames } from "./runtimes/columns.ts"
 import { run, versionOf } from "./runtimes/run.ts"
 import { type Column, matrix, outdated, reasons, unexpected } from "./runtimes/table.ts"
 import { fillMarks } from "./support/docs/marks.ts"
+
+class RunFailed extends Schema.TaggedError<RunFailed>()("RunFailed", { message: Schema.String }) {}
 
 const page = "docs/runtimes.md"
 
@@ -45,7 +48,9 @@ const problemsOf = (column: Column, isWhole: boolean): ReadonlyArray<string> => 
 const main = Command.make("runtimes", options, ({ filters, only, subject, write }) =>
   Effect.gen(function* () {
     const isWhole = filters.length === 0 && Option.isNone(subject)
-    if (write && !isWhole) yield* Effect.fail(new Error("--write takes a runtime with all its tests"))
+    if (write && !isWhole) {
+      return yield* new RunFailed({ message: "--write needs all tests of a runtime" })
+    }
     const columns: Array<Column> = []
     let problems = 0
     for (const runtime of Option.match(only, { onNone: () => runtimeNames, onSome: (one) => [one] })) {
@@ -65,7 +70,7 @@ const main = Command.make("runtimes", options, ({ filters, only, subject, write 
     const before = yield* Effect.flatMap(FileSystem.FileSystem, (fs) => fs.readFileString(page))
     const rows = matrix(columns, before)
     yield* Console.log(`\n${rows}\n\n${reasons(columns)}`)
-    if (problems > 0) yield* Effect.fail(new Error(`${problems} problems, and nothing written`))
+    if (problems > 0) return yield* new RunFailed({ message: `${problems} problems, and nothing written` })
     if (write) yield* fillMarks(page, [["matrix", rows]])
     // One runtime alone does not know the reasons of the others.
     if (write && Option.isNone(only)) yield* fillMarks(page, [["reasons", reasons(columns)]])

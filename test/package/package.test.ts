@@ -1,6 +1,6 @@
 /** The package as others get it: packed, installed into empty folders, compiled there, bundled there and run. */
 import { readdirSync } from "node:fs"
-import { join } from "node:path"
+import { join, relative } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { build } from "esbuild"
@@ -26,6 +26,10 @@ const modulesOf = (room: string): ReadonlyArray<string> =>
   readdirSync(join(root, "src", room))
     .filter((name) => name.endsWith(".ts"))
     .map((name) => `${room}/${name.replace(/\.ts$/, "")}`)
+const filesBelow = (folder: string): ReadonlyArray<string> =>
+  readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(root, join(entry.parentPath, entry.name)))
 const withoutOptionalPeers = rooms.filter((room) => room !== "workflow").flatMap(modulesOf)
 const allModules = rooms.flatMap(modulesOf)
 
@@ -55,13 +59,15 @@ beforeAll(async () => {
 afterAll(() => remove(folder))
 
 describe("the tarball", () => {
-  it("holds the modules with their declarations, maps and sources, the command, and nothing else", () => {
+  it("holds the modules with their declarations, maps and sources, the command, what explains them, and nothing else", () => {
     const modules = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" })
       .filter((name) => name.endsWith(".ts") && !name.startsWith("cli/"))
       .map((name) => name.replace(/\.ts$/, ""))
     const expected = [
       ...["package.json", "README.md", "CHANGELOG.md", "LICENSE"],
       ...["dist/cli/bin.js", "dist/cli/THIRD-PARTY-LICENSES"],
+      ...filesBelow("docs"),
+      ...filesBelow("examples"),
       ...modules.flatMap((name) => [
         `src/${name}.ts`,
         ...[".js", ".js.map", ".d.ts", ".d.ts.map"].map((ending) => `dist/${name}${ending}`)

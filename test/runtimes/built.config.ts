@@ -10,7 +10,7 @@ const built: Plugin = {
   name: "built",
   enforce: "pre",
   resolveId(specifier, importer) {
-    if (importer === undefined || !specifier.startsWith(".")) return undefined
+    if (importer === undefined || !/^[./]/.test(specifier)) return undefined
     const module = relative(src, resolve(dirname(importer), specifier))
     // The command is published as one file, which other tests run.
     if (module.startsWith("..") || module.startsWith(`cli${sep}`)) return undefined

@@ -1,5 +1,5 @@
 /** How the scripts show an upload to a person: one line for each thing worth knowing, on standard error. */
-import type { UploadEvent, UploadReceipt } from "../../src/index.ts"
+import type { UploadEvent, UploadReceipt } from "effect-elastic-extensions"
 
 const units = ["B", "kB", "MB", "GB"] as const
 

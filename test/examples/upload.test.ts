@@ -54,7 +54,7 @@ const run = (
 ) =>
   Effect.gen(function* () {
     const [program = "", ...before] = command(runtime, place)
-    const child = spawn(program, [...before, ...(options.flags ?? []), "scripts/upload.ts", ...args], {
+    const child = spawn(program, [...before, ...(options.flags ?? []), "examples/upload.ts", ...args], {
       stdio: ["ignore", "pipe", "pipe"],
       env: {
         PATH: dirname(node),
@@ -110,13 +110,13 @@ const decodeReceipt = (ran: Ran) => Schema.decodeUnknown(UploadReceipt)(onlyJson
 /** The rights that the manual gives to Deno, by their names. */
 const documentedRights = [
   ...(
-    readFileSync("docs/scripts.md", "utf8").match(/^deno run [\s\S]*?scripts\/upload\.ts/m)?.[0] ?? ""
+    readFileSync("docs/examples.md", "utf8").match(/^deno run [\s\S]*?examples\/upload\.ts/m)?.[0] ?? ""
   ).matchAll(/--(allow-\w+)/g)
 ].map(([, name]) => name)
 
 const timeless = (receipt: UploadReceipt) => Struct.omit(receipt, "durationMillis", "lastModified")
 
-describe("scripts/upload.ts", { timeout: 60_000 }, () => {
+describe("examples/upload.ts", { timeout: 60_000 }, () => {
   it.scopedLive("needs no more rights on Deno, over https as well, than the manual gives it", () =>
     Effect.gen(function* () {
       const { place } = yield* scene()
@@ -309,7 +309,7 @@ describe("scripts/upload.ts", { timeout: 60_000 }, () => {
       const { place } = yield* scene()
       const { code, stderr, stdout } = yield* run("bun", place, args, { env: {} })
       expect([code, stdout]).toEqual([1, ""])
-      expect(stderr).toContain("usage: npx tsx scripts/upload.ts <extension-id> <archive> [--json]")
+      expect(stderr).toContain("usage: npx tsx examples/upload.ts <extension-id> <archive> [--json]")
     }).pipe(Effect.provide(Live))
   )
 

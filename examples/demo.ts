@@ -1,6 +1,6 @@
 /**
- * The main job, offline: builds a real bundle, starts the local stand-in, uploads, loses the connection once on the way,
- * recovers, verifies, and shows that a second run has nothing to do. Then the same where the server can resume.
+ * The main job, offline: builds a real bundle, starts the stand-in server, uploads, loses the connection once, recovers,
+ * verifies, and shows that a second run has nothing to do. Then the same with a server that can resume.
  */
 import { createRequire } from "node:module"
 import { dirname, join } from "node:path"
@@ -20,7 +20,7 @@ import {
   LocalElasticCloud,
   UploadHttpClient,
   UploadJournal
-} from "../src/index.ts"
+} from "effect-elastic-extensions"
 import { buildBundle } from "./support/bundle.ts"
 import { describeReceipt, makeReporter } from "./support/report.ts"
 
@@ -40,7 +40,17 @@ const build = Effect.gen(function* () {
   return path
 })
 
-/** Creates an extension, uploads to it over a line that is cut once, and shows what the server saw of it. */
+const upload = (extensionId: string, path: string) =>
+  ExtensionUpload.upload({
+    extensionId,
+    archive: Archive.file(path),
+    onEvent: (event) => Effect.sync(() => report(event))
+  })
+
+/**
+ * Creates an extension, uploads to it over a connection that is cut once, and shows what the server received. Returns the
+ * extension's id.
+ */
 const uploadTo = (title: string, path: string) =>
   Effect.gen(function* () {
     const cloud = yield* LocalElasticCloud.LocalElasticCloud
@@ -51,16 +61,11 @@ const uploadTo = (title: string, path: string) =>
       version: "*",
       type: "bundle"
     })
-    yield* Console.log(`Uploading to extension ${extension.id}; the line will be cut in the middle`)
+    yield* Console.log(`Uploading to extension ${extension.id}; the connection will be cut in the middle`)
     yield* cloud.plan({ method: "PUT", fault: Fault.cut({ afterBodyBytes: 250_000 }, "reset") })
-    const upload = ExtensionUpload.upload({
-      extensionId: extension.id,
-      archive: Archive.file(path),
-      onEvent: (event) => Effect.sync(() => report(event))
-    })
-    yield* Console.log(`\n${describeReceipt(yield* upload)}`)
+    yield* Console.log(`\n${describeReceipt(yield* upload(extension.id, path))}`)
     yield* Console.log(`\nWhat the server received\n${(yield* received).join("\n")}`)
-    return upload
+    return extension.id
   })
 
 const received = Effect.gen(function* () {
@@ -69,12 +74,12 @@ const received = Effect.gen(function* () {
   return requests
     .filter(({ method }) => method === "PUT" || method === "PATCH")
     .map(({ bodyBytes, headers, method, status }) => {
-      const answer = status === undefined ? "no answer: the line was cut" : `answered ${status}`
+      const answer = status === undefined ? "no answer: the connection was cut" : `answered ${status}`
       return `  ${method.padEnd(5)} ${bodyBytes} of ${headers["content-length"]} bytes, ${answer}`
     })
 })
 
-/** A slow line, so that there is something to see. */
+/** A slow connection, so that there is something to see. */
 const Client = ExtensionsClient.layer.pipe(
   Layer.provide(UploadHttpClient.layer({ bandwidth: 250_000 })),
   Layer.provide(
@@ -93,9 +98,9 @@ const demo = Effect.gen(function* () {
   const path = yield* build
 
   yield* Effect.gen(function* () {
-    const again = yield* uploadTo("A service that cannot resume, as Elastic Cloud today", path)
-    yield* Console.log("\nThe same once more")
-    yield* Console.log(`\n${describeReceipt(yield* again)}`)
+    const extensionId = yield* uploadTo("A service that cannot resume, as Elastic Cloud today", path)
+    yield* Console.log("\nThe same upload again")
+    yield* Console.log(`\n${describeReceipt(yield* upload(extensionId, path))}`)
   }).pipe(Effect.provide(standIn({})))
 
   yield* uploadTo("A server that speaks the resumable-upload draft", path).pipe(

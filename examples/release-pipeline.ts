@@ -1,7 +1,7 @@
 /**
- * A release from end to end: packs a folder as a bundle, looks into it, publishes it under its name, and announces it.
+ * A release from end to end: packs a folder as a bundle, inspects it, publishes it under its name, and announces it.
  *
- * `npx tsx scripts/release.ts <folder> --name <name> --es-version <version> [--announce <url>]`, configured by the
+ * `npx tsx examples/release-pipeline.ts <folder> --name <name> --es-version <version> [--announce <url>]`, configured by the
  * environment variables in the README. Running it again with the same folder changes nothing.
  */
 import * as Args from "@effect/cli/Args"
@@ -17,25 +17,29 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import { Archive, ArchiveInspection, ExtensionUpload, UploadHttpClient } from "../src/index.ts"
-import * as ExtensionPublish from "../src/publish/ExtensionPublish.ts"
-import { PublishReceipt } from "../src/publish/PublishReceipt.ts"
+import {
+  Archive,
+  ArchiveInspection,
+  ExtensionPublish,
+  ExtensionUpload,
+  PublishReceipt,
+  UploadHttpClient
+} from "effect-elastic-extensions"
 import { buildBundle } from "./support/bundle.ts"
 
-/** The same files make the same bytes, so a release that was made already is recognised as such. */
-const build = (folder: string, name: string) =>
-  Effect.gen(function* () {
-    const fs = yield* FileSystem.FileSystem
-    const path = yield* Path.Path
-    const entries = (yield* fs.readDirectory(folder, { recursive: true })).sort()
-    const files = yield* Effect.filter(
-      entries.map((entry) => ({ file: path.join(folder, entry), entry: entry.replaceAll(path.sep, "/") })),
-      ({ file }) => Effect.map(fs.stat(file), ({ type }) => type === "File")
-    )
-    const target = path.join(yield* fs.makeTempDirectoryScoped({ prefix: "release-" }), `${name}.zip`)
-    yield* buildBundle(target, files)
-    return Archive.file(target)
-  })
+/** The same files make the same bytes, so an earlier release of them is recognised. */
+const build = Effect.fn("build")(function* (folder: string, name: string) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const entries = (yield* fs.readDirectory(folder, { recursive: true })).sort()
+  const files = yield* Effect.filter(
+    entries.map((entry) => ({ file: path.join(folder, entry), entry: entry.replaceAll(path.sep, "/") })),
+    ({ file }) => Effect.map(fs.stat(file), ({ type }) => type === "File")
+  )
+  const target = path.join(yield* fs.makeTempDirectoryScoped({ prefix: "release-" }), `${name}.zip`)
+  yield* buildBundle(target, files)
+  return Archive.file(target)
+})
 
 const inspect = <R>(archive: Archive.Archive<R>, version: string) =>
   ArchiveInspection.inspect(archive, { expected: { type: "bundle", version } }).pipe(
@@ -43,22 +47,24 @@ const inspect = <R>(archive: Archive.Archive<R>, version: string) =>
     Effect.tap(({ entryCount, size }) => Console.error(`Packed ${entryCount} files, ${size} bytes`))
   )
 
-const encode = Schema.encode(PublishReceipt)
+const encode = Schema.encode(PublishReceipt.PublishReceipt)
 
-/** To whoever wants to know: a chat, a dashboard, the next pipeline. Without a URL, to standard output alone. */
-const announce = (receipt: PublishReceipt, url: Option.Option<string>) =>
-  Effect.gen(function* () {
-    const facts = yield* encode(receipt)
-    if (Option.isSome(url)) {
-      const client = HttpClient.filterStatusOk(yield* HttpClient.HttpClient)
-      const request = HttpClientRequest.bodyJson(HttpClientRequest.post(url.value), facts)
-      yield* Effect.scoped(Effect.flatMap(request, client.execute))
-    }
-    yield* Console.log(JSON.stringify(facts))
-  })
+/** The receipt goes to standard output, and to a URL if one was given: a chat, a dashboard, the next pipeline. */
+const announce = Effect.fn("announce")(function* (
+  receipt: PublishReceipt.PublishReceipt,
+  url: Option.Option<string>
+) {
+  const facts = yield* encode(receipt)
+  if (Option.isSome(url)) {
+    const client = HttpClient.filterStatusOk(yield* HttpClient.HttpClient)
+    const request = HttpClientRequest.bodyJson(HttpClientRequest.post(url.value), facts)
+    yield* Effect.scoped(Effect.flatMap(request, client.execute))
+  }
+  yield* Console.log(JSON.stringify(facts))
+})
 
 const release = Command.make(
-  "release",
+  "release-pipeline",
   {
     folder: Args.directory({ name: "folder", exists: "yes" }),
     name: Options.text("name"),
@@ -84,7 +90,7 @@ const release = Command.make(
     )
 )
 
-Command.run(release, { name: "release", version: "0.1.0" })(process.argv).pipe(
+Command.run(release, { name: "release-pipeline", version: "1.0.0" })(process.argv).pipe(
   Effect.provide(NodeContext.layer),
   NodeRuntime.runMain({ disableErrorReporting: true })
 )

@@ -1,5 +1,5 @@
 /**
- * Uploads one archive: `npx tsx scripts/upload.ts <extension-id> <archive> [--json]`.
+ * Uploads one archive: `npx tsx examples/upload.ts <extension-id> <archive> [--json]`.
  *
  * Runs unbuilt on tsx, Bun and Deno. Configured by environment variables (see the README). Progress goes to standard
  * error; standard output gets the receipt, or with `--json` exactly one JSON object. Exits 0 or 1.
@@ -14,10 +14,10 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import { Archive, ExtensionUpload, UploadReceipt } from "../src/index.ts"
+import { Archive, ExtensionUpload, UploadReceipt } from "effect-elastic-extensions"
 import { describeReceipt, makeReporter } from "./support/report.ts"
 
-const usage = "usage: npx tsx scripts/upload.ts <extension-id> <archive> [--json]"
+const usage = "usage: npx tsx examples/upload.ts <extension-id> <archive> [--json]"
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
