@@ -47,7 +47,7 @@ const program = Effect.gen(function* () {
 
 program.pipe(
   Effect.provide(ExtensionRelease.layerConfig.pipe(Layer.provide([Announce, Steps]))),
-  Effect.provide(EngineSqlite.layerSqlite(values.state)),
+  Effect.provide(EngineSqlite.layer(values.state)),
   Effect.provide(UploadHttpClient.layerConfig),
   Effect.provide(NodeContext.layer),
   Effect.tapError((error) => Console.error(String(error))),

@@ -81,6 +81,7 @@ export const byTag: Readonly<Record<Failure["_tag"], ExitCodeName>> = {
 
   InvalidConfiguration: "usage",
   InvalidExtensionId: "usage",
+  InvalidProxy: "usage",
   InvalidRequest: "usage",
   UsageError: "usage",
 

@@ -7,6 +7,7 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Monotonic from "./Monotonic.ts"
 
 /**
  * Grants bytes in turn. The limit is for the sum of all uploads that use it.
@@ -39,11 +40,11 @@ export const make = Effect.fnUntraced(function* (bytesPerSecond: number) {
   const clock = yield* Effect.clock
   let limit = bytesPerSecond
   /** When the last grant will be used up. Whoever asks next waits for that, so that all get their turn in order. */
-  let freeAt = 0
+  let freeAt = Monotonic.unsafeNow(clock)
 
   const reserve = (wanted: number): Effect.Effect<number> => {
     const granted = Math.min(wanted, Math.max(1, Math.floor((limit * sliceMillis) / 1000)))
-    const now = clock.unsafeCurrentTimeMillis()
+    const now = Monotonic.unsafeNow(clock)
     const start = Math.max(freeAt, now - sliceMillis)
     freeAt = start + (granted * 1000) / limit
     return Effect.as(Effect.sleep(Duration.millis(Math.max(0, start - now))), granted)
@@ -54,7 +55,7 @@ export const make = Effect.fnUntraced(function* (bytesPerSecond: number) {
     setLimit: (next) =>
       Effect.sync(() => {
         limit = next
-        freeAt = 0
+        freeAt = Monotonic.unsafeNow(clock)
       }),
     reserve: (wanted) =>
       Effect.suspend(() => (limit === Number.POSITIVE_INFINITY ? Effect.succeed(wanted) : reserve(wanted)))

@@ -5,6 +5,7 @@
  */
 import type * as HttpClientError from "@effect/platform/HttpClientError"
 import * as Schema from "effect/Schema"
+import { formatDuration } from "./Quantity.ts"
 
 /**
  * Where in one HTTP exchange something happened.
@@ -35,6 +36,8 @@ const exchange = {
   method: Schema.String,
   /** Scheme, host and port; never a path or query, which can carry a temporary capability. */
   origin: Schema.String,
+  /** Host and port of the proxy that the connection goes through; never its user or password. */
+  proxy: Schema.optionalWith(Schema.String, { exact: true }),
   phase: Phase,
   /** Bytes of the request body handed to the socket. */
   bytesSent: Schema.Number,
@@ -42,19 +45,47 @@ const exchange = {
   bytesTotal: Schema.optionalWith(Schema.Number, { exact: true })
 }
 
-const where = (error: {
-  readonly phase: Phase
-  readonly bytesSent: number
-  readonly bytesTotal?: number
-}): string => {
-  if (error.phase !== "sending") return `while ${error.phase.replace("-", " ")}`
+interface Exchange extends Schema.Struct.Type<typeof exchange> {}
+
+const during: Record<Exclude<Phase, "sending">, string> = {
+  resolving: "while resolving the name",
+  connecting: "while connecting",
+  securing: "during the TLS handshake",
+  "awaiting-continue": "while waiting for 100 Continue",
+  "awaiting-response": "while waiting for a response",
+  receiving: "while reading the response"
+}
+
+const where = (error: Exchange): string => {
+  if (error.phase !== "sending") return during[error.phase]
   const total = error.bytesTotal === undefined ? "" : ` of ${error.bytesTotal}`
   return `while sending, at byte ${error.bytesSent}${total}`
 }
 
+/** Until the tunnel is there, what fails is the proxy or the way to it. */
+const isAtProxy = ({ phase, proxy }: Exchange): boolean =>
+  proxy !== undefined && (phase === "resolving" || phase === "connecting")
+
+const target = (error: Exchange): string => {
+  if (error.proxy === undefined) return error.origin
+  return isAtProxy(error)
+    ? `the proxy ${error.proxy} (for ${error.origin})`
+    : `${error.origin} through the proxy ${error.proxy}`
+}
+
+const checkProxy =
+  "Check HTTPS_PROXY, and that the proxy may connect to this host. NO_PROXY lists hosts to reach without it."
+
+const checkNetwork = "If it happens again, check the network."
+
+/** What a TLS library says, in several lines, when the other side answers in plain text. */
+const plainAnswer = /wrong.version.number|InvalidContentType|packet length too long|http request/i
+
+const singleLine = (text: string): string => text.replace(/\s+/g, " ").trim()
+
 /**
  * The connection could not be made or was lost. `code` is the operating system's or TLS's own code (`ECONNRESET`,
- * `ENOTFOUND`, `DEPTH_ZERO_SELF_SIGNED_CERT` …) where there is one.
+ * `ENOTFOUND`, `DEPTH_ZERO_SELF_SIGNED_CERT` …) where there is one, `PROXY_` and a status where a proxy refused.
  *
  * @since 0.1.0
  * @category errors
@@ -66,15 +97,44 @@ export class ConnectionFailed extends Schema.TaggedError<ConnectionFailed>(
   code: Schema.optionalWith(Schema.String, { exact: true }),
   detail: Schema.String
 }) {
-  /** Certificates, invalid requests and missing permissions do not heal by waiting; a lost line may. */
+  /**
+   * Certificates, invalid requests, missing permissions and a proxy's refusal do not pass by waiting; a lost line may.
+   * A password that was refused (407) is never sent again: accounts are locked for less.
+   */
   get isRetryable(): boolean {
-    if (this.code !== undefined && /^(ERR_INVALID|ERR_UNESCAPED|NotCapable)/.test(this.code)) return false
-    return this.phase !== "securing" || this.code === "ECONNRESET"
+    const code = this.code ?? ""
+    if (/^(ERR_INVALID|ERR_UNESCAPED|NotCapable)/.test(code)) return false
+    if (/^PROXY_(4\d\d|INVALID)$/.test(code)) return code === "PROXY_408" || code === "PROXY_429"
+    return this.phase !== "securing" || code === "ECONNRESET"
+  }
+
+  get remedy(): string {
+    if (this.code === "PROXY_407") return "Check the user name and password in HTTPS_PROXY."
+    if (isAtProxy(this)) return checkProxy
+    if (this.isPlainAnswer)
+      return "Use an http:// address if that port is meant to be plain, or another port."
+    switch (this.phase) {
+      case "resolving":
+        return "Check the host name in the address, and that this machine can resolve names."
+      case "connecting":
+        return "Check the port, and that no firewall is in between. Behind a proxy, set HTTPS_PROXY."
+      case "securing":
+        return this.isRetryable
+          ? checkNetwork
+          : "For a private certificate authority, let NODE_EXTRA_CA_CERTS name its certificate."
+      default:
+        return this.isRetryable ? checkNetwork : "Correct the request."
+    }
+  }
+
+  private get isPlainAnswer(): boolean {
+    return this.phase === "securing" && plainAnswer.test(this.detail)
   }
 
   override get message(): string {
-    const code = this.code === undefined || this.detail.includes(this.code) ? "" : ` (${this.code})`
-    return `The connection to ${this.origin} failed ${where(this)}: ${this.detail}${code}.`
+    const detail = this.isPlainAnswer ? "the server does not speak TLS on this port" : singleLine(this.detail)
+    const code = this.code === undefined || detail.includes(this.code) ? "" : ` (${this.code})`
+    return `The connection to ${target(this)} failed ${where(this)}: ${detail}${code}. ${this.remedy}`
   }
 }
 
@@ -89,8 +149,12 @@ export class ConnectTimeout extends Schema.TaggedError<ConnectTimeout>(
 )("ConnectTimeout", { ...exchange, limitMillis: Schema.Number }) {
   readonly isRetryable = true
 
+  get remedy(): string {
+    return isAtProxy(this) ? checkProxy : "Check the network and the endpoint."
+  }
+
   override get message(): string {
-    return `No connection to ${this.origin} within ${this.limitMillis} ms (${where(this)}). Check the network and the endpoint.`
+    return `No connection to ${target(this)} within ${formatDuration(this.limitMillis)} (${where(this)}). ${this.remedy}`
   }
 }
 
@@ -105,8 +169,14 @@ export class UploadStalled extends Schema.TaggedError<UploadStalled>(
 )("UploadStalled", { ...exchange, limitMillis: Schema.Number }) {
   readonly isRetryable = true
 
+  get remedy(): string {
+    return this.phase === "awaiting-response"
+      ? "The server has the whole request and may still act on it. If it needs longer, raise the response timeout."
+      : "Check the network. If the line is that slow, raise the stall timeout."
+  }
+
   override get message(): string {
-    return `Nothing moved to or from ${this.origin} for ${this.limitMillis} ms ${where(this)}.`
+    return `No data to or from ${target(this)} for ${formatDuration(this.limitMillis)} ${where(this)}. ${this.remedy}`
   }
 }
 
@@ -120,9 +190,10 @@ export class DeadlineExceeded extends Schema.TaggedError<DeadlineExceeded>(
   "effect-elastic-extensions/transfer/DeadlineExceeded"
 )("DeadlineExceeded", { ...exchange, limitMillis: Schema.Number }) {
   readonly isRetryable = false
+  readonly remedy = "Raise the deadline if the line is slow."
 
   override get message(): string {
-    return `The exchange with ${this.origin} was not done within its deadline of ${this.limitMillis} ms (${where(this)}). Raise the deadline if the line is slow.`
+    return `The exchange with ${target(this)} did not finish within its deadline of ${formatDuration(this.limitMillis)} (${where(this)}). ${this.remedy}`
   }
 }
 
@@ -137,11 +208,14 @@ export class BodyLengthMismatch extends Schema.TaggedError<BodyLengthMismatch>(
   "effect-elastic-extensions/transfer/BodyLengthMismatch"
 )("BodyLengthMismatch", { ...exchange, reason: Schema.Literal("Short", "Long") }) {
   readonly isRetryable = false
+  readonly remedy = "Check that nothing else writes to the file, and upload it again."
 
   override get message(): string {
-    return this.reason === "Short"
-      ? `The body ended after ${this.bytesSent} of the ${this.bytesTotal} bytes announced to ${this.origin}.`
-      : `The body ran past the ${this.bytesTotal} bytes announced to ${this.origin}.`
+    const what =
+      this.reason === "Short"
+        ? `The body ended after ${this.bytesSent} of the ${this.bytesTotal} bytes announced to ${this.origin}.`
+        : `The body has more than the ${this.bytesTotal} bytes announced to ${this.origin}.`
+    return `${what} ${this.remedy}`
   }
 }
 
@@ -161,10 +235,35 @@ export class RedirectRefused extends Schema.TaggedError<RedirectRefused>(
   targetOrigin: Schema.optionalWith(Schema.String, { exact: true })
 }) {
   readonly isRetryable = false
+  readonly remedy = "Uploads do not follow redirects: set the endpoint to the final address if you trust it."
 
   override get message(): string {
-    const target = this.targetOrigin === undefined ? "an unnamed place" : this.targetOrigin
-    return `${this.origin} redirected the request (${this.status}) to ${target}. Uploads do not follow redirects: set the endpoint to the final address if you trust it.`
+    const target = this.targetOrigin ?? "an unnamed place"
+    return `${this.origin} redirected the request (${this.status}) to ${target}. ${this.remedy}`
+  }
+}
+
+/**
+ * The proxy that a request has to go through is not one that can be used. Nothing was sent. Neither the message nor any
+ * field repeats the value: it can hold a password.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class InvalidProxy extends Schema.TaggedError<InvalidProxy>(
+  "effect-elastic-extensions/transfer/InvalidProxy"
+)("InvalidProxy", {
+  ...exchange,
+  /** The environment variable that names the proxy; absent when code does. */
+  variable: Schema.optionalWith(Schema.String, { exact: true }),
+  problem: Schema.String
+}) {
+  readonly isRetryable = false
+  readonly remedy =
+    "Give an address such as http://proxy.example:3128, or name the host in NO_PROXY to reach it without a proxy."
+
+  override get message(): string {
+    return `${this.variable ?? "The proxy"} cannot be used: ${this.problem}. ${this.remedy}`
   }
 }
 
@@ -180,7 +279,8 @@ export const TransferError = Schema.Union(
   UploadStalled,
   DeadlineExceeded,
   BodyLengthMismatch,
-  RedirectRefused
+  RedirectRefused,
+  InvalidProxy
 )
 
 /**

@@ -24,12 +24,13 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Bandwidth from "./Bandwidth.ts"
 import { Exchange, TransportCapabilities } from "./Exchange.ts"
-import * as internal from "./internal/http/exchange.ts"
-import { secureContext } from "./internal/http/nodeRequest.ts"
-import { fromHttpBody } from "./internal/http/requestBody.ts"
+import { secureContext } from "./internal/http/connection.ts"
 import { Response } from "./internal/http/response.ts"
-import type { BodyFailed } from "./internal/http/sending.ts"
+import * as RoundTrip from "./internal/http/roundTrip.ts"
+import { type BodyFailed, fromHttpBody } from "./internal/http/sending.ts"
+import { formatDuration } from "./Quantity.ts"
 import type { TransferError } from "./TransferError.ts"
+import * as Variable from "./Variable.ts"
 
 /**
  * Chunks of a body stream whose bytes may still be needed while the next one is pulled: a source that uses this many
@@ -68,27 +69,39 @@ export interface UploadHttpClientOptions {
   readonly ca?: ReadonlyArray<string> | undefined
 }
 
-const millis = (value: Duration.DurationInput | undefined, otherwise: Duration.DurationInput): number =>
-  Duration.toMillis(value ?? otherwise)
+/** With which options in code and the environment's variables begin. */
+const defaults = {
+  connectTimeout: Duration.seconds(30),
+  stallTimeout: Duration.seconds(60),
+  responseTimeout: Duration.minutes(5),
+  deadline: Duration.infinity,
+  expectThreshold: 1024 * 1024,
+  continueTimeout: Duration.seconds(1),
+  bandwidth: Number.POSITIVE_INFINITY
+}
 
-const makeSettings = (
+const makeTransport = (
   options: UploadHttpClientOptions,
   bandwidth: typeof Bandwidth.Bandwidth.Service
-): internal.Settings => ({
-  network: {
-    proxy: options.proxy,
-    secureContext: options.ca === undefined ? undefined : secureContext(options.ca)
-  },
-  limits: {
-    connect: millis(options.connectTimeout, "30 seconds"),
-    continue: millis(options.continueTimeout, "1 second"),
-    stall: millis(options.stallTimeout, "60 seconds"),
-    response: millis(options.responseTimeout, "5 minutes"),
-    deadline: millis(options.deadline, Duration.infinity)
-  },
-  expectThreshold: options.expectThreshold ?? 1024 * 1024,
-  bandwidth
-})
+): RoundTrip.Transport => {
+  const connect = Duration.toMillis(options.connectTimeout ?? defaults.connectTimeout)
+  return {
+    network: {
+      proxy: options.proxy,
+      secureContext: options.ca === undefined ? undefined : secureContext(options.ca),
+      connectLimit: connect
+    },
+    limits: {
+      connect,
+      continue: Duration.toMillis(options.continueTimeout ?? defaults.continueTimeout),
+      stall: Duration.toMillis(options.stallTimeout ?? defaults.stallTimeout),
+      response: Duration.toMillis(options.responseTimeout ?? defaults.responseTimeout),
+      deadline: Duration.toMillis(options.deadline ?? defaults.deadline)
+    },
+    expectThreshold: options.expectThreshold ?? defaults.expectThreshold,
+    bandwidth
+  }
+}
 
 /**
  * A failure of the transport has a `TransferError` as its `cause` (see `TransferError.fromHttpClientError`). A failure of
@@ -102,12 +115,12 @@ export const make = (
   options: UploadHttpClientOptions = {}
 ): Effect.Effect<HttpClient.HttpClient, never, Bandwidth.Bandwidth> =>
   Effect.map(Bandwidth.Bandwidth, (bandwidth) => {
-    const settings = makeSettings(options, bandwidth)
+    const transport = makeTransport(options, bandwidth)
     return HttpClient.make((request, url, signal) =>
       Effect.gen(function* () {
         const body = yield* fromHttpBody(request.body)
-        const answer = yield* internal.run({ settings, request, url, body, signal, options: yield* Exchange })
-        return new Response(request, answer)
+        const outgoing = { request, url, body, signal, options: yield* Exchange }
+        return new Response(request, yield* RoundTrip.run(transport, outgoing))
       }).pipe(Effect.mapError((error) => toRequestError(request, error)))
     )
   })
@@ -160,11 +173,21 @@ export const layer = (
     Layer.merge(capabilities)
   )
 
-const positive = (name: string, unit: string, config: Config.Config<number>): Config.Config<number> =>
-  Config.validate(config, {
-    message: `${name} has to be greater than zero, in ${unit}`,
-    validation: (value) => value > 0
-  })
+const limit = (
+  name: string,
+  options: {
+    readonly example: string
+    readonly default: Duration.Duration
+    readonly max?: Duration.DurationInput
+    readonly description: string
+  }
+): Config.Config<Duration.Duration> => {
+  const otherwise = Duration.isFinite(options.default) ? formatDuration(options.default) : "no limit"
+  return Variable.duration(name, options).pipe(
+    Config.withDefault(options.default),
+    Config.withDescription(`${options.description}, such as ${options.example} (default: ${otherwise}).`)
+  )
+}
 
 /**
  * The same settings from `EC_UPLOAD_CONNECT_TIMEOUT`, `EC_UPLOAD_STALL_TIMEOUT`, `EC_UPLOAD_RESPONSE_TIMEOUT`,
@@ -174,37 +197,44 @@ const positive = (name: string, unit: string, config: Config.Config<number>): Co
  * @category config
  */
 export const config = Config.all({
-  connectTimeout: Config.duration("EC_UPLOAD_CONNECT_TIMEOUT").pipe(
-    Config.withDefault(Duration.seconds(30)),
-    Config.withDescription("How long connecting may take, e.g. 30 seconds (the default)")
+  connectTimeout: limit("EC_UPLOAD_CONNECT_TIMEOUT", {
+    example: "30s",
+    default: defaults.connectTimeout,
+    max: "1 day",
+    description: "Maximum time to connect"
+  }),
+  stallTimeout: limit("EC_UPLOAD_STALL_TIMEOUT", {
+    example: "60s",
+    default: defaults.stallTimeout,
+    max: "1 day",
+    description: "Maximum time without a byte moving either way"
+  }),
+  responseTimeout: limit("EC_UPLOAD_RESPONSE_TIMEOUT", {
+    example: "5m",
+    default: defaults.responseTimeout,
+    max: "1 day",
+    description: "Maximum time to wait for the answer after the whole request"
+  }),
+  deadline: limit("EC_UPLOAD_DEADLINE", {
+    example: "2h",
+    default: defaults.deadline,
+    description: "Maximum time for one request altogether"
+  }),
+  expectThreshold: Variable.bytes("EC_UPLOAD_EXPECT_THRESHOLD", { example: "1MiB" }).pipe(
+    Config.withDefault(defaults.expectThreshold),
+    Config.withDescription("Size from which a body waits for 100 Continue, such as 5MB (default: 1 MiB).")
   ),
-  stallTimeout: Config.duration("EC_UPLOAD_STALL_TIMEOUT").pipe(
-    Config.withDefault(Duration.seconds(60)),
-    Config.withDescription("How long a transfer may stand still, e.g. 60 seconds (the default)")
-  ),
-  responseTimeout: Config.duration("EC_UPLOAD_RESPONSE_TIMEOUT").pipe(
-    Config.withDefault(Duration.minutes(5)),
-    Config.withDescription("How long the server may think about a whole upload, e.g. 5 minutes (the default)")
-  ),
-  deadline: Config.duration("EC_UPLOAD_DEADLINE").pipe(
-    Config.withDefault(Duration.infinity),
-    Config.withDescription("How long one request may take altogether, e.g. 2 hours (default: no limit)")
-  ),
-  expectThreshold: positive(
-    "EC_UPLOAD_EXPECT_THRESHOLD",
-    "bytes",
-    Config.number("EC_UPLOAD_EXPECT_THRESHOLD")
-  ).pipe(
-    Config.withDefault(1024 * 1024),
-    Config.withDescription("Size in bytes from which a body asks before it is sent (default 1048576)")
-  ),
-  continueTimeout: Config.duration("EC_UPLOAD_CONTINUE_TIMEOUT").pipe(
-    Config.withDefault(Duration.seconds(1)),
-    Config.withDescription("How long to wait for 100 Continue, e.g. 1 second (the default)")
-  ),
-  bandwidth: positive("EC_UPLOAD_BANDWIDTH", "bytes per second", Config.number("EC_UPLOAD_BANDWIDTH")).pipe(
-    Config.withDefault(Number.POSITIVE_INFINITY),
-    Config.withDescription("Bytes per second that all uploads together may send (default: no limit)")
+  continueTimeout: limit("EC_UPLOAD_CONTINUE_TIMEOUT", {
+    example: "1s",
+    default: defaults.continueTimeout,
+    max: "1 hour",
+    description: "Maximum time to wait for 100 Continue"
+  }),
+  bandwidth: Variable.bytes("EC_UPLOAD_BANDWIDTH", { example: "5MB", perSecond: true }).pipe(
+    Config.withDefault(defaults.bandwidth),
+    Config.withDescription(
+      "Maximum upload rate per second, all uploads together, such as 5MB (default: no limit)."
+    )
   )
 })
 

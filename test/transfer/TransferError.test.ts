@@ -28,11 +28,11 @@ describe("TransferError", () => {
       detail: "read ECONNRESET"
     })
     expect(reset.message).toBe(
-      "The connection to https://api.example failed while sending, at byte 3 of 12: read ECONNRESET."
+      "The connection to https://api.example failed while sending, at byte 3 of 12: read ECONNRESET. If it happens again, check the network."
     )
     const { bytesTotal: _, ...chunked } = where
     expect(new TransferError.UploadStalled({ ...chunked, limitMillis: 5 }).message).toBe(
-      "Nothing moved to or from https://api.example for 5 ms while sending, at byte 3."
+      "No data to or from https://api.example for 5 ms while sending, at byte 3. Check the network. If the line is that slow, raise the stall timeout."
     )
   })
 

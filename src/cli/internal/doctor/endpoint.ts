@@ -6,7 +6,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
-import { proxyFor } from "../../../transfer/internal/http/proxy.ts"
+import * as Proxy from "../../../transfer/Proxy.ts"
 import { fromHttpClientError, type Phase, type TransferError } from "../../../transfer/TransferError.ts"
 import { type Finding, failed, ok, problem, warning } from "./finding.ts"
 
@@ -20,7 +20,7 @@ interface Step {
   readonly remedy: string
 }
 
-const stepsTo = (url: URL, proxy: string | undefined): ReadonlyArray<Step> => {
+const stepsTo = (url: URL, proxy: Option.Option<Proxy.Proxy>): ReadonlyArray<Step> => {
   const isName = isIP(url.hostname.replace(/^\[|\]$/g, "")) === 0
   const resolving: Step = {
     check: "name",
@@ -31,11 +31,10 @@ const stepsTo = (url: URL, proxy: string | undefined): ReadonlyArray<Step> => {
   const connecting: Step = {
     check: "connection",
     phase: "connecting",
-    done: proxy === undefined ? `${url.host} takes connections` : `the proxy connects to ${url.host}`,
-    remedy:
-      proxy === undefined
-        ? "Check the port in EC_ENDPOINT, and that no firewall keeps this machine from it. Behind a proxy, set HTTPS_PROXY."
-        : "Check HTTPS_PROXY, and that the proxy may connect to this host; NO_PROXY names hosts to reach directly."
+    done: Option.isNone(proxy) ? `${url.host} takes connections` : `the proxy connects to ${url.host}`,
+    remedy: Option.isNone(proxy)
+      ? "Check the port in EC_ENDPOINT, and that no firewall keeps this machine from it. Behind a proxy, set HTTPS_PROXY."
+      : "Check HTTPS_PROXY, and that the proxy may connect to this host; NO_PROXY names hosts to reach directly."
   }
   const securing: Step = {
     check: "tls",
@@ -45,7 +44,7 @@ const stepsTo = (url: URL, proxy: string | undefined): ReadonlyArray<Step> => {
       "For a private authority, let NODE_EXTRA_CA_CERTS name its certificate. A wrong clock, or a proxy that opens TLS, has the same effect."
   }
   return [
-    ...(isName && proxy === undefined ? [resolving] : []),
+    ...(isName && Option.isNone(proxy) ? [resolving] : []),
     connecting,
     ...(url.protocol === "https:" ? [securing] : [])
   ]
@@ -82,12 +81,8 @@ const clockFinding = (date: Option.Option<string>, now: number): Finding => {
       )
 }
 
-const proxyFinding = (proxy: string | undefined): Finding =>
-  ok(
-    "proxy",
-    // A proxy's address may hold a password.
-    proxy === undefined ? "none" : URL.canParse(proxy) ? new URL(proxy).origin : "set, but not an address"
-  )
+const proxyFinding = (proxy: Option.Option<Proxy.Proxy>): Finding =>
+  ok("proxy", Option.match(proxy, { onNone: () => "none", onSome: ({ address }) => address }))
 
 /**
  * Asks without the API key: what is found out here says nothing about the key, and nobody learns it.
@@ -104,7 +99,9 @@ export const examineEndpoint = (
   Effect.gen(function* () {
     const client = HttpClient.withTracerPropagation(yield* HttpClient.HttpClient, false)
     const url = new URL(`${baseUrl}/deployments/extensions`)
-    const proxy = yield* Effect.sync(() => proxyFor(url, undefined))
+    const found = yield* Effect.either(Proxy.forUrl(url))
+    if (Either.isLeft(found)) return { findings: [failed("proxy", found.left)], reachable: false }
+    const proxy = found.right
     const steps = stepsTo(url, proxy)
     const answer = yield* Effect.either(client.get(url))
     const now = yield* Clock.currentTimeMillis

@@ -1,10 +1,10 @@
+/** Interim responses on their way from the socket to the caller. */
 import * as Effect from "effect/Effect"
 import type { ExchangeOptions, InterimResponse } from "../../Exchange.ts"
 
 /** Interim responses held at most before the socket is paused, beyond those of the one read that crossed the line. */
 const bound = 16
 
-/** @internal */
 export interface Interim {
   /** Called by the connection for every interim response. */
   readonly offer: (response: InterimResponse) => void
@@ -19,8 +19,6 @@ const ignored: Interim = { offer: () => {}, deliver: Effect.never, settled: Effe
 /**
  * Hands interim responses from the socket's events to an effect. A server that sends them faster than they are dealt with
  * is held back by pausing the socket, so that nothing is lost, reordered or piled up.
- *
- * @internal
  */
 export const make = (
   onInterim: ExchangeOptions["onInterim"],

@@ -1,10 +1,11 @@
+/** How far one exchange has come, and how long each part of it may take. */
+import type { Clock } from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import { ConnectTimeout, DeadlineExceeded, UploadStalled } from "../../TransferError.ts"
-import type { Connection } from "./connection.ts"
-import type { Progress } from "./progress.ts"
+import * as Monotonic from "../../Monotonic.ts"
+import { ConnectTimeout, DeadlineExceeded, type Phase, UploadStalled } from "../../TransferError.ts"
 
-/** What one exchange may take, in milliseconds; `Infinity` where it may take any time. @internal */
+/** What one exchange may take, in milliseconds; `Infinity` where it may take any time. */
 export interface Limits {
   readonly connect: number
   readonly continue: number
@@ -13,18 +14,69 @@ export interface Limits {
   readonly deadline: number
 }
 
-/** @internal */
-export const connectWithin = (connection: Connection, limit: number): Effect.Effect<void, ConnectTimeout> =>
-  Effect.timeoutFail(connection.ready, {
-    duration: Duration.millis(limit),
-    onTimeout: () => new ConnectTimeout({ ...connection.progress.snapshot, limitMillis: limit })
-  })
+/**
+ * How far one exchange has come. Written by the event handlers of its connection and by its sending loop, many times a
+ * second, so it is plain mutable state and no `Ref`.
+ */
+export class Progress {
+  phase: Phase = "resolving"
+  bytesSent = 0
+  movedAt: number
+  /** Host and port of the proxy, once it is known that there is one. */
+  proxy: string | undefined
+  readonly method: string
+  readonly origin: string
+  readonly bytesTotal: number | undefined
+  readonly #clock: Clock
 
-const stalled = (progress: Progress, limitMillis: number): UploadStalled =>
-  new UploadStalled({ ...progress.snapshot, limitMillis })
+  constructor(options: {
+    readonly clock: Clock
+    readonly method: string
+    readonly url: URL
+    readonly bytesTotal: number | undefined
+  }) {
+    this.#clock = options.clock
+    this.method = options.method
+    this.origin = options.url.origin
+    this.bytesTotal = options.bytesTotal
+    this.movedAt = this.now()
+  }
 
-const deadlineExceeded = (progress: Progress, limitMillis: number): DeadlineExceeded =>
-  new DeadlineExceeded({ ...progress.snapshot, limitMillis })
+  /** On the monotonic clock. */
+  now(): number {
+    return Monotonic.unsafeNow(this.#clock)
+  }
+
+  /** Something crossed the wire, in either direction. */
+  moved(): void {
+    this.movedAt = this.now()
+  }
+
+  enter(phase: Phase): void {
+    this.phase = phase
+    this.moved()
+  }
+
+  /** The fields every transfer error begins with. */
+  get snapshot() {
+    return {
+      method: this.method,
+      origin: this.origin,
+      ...(this.proxy === undefined ? {} : { proxy: this.proxy }),
+      phase: this.phase,
+      bytesSent: this.bytesSent,
+      ...(this.bytesTotal === undefined ? {} : { bytesTotal: this.bytesTotal })
+    }
+  }
+}
+
+export const connectWithin =
+  (progress: Progress, limit: number) =>
+  (ready: Effect.Effect<void>): Effect.Effect<void, ConnectTimeout> =>
+    Effect.timeoutFail(ready, {
+      duration: Duration.millis(limit),
+      onTimeout: () => new ConnectTimeout({ ...progress.snapshot, limitMillis: limit })
+    })
 
 /** A server may think about a whole upload for longer than a line may be silent. Earlier phases have limits of their own. */
 const silenceAllowed = (progress: Progress, limits: Limits): number => {
@@ -36,21 +88,18 @@ const silenceAllowed = (progress: Progress, limits: Limits): number => {
  * Fails when nothing has moved for as long as the phase allows. It sleeps until that could first be the case and looks
  * again, so a transfer that moves pays nothing for it. It never sleeps past the end of the shortest limit, because the phase
  * may change meanwhile.
- *
- * @internal
  */
 export const watchStall = (progress: Progress, limits: Limits): Effect.Effect<never, UploadStalled> =>
-  Effect.suspend(() => {
-    const limit = silenceAllowed(progress, limits)
-    const left = progress.movedAt + limit - progress.now()
-    if (left <= 0) return Effect.fail(stalled(progress, limit))
-    return Effect.zipRight(
-      Effect.sleep(Duration.millis(Math.min(left, limits.stall, limits.response))),
-      watchStall(progress, limits)
-    )
-  })
+  Effect.forever(
+    Effect.suspend(() => {
+      const limit = silenceAllowed(progress, limits)
+      const left = progress.movedAt + limit - progress.now()
+      return left <= 0
+        ? Effect.fail(stalled(progress, limit))
+        : Effect.sleep(Duration.millis(Math.ceil(Math.min(left, limits.stall, limits.response))))
+    })
+  )
 
-/** @internal */
 export const withinDeadline =
   (progress: () => Progress, limit: number) =>
   <A, E, R>(exchange: Effect.Effect<A, E, R>): Effect.Effect<A, E | DeadlineExceeded, R> =>
@@ -63,15 +112,13 @@ export const withinDeadline =
 
 /**
  * For reading an answer, which may go on after the exchange was handed over: each wait for more may take as long as a
- * stall, and no longer than what is left until the deadline.
- *
- * @internal
+ * stall, and no longer than what is left until the deadline, a moment on the monotonic clock.
  */
 export const withinSilence =
   (progress: Progress, limits: Limits, deadlineAt: number) =>
   <A, E, R>(wait: Effect.Effect<A, E, R>): Effect.Effect<A, E | UploadStalled | DeadlineExceeded, R> =>
     Effect.suspend(() => {
-      const left = Math.max(0, deadlineAt - progress.now())
+      const left = Math.max(0, Math.ceil(deadlineAt - progress.now()))
       const patience = Math.min(limits.stall, left)
       if (patience === Number.POSITIVE_INFINITY) return wait
       return Effect.timeoutFail(wait, {
@@ -80,3 +127,9 @@ export const withinSilence =
           left <= limits.stall ? deadlineExceeded(progress, limits.deadline) : stalled(progress, limits.stall)
       })
     })
+
+const stalled = (progress: Progress, limitMillis: number): UploadStalled =>
+  new UploadStalled({ ...progress.snapshot, limitMillis })
+
+const deadlineExceeded = (progress: Progress, limitMillis: number): DeadlineExceeded =>
+  new DeadlineExceeded({ ...progress.snapshot, limitMillis })

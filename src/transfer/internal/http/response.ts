@@ -1,4 +1,8 @@
+/** The answer to one request, read no faster than it is asked for. */
+import type { EventEmitter } from "node:events"
 import type * as Http from "node:http"
+import type { Readable } from "node:stream"
+import * as Zlib from "node:zlib"
 import * as Cookies from "@effect/platform/Cookies"
 import * as Headers from "@effect/platform/Headers"
 import * as HttpClientError from "@effect/platform/HttpClientError"
@@ -6,17 +10,31 @@ import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as HttpIncomingMessage from "@effect/platform/HttpIncomingMessage"
 import * as UrlParams from "@effect/platform/UrlParams"
+import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Inspectable from "effect/Inspectable"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import { type Answer, make as makeBody, type ReceivingError } from "./messageBody.ts"
+import type { ConnectionFailed, DeadlineExceeded, UploadStalled } from "../../TransferError.ts"
+import { type Connection, connectionFailed } from "./connection.ts"
+import { type Limits, withinSilence } from "./limits.ts"
+
+/** What can end an answer before its time. */
+type ReceivingError = ConnectionFailed | UploadStalled | DeadlineExceeded
+
+/** A final response and what is needed to read it to its end. */
+export interface FinalResponse {
+  readonly connection: Connection
+  readonly message: Http.IncomingMessage
+  readonly remoteAddress: string | undefined
+  readonly limits: Limits
+  /** A moment on the monotonic clock, or `Infinity`. */
+  readonly deadlineAt: number
+}
 
 /**
  * A response on a connection of its own. What it holds on to does not hold on to it: when nobody can read it any more,
  * the platform's registry closes the connection.
- *
- * @internal
  */
 export class Response extends Inspectable.Class implements HttpClientResponse.HttpClientResponse {
   readonly [HttpIncomingMessage.TypeId]: HttpIncomingMessage.TypeId = HttpIncomingMessage.TypeId
@@ -29,7 +47,7 @@ export class Response extends Inspectable.Class implements HttpClientResponse.Ht
   readonly #body: Stream.Stream<Uint8Array, ReceivingError>
   readonly #bytes: Effect.Effect<Uint8Array<ArrayBuffer>, HttpClientError.ResponseError>
 
-  constructor(request: HttpClientRequest.HttpClientRequest, answer: Answer) {
+  constructor(request: HttpClientRequest.HttpClientRequest, answer: FinalResponse) {
     super()
     this.request = request
     this.#message = answer.message
@@ -123,3 +141,78 @@ const join = (parts: ReadonlyArray<Uint8Array>, size: number): Uint8Array<ArrayB
   }
   return joined
 }
+
+/**
+ * The body of a response, pulled: the socket is read no further than was asked for, and closed at the body's end.
+ *
+ * It listens for the end from the moment it is made, because an answer can be cut before anyone reads it.
+ */
+const makeBody = (answer: FinalResponse): Stream.Stream<Uint8Array, ReceivingError> => {
+  const { connection, message } = answer
+  const source = decoded(message, connection.request.method)
+  let failure: Error | undefined
+  let ended = false
+  source.once("end", () => {
+    ended = true
+    connection.close()
+  })
+  const failed = (error: Error) => {
+    failure ??= error
+  }
+  message.on("error", failed)
+  if (source !== message) {
+    source.on("error", (error) => failed(new Error(`its content coding is broken (${error.message})`)))
+  }
+  message.once("close", () => {
+    if (!message.complete) failed(new Error("the answer was cut short"))
+  })
+
+  const limited = withinSilence(connection.progress, answer.limits, answer.deadlineAt)
+  const read = (): Uint8Array | null => source.read()
+  const pull: Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<ReceivingError>> = Effect.suspend(() => {
+    const bytes = read()
+    if (bytes !== null) return Effect.succeed(Chunk.of(bytes))
+    if (failure !== undefined) return Effect.fail(Option.some(connectionFailed(connection.progress, failure)))
+    if (ended) return Effect.fail(Option.none())
+    return Effect.zipRight(Effect.mapError(limited(news(message, source)), Option.some), pull)
+  })
+  const close = () => {
+    connection.close()
+    if (source !== message) source.destroy()
+  }
+  return Stream.ensuring(Stream.repeatEffectChunkOption(pull), Effect.sync(close))
+}
+
+/**
+ * Requests ask for no content coding, and some gateways apply one all the same. What is decoded is pulled too, so that a
+ * small answer that unfolds into a large one takes no more memory than its reader allows.
+ */
+const decoded = (message: Http.IncomingMessage, method: string): Readable => {
+  const coding = message.headers["content-encoding"]?.trim().toLowerCase() ?? ""
+  const decoder =
+    method === "HEAD" || message.headers["content-length"] === "0" ? undefined : decoders[coding]
+  return decoder === undefined ? message : message.pipe(decoder())
+}
+
+const decoders: Readonly<Record<string, () => Readable & NodeJS.WritableStream>> = {
+  gzip: Zlib.createGunzip,
+  "x-gzip": Zlib.createGunzip,
+  deflate: Zlib.createInflate,
+  br: Zlib.createBrotliDecompress
+}
+
+const events = ["readable", "end", "error", "close"]
+
+/** Waits until there is more to know about a body, good or bad. */
+const news = (...sources: ReadonlyArray<EventEmitter>): Effect.Effect<void> =>
+  Effect.async((resume) => {
+    const settle = () => {
+      forget()
+      resume(Effect.void)
+    }
+    const forget = () => {
+      for (const source of sources) for (const event of events) source.off(event, settle)
+    }
+    for (const source of sources) for (const event of events) source.on(event, settle)
+    return Effect.sync(forget)
+  })

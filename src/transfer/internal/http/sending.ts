@@ -1,12 +1,75 @@
+/** A request's body, and how it is sent: at the speed of the line, and exactly as long as announced. */
+import type * as HttpBody from "@effect/platform/HttpBody"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { Bandwidth } from "../../Bandwidth.ts"
 import type { ExchangeOptions } from "../../Exchange.ts"
 import { BodyLengthMismatch } from "../../TransferError.ts"
 import type { Connection } from "./connection.ts"
 import type { Interim } from "./interim.ts"
-import type { RequestBody } from "./requestBody.ts"
+
+/**
+ * Any `HttpBody` in the one shape the sending loop knows. A length that is not known means `Transfer-Encoding: chunked`.
+ */
+export interface RequestBody {
+  readonly length: number | undefined
+  readonly contentType: string | undefined
+  readonly chunks: Stream.Stream<Uint8Array, unknown>
+}
+
+export const fromHttpBody = (body: HttpBody.HttpBody): Effect.Effect<RequestBody, string> => {
+  switch (body._tag) {
+    case "Empty":
+      return Effect.succeed({ length: 0, contentType: undefined, chunks: Stream.empty })
+    case "Uint8Array":
+      return Effect.succeed(fromBytes(body.body, body.contentType))
+    case "Raw":
+      return fromRaw(body)
+    case "Stream":
+      return Effect.succeed({
+        length: body.contentLength,
+        contentType: body.contentType,
+        chunks: body.stream
+      })
+    case "FormData":
+      return fromFormData(body.formData)
+  }
+}
+
+const fromBytes = (bytes: Uint8Array, contentType: string | undefined): RequestBody => ({
+  length: bytes.byteLength,
+  contentType,
+  chunks: Stream.make(bytes)
+})
+
+const fromRaw = (raw: HttpBody.Raw): Effect.Effect<RequestBody, string> => {
+  if (typeof raw.body === "string") {
+    return Effect.succeed(fromBytes(new TextEncoder().encode(raw.body), raw.contentType))
+  }
+  return raw.body instanceof Uint8Array
+    ? Effect.succeed(fromBytes(raw.body, raw.contentType))
+    : Effect.fail("a raw body has to be a string or a Uint8Array")
+}
+
+/** The platform's own encoder chooses the boundary; it tells no length. */
+const fromFormData = (formData: FormData): Effect.Effect<RequestBody, string> =>
+  Effect.sync(() => {
+    const encoded = new Response(formData)
+    return {
+      length: undefined,
+      contentType: encoded.headers.get("content-type") ?? undefined,
+      chunks: Option.match(Option.fromNullable(encoded.body), {
+        onNone: () => Stream.empty,
+        onSome: (body) =>
+          Stream.fromReadableStream(
+            () => body,
+            (cause) => cause
+          )
+      })
+    }
+  })
 
 /**
  * What is written at once, in bytes. A large write costs nothing beside the copy into the kernel; small ones let a slow line
@@ -25,7 +88,7 @@ const nextSlice = (slice: number, millis: number, bytesSent: number): number => 
 /** Writes handed to the socket and not yet taken by the operating system. Two keep the line busy while the next is read. */
 const maxInFlight = 2
 
-/** The body's own stream failed; its error travels unchanged. @internal */
+/** The body's own stream failed; its error travels unchanged. */
 export class BodyFailed {
   readonly _tag = "BodyFailed"
   readonly cause: unknown
@@ -35,7 +98,6 @@ export class BodyFailed {
   }
 }
 
-/** @internal */
 export interface Sending {
   readonly connection: Connection
   readonly body: RequestBody
@@ -49,8 +111,6 @@ export interface Sending {
  *
  * `node:http` sends the head of such a request by itself. Flushing it as well would be an empty write, and over TLS Deno never
  * gets past one.
- *
- * @internal
  */
 export const awaitContinue = (
   connection: Connection,
@@ -66,8 +126,6 @@ export const awaitContinue = (
  *
  * The chunk that would complete the announced length is held until the stream has ended. So a stream that runs on is found
  * out while the body is still incomplete on the wire, and the server cannot take it for whole.
- *
- * @internal
  */
 export const sendBody = (sending: Sending): Effect.Effect<void, BodyFailed | BodyLengthMismatch> =>
   Effect.suspend(() => {
