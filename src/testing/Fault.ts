@@ -5,7 +5,10 @@
  *
  * @since 0.1.0
  */
+import * as Zlib from "node:zlib"
 import type * as Effect from "effect/Effect"
+import { extensionJson, resourceHeaders } from "./internal/view.ts"
+import type { StoredExtension } from "./StoredExtension.ts"
 
 /**
  * A point in the life of one request, in this order:
@@ -54,6 +57,18 @@ export interface ForcedAnswer {
 }
 
 /**
+ * The service's own answer, before a fault alters it. Names of headers are lower case.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface GivenAnswer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: Uint8Array
+}
+
+/**
  * One thing that goes wrong. Make them with the constructors below.
  *
  * @since 0.1.0
@@ -67,7 +82,9 @@ export type Fault =
   | { readonly _tag: "Interim"; readonly at: Moment; readonly responses: ReadonlyArray<InterimResponse> }
   | ({ readonly _tag: "Answer" } & ForcedAnswer)
   | ({ readonly _tag: "AnswerEarly"; readonly close: boolean } & ForcedAnswer)
+  | { readonly _tag: "AlterAnswer"; readonly alter: (answer: GivenAnswer) => ForcedAnswer }
   | { readonly _tag: "CutAnswer"; readonly bytes: number | undefined }
+  | { readonly _tag: "Duplicate"; readonly afterMillis: number }
   | { readonly _tag: "ReadSlowly"; readonly bytesPerSecond: number }
   | { readonly _tag: "IgnoreExpect" }
   | { readonly _tag: "ExpectationFailed" }
@@ -175,6 +192,96 @@ export const answerEarly = (reply: ForcedAnswer & { readonly close: boolean }): 
   _tag: "AnswerEarly",
   ...reply
 })
+
+/**
+ * A refusal that passes: reads the whole body, applies nothing, and answers with `Retry-After`, in seconds or as a date.
+ * `423 Locked` of an upload that somebody else seems to hold, `429 Too Many Requests`, `503 Service Unavailable`.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const retryAfter = (status: number, after: number | Date): Fault =>
+  answer({
+    status,
+    headers: { "retry-after": typeof after === "number" ? String(after) : after.toUTCString() }
+  })
+
+/**
+ * Claims success where nothing was applied: answers 200 with an extension as it was before, either after the whole body
+ * was read or, with `early`, without reading it.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const falseSuccess = (
+  extension: StoredExtension,
+  { close = false, early = false }: { readonly early?: boolean; readonly close?: boolean } = {}
+): Fault => {
+  const reply = {
+    status: 200,
+    headers: { "content-type": "application/json", ...resourceHeaders(extension) },
+    body: JSON.stringify(extensionJson(extension, { link: null }))
+  }
+  return early ? answerEarly({ ...reply, close }) : answer(reply)
+}
+
+/**
+ * Carries the request out and changes the service's own answer on its way back.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const alterAnswer = (alter: (answer: GivenAnswer) => ForcedAnswer): Fault => ({
+  _tag: "AlterAnswer",
+  alter
+})
+
+/**
+ * Takes headers out of the answer, as some proxies do: `dropHeaders("upload-complete")`.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const dropHeaders = (...names: ReadonlyArray<string>): Fault => {
+  const dropped = new Set(names.map((name) => name.toLowerCase()))
+  return alterAnswer(({ headers, ...rest }) => ({
+    ...rest,
+    headers: Object.fromEntries(Object.entries(headers).filter(([name]) => !dropped.has(name)))
+  }))
+}
+
+/**
+ * Makes the answer speak of another extension: the service's own answer, with this id in its body.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const mistakenIdentity = (id: string): Fault =>
+  alterAnswer(({ body, ...rest }) => {
+    const extension: object = JSON.parse(Buffer.from(body).toString("utf8"))
+    return { ...rest, body: JSON.stringify({ ...extension, id }) }
+  })
+
+/**
+ * Sends the answer compressed, whether or not the client asked for that.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const gzipAnswer: Fault = alterAnswer(({ body, headers, status }) => ({
+  status,
+  headers: { ...headers, "content-encoding": "gzip" },
+  body: Zlib.gzipSync(body)
+}))
+
+/**
+ * Delivers the request twice, as a gateway that tries again does: what it asks for is applied once more, by default
+ * before the first delivery is answered, else so many milliseconds after it was applied.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const duplicate = (afterMillis = 0): Fault => ({ _tag: "Duplicate", afterMillis })
 
 /**
  * Cuts the connection when `bytes` bytes of the answer's body were sent, by default half of them. `content-length`

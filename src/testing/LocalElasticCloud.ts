@@ -8,6 +8,7 @@
  * @since 0.1.0
  */
 import * as Clock from "effect/Clock"
+import * as ConfigProvider from "effect/ConfigProvider"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -16,16 +17,16 @@ import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as ScopedRef from "effect/ScopedRef"
 import type { FaultRule } from "./Fault.ts"
-import * as Activity from "./internal/activity.ts"
 import * as Disk from "./internal/disk.ts"
-import type { Exchange } from "./internal/exchange.ts"
-import * as FaultPlan from "./internal/faultPlan.ts"
-import * as Handler from "./internal/handler.ts"
+import { Activity, layerActivity } from "./internal/exchange.ts"
+import * as Faults from "./internal/faults.ts"
+import { handle } from "./internal/handler.ts"
 import * as Recorder from "./internal/recorder.ts"
-import * as ResumableService from "./internal/resumableService.ts"
+import * as Draft from "./internal/resumable/draft.ts"
+import * as Uploads from "./internal/resumable/uploads.ts"
 import * as Server from "./internal/server.ts"
+import { Background, Settings } from "./internal/settings.ts"
 import * as Store from "./internal/store.ts"
-import * as Stored from "./internal/stored.ts"
 import type { LocalElasticCloudError } from "./LocalElasticCloudError.ts"
 import type { RecordedRequest } from "./RecordedRequest.ts"
 import type { ResumableOptions, StoredUpload } from "./ResumableUploads.ts"
@@ -78,6 +79,8 @@ export interface LocalElasticCloudOptions {
 export interface LocalElasticCloudService {
   /** The origin, without a slash at its end. The API is under `/api/v1`. */
   readonly url: string
+  /** What points a client at the stand-in: `EC_ENDPOINT`, and in `EC_API_KEY` the first key that has an owner. */
+  readonly variables: Readonly<Record<"EC_ENDPOINT" | "EC_API_KEY", string>>
   /** Every request so far in order of arrival, unfinished ones with what was received of them. */
   readonly requests: Effect.Effect<ReadonlyArray<RecordedRequest>>
   /** Forgets the requests so far. */
@@ -110,8 +113,8 @@ export interface LocalElasticCloudService {
   readonly settled: Effect.Effect<void>
 }
 
-const DEFAULT_OWNER = "local"
-const DEFAULT_ACCOUNTS = [{ apiKey: "local-key", owner: DEFAULT_OWNER }]
+const DEFAULT_ACCOUNT = { apiKey: "local-key", owner: "local" }
+const DEFAULT_HOSTNAME = "127.0.0.1"
 const DEFAULT_MAX_ARCHIVE_BYTES = 8_000_000_000
 
 /** Another machine's clock: the seeds, restarts and requests of a test keep real time whatever the test's clock says. */
@@ -126,74 +129,92 @@ const onRealTime = Effect.withClock(Clock.make())
 export const make = (
   options: LocalElasticCloudOptions = {}
 ): Effect.Effect<LocalElasticCloudService, LocalElasticCloudError, Scope.Scope> =>
-  Effect.gen(function* () {
-    const disk = yield* Disk.open(options.dataDir)
-    const store = yield* Store.make(disk)
-    const recorder = Recorder.make()
-    const faults = yield* FaultPlan.make
-    const activity = yield* Activity.make
-    const resumable =
-      options.resumable === undefined ? undefined : yield* ResumableService.make(disk, options.resumable)
-    const knobs = resumable === undefined ? ResumableService.noKnobs : ResumableService.knobs(resumable)
-    const reload = Effect.zipRight(store.reload, resumable?.uploads.reload ?? Effect.void)
-    const accounts = options.accounts ?? DEFAULT_ACCOUNTS
-    const patienceMillis = options.downloadPatience
-    const hostname = options.hostname ?? "127.0.0.1"
-    const scheme = options.tls === undefined ? "http" : "https"
-    const originAt = (port: number | undefined) =>
-      `${scheme}://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`
-    const deskWith = (background: Scope.Scope): Handler.Desk => ({
-      cloud: {
-        store,
-        disk,
-        accounts,
-        verificationLinks: options.verificationLinks ?? true,
-        maxArchiveBytes: options.maxArchiveBytes ?? DEFAULT_MAX_ARCHIVE_BYTES,
-        gateway: patienceMillis === undefined ? undefined : { patienceMillis, background },
-        resumable,
-        origin: (exchange: Exchange) => originAt(exchange.request.socket.localPort)
-      },
-      recorder,
-      faults,
-      activity
-    })
-    const serveAt = (port: number) =>
-      Effect.flatMap(Effect.scope, (background) => {
-        const desk = deskWith(background)
-        return Server.serve({ port, hostname, tls: options.tls }, (incoming) =>
-          Handler.handle(desk, incoming)
-        )
-      })
-    const scope = yield* Effect.scope
-    const server = yield* ScopedRef.fromAcquire(serveAt(options.port ?? 0))
-    const port = yield* ScopedRef.get(server)
-    const owner = accounts.find((account) => account.owner !== undefined)?.owner ?? DEFAULT_OWNER
+  Layer.build(parts(options)).pipe(
+    Effect.flatMap((context) => Effect.provide(start(options), context)),
+    onRealTime
+  )
 
-    return {
-      url: originAt(port),
-      requests: Effect.sync(recorder.requests),
-      clearRequests: Effect.sync(recorder.clear),
-      plan: faults.add,
-      clearPlan: faults.clear,
-      extension: (id) =>
-        Effect.map(
-          store.find(id),
-          Option.map((record) => Stored.read(disk, record))
-        ),
-      extensions: Effect.map(store.all, (records) => records.map((record) => Stored.read(disk, record))),
-      seed: (extension) => onRealTime(Stored.seed(store, disk, owner, extension)),
-      uploads: onRealTime(knobs.uploads(originAt(port))),
-      forgetUpload: (upload) => onRealTime(knobs.forgetUpload(upload)),
-      setUploadOffset: (upload, offset) => onRealTime(knobs.setUploadOffset(upload, offset)),
-      // In a fiber of its own: a fault may ask for the restart, from within a request that the restart ends.
-      restart: Effect.acquireUseRelease(
-        activity.enter,
-        () => ScopedRef.set(server, Effect.zipRight(reload, serveAt(port))),
-        (leave) => leave
-      ).pipe(Effect.orDie, onRealTime, Effect.forkIn(scope), Effect.flatMap(Fiber.join)),
-      settled: activity.settled
-    } satisfies LocalElasticCloudService
-  }).pipe(onRealTime)
+/** Everything that survives a restart. */
+const parts = (options: LocalElasticCloudOptions) => {
+  const { resumable } = options
+  return Layer.mergeAll(
+    Recorder.layer,
+    Faults.layer,
+    layerActivity,
+    Draft.layer(resumable),
+    Layer.succeed(Settings, {
+      accounts: options.accounts ?? [DEFAULT_ACCOUNT],
+      verificationLinks: options.verificationLinks ?? true,
+      maxArchiveBytes: options.maxArchiveBytes ?? DEFAULT_MAX_ARCHIVE_BYTES,
+      downloadPatience: Option.fromNullable(options.downloadPatience),
+      origin: originOf(options)
+    }),
+    Layer.merge(
+      Store.layer,
+      Uploads.layer({
+        maxAgeSeconds: resumable?.limits?.maxAgeSeconds,
+        keepCompletedMillis: resumable?.keepCompletedMillis
+      })
+    ).pipe(Layer.provideMerge(Disk.layer(options.dataDir)))
+  )
+}
+
+type Parts = Layer.Layer.Success<ReturnType<typeof parts>>
+
+const originOf =
+  ({ hostname = DEFAULT_HOSTNAME, tls }: LocalElasticCloudOptions) =>
+  (port: number | undefined): string =>
+    `${tls === undefined ? "http" : "https"}://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`
+
+const start = Effect.fnUntraced(function* (options: LocalElasticCloudOptions) {
+  const { accounts, origin } = yield* Settings
+  const recorder = yield* Recorder.Recorder
+  const faults = yield* Faults.FaultPlan
+  const activity = yield* Activity
+  const store = yield* Store.Store
+  const uploads = yield* Uploads.Uploads
+  const context = yield* Effect.context<Parts>()
+  const onThis = <A>(effect: Effect.Effect<A, never, Parts>) => onRealTime(Effect.provide(effect, context))
+
+  const serveAt = (port: number) =>
+    Effect.flatMap(Effect.scope, (scope) =>
+      Server.serve({ port, hostname: options.hostname ?? DEFAULT_HOSTNAME, tls: options.tls }, (incoming) =>
+        Effect.provideService(handle(incoming), Background, scope)
+      )
+    )
+  const scope = yield* Effect.scope
+  const server = yield* ScopedRef.fromAcquire(serveAt(options.port ?? 0))
+  const port = yield* ScopedRef.get(server)
+  const url = origin(port)
+  const { apiKey, owner = DEFAULT_ACCOUNT.owner } =
+    accounts.find((account) => account.owner !== undefined) ?? accounts[0] ?? DEFAULT_ACCOUNT
+
+  return {
+    url,
+    variables: { EC_ENDPOINT: url, EC_API_KEY: apiKey },
+    requests: Effect.sync(recorder.requests),
+    clearRequests: Effect.sync(recorder.clear),
+    plan: faults.add,
+    clearPlan: faults.clear,
+    extension: (id) =>
+      Effect.map(onThis(Store.shown), (all) =>
+        Option.fromNullable(all.find((extension) => extension.id === id))
+      ),
+    extensions: onThis(Store.shown),
+    seed: (extension) => onThis(Store.seed(owner, extension)),
+    uploads: onThis(Uploads.stored(url)),
+    forgetUpload: (upload) => onThis(Uploads.forget(upload)),
+    setUploadOffset: (upload, offset) => onThis(Uploads.setOffset(upload, offset)),
+    // In a fiber of its own: a fault may ask for the restart, from within a request that the restart ends.
+    restart: Effect.acquireUseRelease(
+      activity.enter,
+      () =>
+        ScopedRef.set(server, Effect.zipRight(Effect.zipRight(store.reload, uploads.reload), serveAt(port))),
+      (leave) => leave
+    ).pipe(Effect.orDie, onThis, Effect.forkIn(scope), Effect.flatMap(Fiber.join)),
+    settled: activity.settled
+  } satisfies LocalElasticCloudService
+})
 
 /**
  * A running stand-in.
@@ -230,3 +251,67 @@ export class LocalElasticCloud extends Context.Tag("effect-elastic-extensions/te
 export const layer = (
   options?: LocalElasticCloudOptions
 ): Layer.Layer<LocalElasticCloud, LocalElasticCloudError> => Layer.scoped(LocalElasticCloud, make(options))
+
+/**
+ * Points the variables that programs read at the running stand-in, over the ambient `ConfigProvider`.
+ *
+ * `EC_ENDPOINT` and `EC_API_KEY` are the stand-in's. `EC_UPLOAD_JOURNAL` is a temporary folder, so that a test neither
+ * finds nor leaves an unfinished upload. `EC_UPLOAD_RECONCILE_WINDOW` and `EC_UPLOAD_RETRY_BASE_DELAY` are milliseconds:
+ * the stand-in applies nothing of an upload whose connection has ended, so there is nothing to wait for.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerConfigProvider: Layer.Layer<never, LocalElasticCloudError, LocalElasticCloud> =
+  Layer.suspend(() => configProvider({}))
+
+/**
+ * A stand-in of its own with every variable pointing at it: all that a test of an application needs.
+ *
+ * `variables` are set too, and go before those of `layerConfigProvider`.
+ *
+ * @example
+ * ```ts
+ * import { NodeContext } from "@effect/platform-node"
+ * import { Effect, Layer } from "effect"
+ * import { Archive, ExtensionUpload, LocalElasticCloud } from "effect-elastic-extensions"
+ *
+ * const Test = ExtensionUpload.layerConfig.pipe(
+ *   Layer.provideMerge(Layer.merge(LocalElasticCloud.layerTest(), NodeContext.layer))
+ * )
+ *
+ * const program = Effect.gen(function* () {
+ *   const cloud = yield* LocalElasticCloud.LocalElasticCloud
+ *   const { id } = yield* cloud.seed({ name: "words", extension_type: "bundle", version: "*" })
+ *   return yield* ExtensionUpload.upload({ extensionId: id, archive: Archive.file("dist/words.zip") })
+ * }).pipe(Effect.provide(Test))
+ * ```
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerTest = ({
+  variables = {},
+  ...options
+}: LocalElasticCloudOptions & {
+  readonly variables?: Readonly<Record<string, string>> | undefined
+} = {}): Layer.Layer<LocalElasticCloud, LocalElasticCloudError> =>
+  Layer.provideMerge(configProvider(variables), layer(options))
+
+const configProvider = (variables: Readonly<Record<string, string>>) =>
+  Layer.unwrapScoped(
+    Effect.gen(function* () {
+      const cloud = yield* LocalElasticCloud
+      const ambient = yield* Effect.configProviderWith(Effect.succeed)
+      const ours = {
+        ...cloud.variables,
+        EC_UPLOAD_JOURNAL: yield* Disk.temporaryFolder("local-elastic-cloud-journal-"),
+        EC_UPLOAD_RECONCILE_WINDOW: "100 millis",
+        EC_UPLOAD_RETRY_BASE_DELAY: "20 millis",
+        ...variables
+      }
+      return Layer.setConfigProvider(
+        ConfigProvider.orElse(ConfigProvider.fromMap(new Map(Object.entries(ours))), () => ambient)
+      )
+    })
+  )

@@ -7,12 +7,26 @@ import * as Schema from "effect/Schema"
 
 const Reason = Schema.Literal("PortInUse", "ListenFailed", "DataFolderUnusable", "StateUnreadable")
 
-const remedies: Readonly<Record<typeof Reason.Type, (detail: string) => string>> = {
-  PortInUse: (detail) => `cannot listen: ${detail} is taken. Choose another port, or 0 for any free one.`,
-  ListenFailed: (detail) => `cannot listen: ${detail}. Check the host name and the port.`,
-  DataFolderUnusable: (detail) =>
-    `cannot use its data folder ${detail}. Check that it is a folder this user may write to.`,
-  StateUnreadable: (detail) => `cannot read its state.json: ${detail}. Move the file away to start afresh.`
+/** What happened, before and after the detail, and what to do about it. */
+const reasons: Readonly<
+  Record<typeof Reason.Type, { readonly happened: (detail: string) => string; readonly remedy: string }>
+> = {
+  PortInUse: {
+    happened: (detail) => `cannot listen: ${detail} is taken.`,
+    remedy: "Choose another port, or 0 for any free one."
+  },
+  ListenFailed: {
+    happened: (detail) => `cannot listen: ${detail}.`,
+    remedy: "Check the host name and the port."
+  },
+  DataFolderUnusable: {
+    happened: (detail) => `cannot use its data folder ${detail}.`,
+    remedy: "Check that it is a folder this user may write to."
+  },
+  StateUnreadable: {
+    happened: (detail) => `cannot read its state.json: ${detail}.`,
+    remedy: "Move the file away to start afresh."
+  }
 }
 
 /**
@@ -29,7 +43,12 @@ export class LocalElasticCloudError extends Schema.TaggedError<LocalElasticCloud
 }) {
   readonly isRetryable = false
 
+  /** The next step, in plain words. */
+  get remedy(): string {
+    return reasons[this.reason].remedy
+  }
+
   override get message(): string {
-    return `The local Elastic Cloud ${remedies[this.reason](this.detail)}`
+    return `The local Elastic Cloud ${reasons[this.reason].happened(this.detail)} ${this.remedy}`
   }
 }

@@ -33,10 +33,10 @@ export interface ResumableLimits {
  */
 export interface ResumableOptions {
   /**
-   * The iterations of the draft that are spoken, each request in its own. A request in none of them is an ordinary one.
-   * Default: 8.
+   * The interop versions of the draft that are spoken: 6 is draft -05, 7 is -06 to -08, 8 is -09 to -11, 9 is -12, 10 is
+   * -13. Each request is served in its own; one that names none of them is an ordinary request. Default: all.
    */
-  readonly interopVersions?: ReadonlyArray<6 | 7 | 8> | undefined
+  readonly interopVersions?: ReadonlyArray<6 | 7 | 8 | 9 | 10> | undefined
   /** Default: none. */
   readonly limits?: ResumableLimits | undefined
   /**
@@ -49,7 +49,10 @@ export interface ResumableOptions {
    * complete it. Default true.
    */
   readonly interimResponses?: boolean | undefined
-  /** Whether an empty append to a completed upload is given the final answer once more. Default true. */
+  /**
+   * Whether an empty append to a completed upload is given the final answer once more, where the interop version allows
+   * it: from 8 on. Default true.
+   */
   readonly replayFinalAnswer?: boolean | undefined
   /** How long a completed upload can still be asked for, in milliseconds. Default: as long as any other. */
   readonly keepCompletedMillis?: number | undefined

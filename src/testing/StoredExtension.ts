@@ -21,10 +21,19 @@ export interface StoredExtension {
   readonly deployments: ReadonlyArray<string>
   /** Starts at 1 and grows by one with every change. */
   readonly resourceVersion: number
-  /** ISO 8601, UTC, milliseconds. Every change has a later one than the change before. */
+  /** ISO 8601, UTC, milliseconds. */
+  readonly created: string
+  /** As `created`. Every change has a later one than the change before. */
   readonly lastModified: string
   /** The current archive; `size` in bytes, `sha256` hexadecimal. Its path changes with its content. */
-  readonly file: { readonly size: number; readonly sha256: string; readonly path: string } | undefined
+  readonly file:
+    | {
+        readonly size: number
+        readonly sha256: string
+        readonly lastModified: string
+        readonly path: string
+      }
+    | undefined
   /** How many uploads were applied. */
   readonly uploads: number
 }

@@ -62,7 +62,8 @@ describe("a data folder", () => {
         "files",
         `files/${Path.basename(seeded.file?.path ?? "")}`,
         "incoming",
-        "state.json"
+        "state.json",
+        "uploads"
       ])
     })
   )

@@ -61,7 +61,7 @@ const tolerateNull = (name: string, schema: JsonSchema): JsonSchema => ({
 })
 
 const load = Effect.promise(async () => {
-  const path = new URL("elastic-cloud-extensions.swagger.json", import.meta.url)
+  const path = new URL("../support/testing/elastic-cloud-extensions.swagger.json", import.meta.url)
   const description: Description = JSON.parse(await Fs.readFile(path, "utf8"))
   return description
 })

@@ -1,9 +1,9 @@
+/** The archive in the body of an upload: raw, or the one part called `file`. */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type * as Disk from "./disk.ts"
-import type { ConnectionGone, Exchange } from "./exchange.ts"
+import { Disk } from "./disk.ts"
+import { Exchange } from "./exchange.ts"
 import * as Multipart from "./multipart.ts"
 import { documented, type Refusal, undocumented } from "./reply.ts"
 import * as RequestBody from "./requestBody.ts"
@@ -15,9 +15,39 @@ interface PartHead {
 
 /** The archive's bytes out of a body, and what the body says about them once they were read. */
 interface Framing {
-  readonly archive: <E>(body: Stream.Stream<Uint8Array, E>) => Stream.Stream<Uint8Array, E | Refusal>
+  readonly archive: <E, R>(body: Stream.Stream<Uint8Array, E, R>) => Stream.Stream<Uint8Array, E | Refusal, R>
   readonly head: () => PartHead
 }
+
+/** Refuses by its type what cannot hold an archive. */
+export const checkType: Effect.Effect<void, Refusal, Exchange> = Effect.flatMap(Exchange, ({ request }) =>
+  framingOf(request.headers["content-type"] ?? "")
+)
+
+/** Writes the archive in a body of this type to disk. */
+export const extract = Effect.fnUntraced(function* <E, R>(
+  contentType: string,
+  body: Stream.Stream<Uint8Array, E, R>
+) {
+  const { entry } = yield* Exchange
+  const disk = yield* Disk
+  const framing = yield* framingOf(contentType)
+  const file = yield* disk.receive(framing.archive(body))
+  entry.found({ size: file.size, sha256: file.sha256, ...framing.head() })
+  return file
+})
+
+/**
+ * Reads the archive in an upload's body to disk. What can be refused by the head alone is, before a byte is read; a
+ * body that ends early is `ConnectionGone`, never a shorter archive.
+ */
+export const receive = Effect.fnUntraced(function* (maxBytes: number) {
+  const { request } = yield* Exchange
+  yield* checkType
+  if (Number(request.headers["content-length"] ?? 0) > maxBytes) return yield* undocumented.tooLarge(maxBytes)
+  const body = RequestBody.atMost(maxBytes, undocumented.tooLarge)
+  return yield* extract(request.headers["content-type"] ?? "", body)
+})
 
 const RAW_TYPE = "application/zip"
 
@@ -84,64 +114,3 @@ const framingOf = (contentType: string): Effect.Effect<Framing, Refusal> => {
         )
       )
 }
-
-const checkLength = (exchange: Exchange, maxBytes: number): Effect.Effect<void, Refusal> =>
-  Number(exchange.request.headers["content-length"] ?? 0) > maxBytes
-    ? Effect.fail(undocumented.tooLarge(maxBytes))
-    : Effect.void
-
-const limited =
-  (exchange: Exchange, maxBytes: number) =>
-  (body: Stream.Stream<Uint8Array, ConnectionGone>): Stream.Stream<Uint8Array, ConnectionGone | Refusal> =>
-    Stream.mapEffect(body, (chunk) =>
-      exchange.entry.bodyBytes() > maxBytes
-        ? Effect.fail(undocumented.tooLarge(maxBytes))
-        : Effect.succeed(chunk)
-    )
-
-/** @internal */
-export const contentTypeOf = ({ request }: Exchange): string => request.headers["content-type"] ?? ""
-
-/**
- * Refuses by its type what cannot hold an archive.
- *
- * @internal
- */
-export const checkType = (contentType: string): Effect.Effect<void, Refusal> => framingOf(contentType)
-
-/**
- * Writes the archive in a body of this type to disk.
- *
- * @internal
- */
-export const extract = <E>(
-  exchange: Exchange,
-  disk: Disk.Disk,
-  contentType: string,
-  body: Stream.Stream<Uint8Array, E>
-): Effect.Effect<Disk.ReceivedFile, E | Refusal, Scope.Scope> =>
-  Effect.gen(function* () {
-    const framing = yield* framingOf(contentType)
-    const file = yield* disk.receive(framing.archive(body))
-    exchange.entry.found({ size: file.size, sha256: file.sha256, ...framing.head() })
-    return file
-  })
-
-/**
- * Reads the archive in an upload's body to disk. What can be refused by the head alone is, before a byte is read; a
- * body that ends early is `ConnectionGone`, never a shorter archive.
- *
- * @internal
- */
-export const receive = (
-  exchange: Exchange,
-  disk: Disk.Disk,
-  maxBytes: number
-): Effect.Effect<Disk.ReceivedFile, ConnectionGone | Refusal, Scope.Scope> =>
-  Effect.gen(function* () {
-    const contentType = contentTypeOf(exchange)
-    yield* checkType(contentType)
-    yield* checkLength(exchange, maxBytes)
-    const body = RequestBody.stream(exchange).pipe(limited(exchange, maxBytes))
-    return yield* extract(exchange, disk, contentType, body)
-  })

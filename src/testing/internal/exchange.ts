@@ -1,22 +1,20 @@
+/** One request, its connection and its answer; and how many of them are under way. */
 import * as Http from "node:http"
+import * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
-import type { CutKind, Fault, InterimResponse, Moment, MomentaryFault } from "../Fault.ts"
+import * as HashSet from "effect/HashSet"
+import * as Layer from "effect/Layer"
+import * as Ref from "effect/Ref"
+import * as Stream from "effect/Stream"
+import * as SubscriptionRef from "effect/SubscriptionRef"
+import type { Fault, InterimResponse } from "../Fault.ts"
 import type { Entry } from "./recorder.ts"
 
-/**
- * The connection ended, by the client's doing or by a fault's: there is nobody left to answer.
- *
- * @internal
- */
+/** The connection ended, by the client's doing or by a fault's: there is nobody left to answer. */
 export class ConnectionGone extends Data.TaggedError("ConnectionGone") {}
 
-/**
- * One request and its answer.
- *
- * @internal
- */
-export interface Exchange {
+export interface ExchangeService {
   readonly request: Http.IncomingMessage
   readonly response: Http.ServerResponse
   /** The request target up to its query, as sent. */
@@ -30,46 +28,32 @@ export interface Exchange {
   readonly leave: Effect.Effect<void>
 }
 
-/**
- * Fails when the connection ends, and only then.
- *
- * @internal
- */
-export const gone = (exchange: Exchange): Effect.Effect<never, ConnectionGone> =>
-  Effect.async((resume) => {
-    const { socket } = exchange.request
+/** The request that is being handled. */
+export class Exchange extends Context.Tag("effect-elastic-extensions/testing/Exchange")<
+  Exchange,
+  ExchangeService
+>() {}
+
+/** Fails when the connection ends, and only then. */
+export const gone: Effect.Effect<never, ConnectionGone, Exchange> = Effect.flatMap(Exchange, ({ request }) =>
+  Effect.async<never, ConnectionGone>((resume) => {
+    const { socket } = request
     const onClose = () => resume(Effect.fail(new ConnectionGone()))
     if (socket.destroyed) return onClose()
     socket.once("close", onClose)
     return Effect.sync(() => socket.off("close", onClose))
   })
+)
 
-/**
- * The fault of this kind that is planned for the request, if there is one.
- *
- * @internal
- */
-export const planned = <Tag extends Fault["_tag"]>(
-  exchange: Exchange,
-  tag: Tag
-): Extract<Fault, { readonly _tag: Tag }> | undefined =>
-  exchange.faults.find((fault): fault is Extract<Fault, { readonly _tag: Tag }> => fault._tag === tag)
+/** Keeps the connection open, does nothing with it, and no longer counts as being handled. */
+export const hold: Effect.Effect<never, ConnectionGone, Exchange> = Effect.flatMap(Exchange, ({ leave }) =>
+  Effect.zipRight(leave, gone)
+)
 
-/**
- * The faults that strike at a moment, in the order they were planned.
- *
- * @internal
- */
-export const momentary = (exchange: Exchange): ReadonlyArray<MomentaryFault> =>
-  exchange.faults.filter((fault): fault is MomentaryFault => "at" in fault)
-
-const cutConnection = (exchange: Exchange, how: CutKind): Effect.Effect<never, ConnectionGone> =>
-  Effect.suspend(() => {
-    const { socket } = exchange.request
-    if (how === "end") socket.end()
-    else if (how === "reset") socket.resetAndDestroy()
-    else socket.destroy()
-    return Effect.fail(new ConnectionGone())
+/** Writes (1xx) responses before the final one, as they stand: `node:http` itself offers only a few of them. */
+export const interim = (responses: ReadonlyArray<InterimResponse>): Effect.Effect<void, never, Exchange> =>
+  Effect.map(Exchange, ({ request }) => {
+    request.socket.write(responses.map(interimText).join(""))
   })
 
 const interimText = ({ headers, reason, status }: InterimResponse): string => {
@@ -77,55 +61,32 @@ const interimText = ({ headers, reason, status }: InterimResponse): string => {
   return `HTTP/1.1 ${status} ${reason ?? Http.STATUS_CODES[status] ?? "Interim"}\r\n${lines.join("")}\r\n`
 }
 
-/**
- * Writes (1xx) responses before the final one, as they stand: `node:http` itself offers only a few of them.
- *
- * @internal
- */
-export const interim = (exchange: Exchange, responses: ReadonlyArray<InterimResponse>): Effect.Effect<void> =>
-  Effect.sync(() => {
-    exchange.request.socket.write(responses.map(interimText).join(""))
-  })
-
-/**
- * Keeps the connection open, does nothing with it, and no longer counts as being handled.
- *
- * @internal
- */
-export const hold = (exchange: Exchange): Effect.Effect<never, ConnectionGone> =>
-  Effect.zipRight(exchange.leave, gone(exchange))
-
-/**
- * Lets one fault strike.
- *
- * @internal
- */
-export const strike = (exchange: Exchange, fault: MomentaryFault): Effect.Effect<void, ConnectionGone> => {
-  switch (fault._tag) {
-    case "Cut":
-      return cutConnection(exchange, fault.how)
-    case "Hang":
-      return hold(exchange)
-    case "Delay":
-      return Effect.raceFirst(Effect.sleep(fault.millis), gone(exchange))
-    case "Run":
-      return fault.effect
-    case "Interim":
-      return interim(exchange, fault.responses)
+/** What is going on: requests being handled, restarts. */
+export class Activity extends Context.Tag("effect-elastic-extensions/testing/Activity")<
+  Activity,
+  {
+    /** Counts one more; the effect it returns takes that one back, and may run any number of times. */
+    readonly enter: Effect.Effect<Effect.Effect<void>>
+    readonly settled: Effect.Effect<void>
   }
-}
+>() {}
 
-/**
- * Lets the faults planned for a moment strike.
- *
- * @internal
- */
-export const reach = (
-  exchange: Exchange,
-  moment: Exclude<Moment, object>
-): Effect.Effect<void, ConnectionGone> =>
-  Effect.forEach(
-    momentary(exchange).filter((fault) => fault.at === moment),
-    (fault) => strike(exchange, fault),
-    { discard: true }
-  )
+export const layerActivity: Layer.Layer<Activity> = Layer.effect(
+  Activity,
+  Effect.gen(function* () {
+    const active = yield* SubscriptionRef.make(HashSet.empty<number>())
+    const entries = yield* Ref.make(0)
+    return {
+      enter: Effect.gen(function* () {
+        const entry = yield* Ref.getAndUpdate(entries, (count) => count + 1)
+        yield* Ref.update(active, HashSet.add(entry))
+        return Ref.update(active, HashSet.remove(entry))
+      }),
+      settled: active.changes.pipe(
+        Stream.filter((going) => HashSet.size(going) === 0),
+        Stream.runHead,
+        Effect.asVoid
+      )
+    }
+  })
+)

@@ -5,18 +5,13 @@ interface PartHead {
   readonly contentType: string | undefined
 }
 
-/**
- * What a piece of a multipart body amounts to.
- *
- * @internal
- */
+/** What a piece of a multipart body amounts to. */
 export type MultipartEvent =
   | ({ readonly _tag: "PartBegan" } & PartHead)
   | { readonly _tag: "PartBytes"; readonly bytes: Uint8Array }
   | { readonly _tag: "PartEnded" }
   | { readonly _tag: "Malformed"; readonly detail: string }
 
-/** @internal */
 export interface MultipartParser {
   /** What `chunk` adds, in order. Bytes are views of `chunk` wherever they can be. */
   readonly push: (chunk: Uint8Array) => ReadonlyArray<MultipartEvent>
@@ -27,11 +22,7 @@ export interface MultipartParser {
 const MAX_HEAD_BYTES = 16 * 1024
 const CRLF = "\r\n"
 
-/**
- * The boundary a `Content-Type` names, or none when it is not `multipart/form-data` with one.
- *
- * @internal
- */
+/** The boundary a `Content-Type` names, or none when it is not `multipart/form-data` with one. */
 export const boundaryOf = (contentType: string): string | undefined => {
   if (!/^multipart\/form-data\s*;/i.test(contentType)) return undefined
   const match = /;\s*boundary=(?:"([^"]{1,70})"|([^\s;"]{1,70}))/i.exec(contentType)
@@ -64,8 +55,6 @@ type State = "preamble" | "delimiter" | "head" | "body" | "epilogue" | "malforme
 /**
  * A strict reader of `multipart/form-data` (RFC 2046 and 7578) that holds back no more than a delimiter or a part's
  * head, wherever the chunks happen to be split.
- *
- * @internal
  */
 export const makeParser = (boundary: string): MultipartParser => {
   const delimiter = Buffer.from(`${CRLF}--${boundary}`)

@@ -1,13 +1,11 @@
 import * as Crypto from "node:crypto"
 import type * as Http from "node:http"
 import type * as Net from "node:net"
+import * as Context from "effect/Context"
+import * as Layer from "effect/Layer"
 import type { ContentFile, RecordedRequest } from "../RecordedRequest.ts"
 
-/**
- * What one request becomes in the record, while it is still being handled.
- *
- * @internal
- */
+/** What one request becomes in the record, while it is still being handled. */
 export interface Entry {
   readonly received: (bytes: Uint8Array) => void
   readonly bodyBytes: () => number
@@ -19,12 +17,42 @@ export interface Entry {
   readonly snapshot: () => RecordedRequest
 }
 
-/** @internal */
-export interface Recorder {
-  readonly arrived: (request: Http.IncomingMessage) => Entry
-  readonly requests: () => ReadonlyArray<RecordedRequest>
-  readonly clear: () => void
-}
+/** Every request since the start, or since the record was cleared. */
+export class Recorder extends Context.Tag("effect-elastic-extensions/testing/Recorder")<
+  Recorder,
+  {
+    readonly arrived: (request: Http.IncomingMessage) => Entry
+    readonly requests: () => ReadonlyArray<RecordedRequest>
+    readonly clear: () => void
+  }
+>() {}
+
+export const layer: Layer.Layer<Recorder> = Layer.sync(Recorder, () => {
+  const connections = new WeakMap<Net.Socket, { readonly id: number; requests: number }>()
+  let connectionCount = 0
+  let entries: Array<Entry> = []
+  const connectionOf = (socket: Net.Socket) => {
+    const known = connections.get(socket)
+    if (known !== undefined) return known
+    connectionCount += 1
+    const connection = { id: connectionCount, requests: 0 }
+    connections.set(socket, connection)
+    return connection
+  }
+  return {
+    arrived: (request) => {
+      const connection = connectionOf(request.socket)
+      connection.requests += 1
+      const entry = makeEntry(request, connection.id, connection.requests)
+      entries.push(entry)
+      return entry
+    },
+    requests: () => entries.map((entry) => entry.snapshot()),
+    clear: () => {
+      entries = []
+    }
+  }
+})
 
 /** Keeps the scheme, which is no secret, and drops the key. */
 const mask = (authorization: string): string => {
@@ -90,33 +118,5 @@ const makeEntry = (request: Http.IncomingMessage, connection: number, requestOnC
       contentFile,
       status
     })
-  }
-}
-
-/** @internal */
-export const make = (): Recorder => {
-  const connections = new WeakMap<Net.Socket, { readonly id: number; requests: number }>()
-  let connectionCount = 0
-  let entries: Array<Entry> = []
-  const connectionOf = (socket: Net.Socket) => {
-    const known = connections.get(socket)
-    if (known !== undefined) return known
-    connectionCount += 1
-    const connection = { id: connectionCount, requests: 0 }
-    connections.set(socket, connection)
-    return connection
-  }
-  return {
-    arrived: (request) => {
-      const connection = connectionOf(request.socket)
-      connection.requests += 1
-      const entry = makeEntry(request, connection.id, connection.requests)
-      entries.push(entry)
-      return entry
-    },
-    requests: () => entries.map((entry) => entry.snapshot()),
-    clear: () => {
-      entries = []
-    }
   }
 }

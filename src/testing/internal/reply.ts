@@ -1,23 +1,25 @@
+/** What is answered, and how it is sent. */
+import * as Fs from "node:fs"
+import * as FsPromises from "node:fs/promises"
+import { Readable } from "node:stream"
+import { pipeline } from "node:stream/promises"
 import * as Data from "effect/Data"
-import type { ExtensionRecord } from "./store.ts"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { ConnectionGone, Exchange, hold } from "./exchange.ts"
+import * as RequestBody from "./requestBody.ts"
 
-/**
- * A final answer.
- *
- * @internal
- */
+/** A final answer. */
 export interface Reply {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   readonly body: ReplyBody
 }
 
-/** @internal */
 export type ReplyBody =
   | { readonly _tag: "Bytes"; readonly bytes: Uint8Array }
   | { readonly _tag: "File"; readonly path: string; readonly size: number }
 
-/** @internal */
 export const bytes = (
   status: number,
   headers: Readonly<Record<string, string>>,
@@ -28,7 +30,9 @@ export const bytes = (
   body: { _tag: "Bytes", bytes: typeof body === "string" ? Buffer.from(body) : body }
 })
 
-/** @internal */
+export const empty = (status: number, headers: Readonly<Record<string, string>> = {}): Reply =>
+  bytes(status, headers, "")
+
 export const json = (status: number, value: unknown, headers: Readonly<Record<string, string>> = {}): Reply =>
   bytes(status, { "content-type": "application/json", ...headers }, JSON.stringify(value))
 
@@ -38,18 +42,13 @@ interface ErrorElement {
   readonly fields?: ReadonlyArray<string>
 }
 
-/**
- * A request that is not carried out, and what is said about it.
- *
- * @internal
- */
+/** A request that is not carried out, and what is said about it. */
 export class Refusal extends Data.TaggedError("Refusal")<{
   readonly status: number
   readonly errors: ReadonlyArray<ErrorElement>
   readonly headers?: Readonly<Record<string, string>>
 }> {}
 
-/** @internal */
 export const refused = ({ errors, headers, status }: Refusal): Reply => {
   const codes = new Set(errors.map(({ code }) => code))
   return json(status, { errors }, { ...headers, "x-cloud-error-codes": [...codes].join(",") })
@@ -58,11 +57,7 @@ export const refused = ({ errors, headers, status }: Refusal): Reply => {
 const refusal = (status: number, code: string, message: string) =>
   new Refusal({ status, errors: [{ code, message }] })
 
-/**
- * The refusals the published description documents, under their own codes.
- *
- * @internal
- */
+/** The refusals the published description documents, under their own codes. */
 export const documented = {
   unauthorised: refusal(401, "extensions.unauthorised", "The extension does not belong to you."),
   noUserId: (status: 401 | 404) =>
@@ -83,15 +78,13 @@ export const documented = {
     refusal(
       400,
       "extensions.extension_in_use",
-      `The extension is used by ${deployments.length} deployment(s): ${deployments.join(", ")}.`
+      `The extension is used by ${deployments.length === 1 ? "1 deployment" : `${deployments.length} deployments`}: ${deployments.join(", ")}.`
     )
 }
 
 /**
  * Refusals of the service around the extensions, which the description leaves out. The `root.` codes follow the
  * service's style and are not promised anywhere.
- *
- * @internal
  */
 export const undocumented = {
   unauthenticated: new Refusal({
@@ -113,47 +106,78 @@ export const undocumented = {
   gatewayTimeout: refusal(504, "root.gateway_timeout", "The service did not answer in time.")
 }
 
-/**
- * The three headers that tell the state of a resource.
- *
- * @internal
- */
-export const resourceHeaders = (extension: ExtensionRecord): Readonly<Record<string, string>> => ({
-  "x-cloud-resource-version": String(extension.resourceVersion),
-  "x-cloud-resource-created": extension.created,
-  "x-cloud-resource-last-modified": extension.lastModified
-})
+/** How long a refused client may take to notice, in milliseconds, before its unread bytes cost it the answer. */
+const LINGER_MILLIS = 1000
 
 /**
- * How an extension is shown. Like the service, holds null where a value is missing, even for the required `url`.
- *
- * @internal
+ * Answers. If the body was not read to its end, the connection closes, but only after the client had a moment to stop
+ * sending: closing on unread bytes would take the answer back.
  */
-export interface ExtensionView {
-  readonly includeDeployments: boolean
-  /** The temporary link to the archive, or null where none is given. */
-  readonly link: string | null
-}
-
-const MAX_DEPLOYMENTS = 10_000
-
-/** @internal */
-export const extensionJson = (extension: ExtensionRecord, { includeDeployments, link }: ExtensionView) => ({
-  id: extension.id,
-  name: extension.name,
-  description: extension.description,
-  url: extension.file === null ? null : `repo://${extension.id}`,
-  download_url: extension.downloadUrl,
-  extension_type: extension.type,
-  version: extension.version,
-  deployments: includeDeployments ? extension.deployments.slice(0, MAX_DEPLOYMENTS) : null,
-  ...(extension.file === null
-    ? {}
-    : {
-        file_metadata: {
-          last_modified_date: extension.file.lastModified,
-          size: extension.file.size,
-          url: link
-        }
-      })
+export const send = Effect.fnUntraced(function* (reply: Reply) {
+  const { entry, response } = yield* Exchange
+  const isUnread = !entry.isComplete()
+  yield* sendWhole(reply, isUnread)
+  if (isUnread) yield* Effect.timeoutOption(RequestBody.linger, LINGER_MILLIS)
+  response.end()
 })
+
+/** Answers and reads nothing: either closes at once, or leaves the connection as it is. */
+export const sendUnread = Effect.fnUntraced(function* (reply: Reply, close: boolean) {
+  const { request } = yield* Exchange
+  yield* sendWhole(reply, close)
+  if (!close) return yield* hold
+  request.socket.destroySoon()
+})
+
+/** Begins to answer, and closes the connection when so many bytes of the body are sent, by default half of them. */
+export const sendPart = Effect.fnUntraced(function* (reply: Reply, bytes: Option.Option<number>) {
+  const { request } = yield* Exchange
+  const size = sizeOf(reply.body)
+  yield* sendHead(reply, false)
+  yield* sendBody(
+    reply.body,
+    Math.min(
+      Option.getOrElse(bytes, () => Math.floor(size / 2)),
+      size
+    )
+  )
+  request.socket.destroySoon()
+})
+
+const sizeOf = (body: ReplyBody): number => (body._tag === "File" ? body.size : body.bytes.length)
+
+const sendWhole = (reply: Reply, isLast: boolean): Effect.Effect<void, ConnectionGone, Exchange> =>
+  Effect.zipRight(sendHead(reply, isLast), sendBody(reply.body, sizeOf(reply.body)))
+
+const sendHead = Effect.fnUntraced(function* ({ body, headers, status }: Reply, isLast: boolean) {
+  const { entry, request, response } = yield* Exchange
+  if (request.socket.destroyed) return yield* new ConnectionGone()
+  entry.answered(status)
+  response.writeHead(status, {
+    ...(isBodyless(status) ? {} : { "content-length": String(sizeOf(body)) }),
+    ...(isLast ? { connection: "close" } : {}),
+    ...headers
+  })
+  response.flushHeaders()
+})
+
+/** These statuses have no body and must not speak of one. */
+const isBodyless = (status: number): boolean => status === 204 || status === 304
+
+const sendBody = Effect.fnUntraced(function* (body: ReplyBody, bytes: number) {
+  const { response } = yield* Exchange
+  if (bytes === 0) return
+  yield* Effect.tryPromise({
+    try: (signal) => pipeline(firstBytes(body, bytes), response, { end: false, signal }),
+    catch: () => new ConnectionGone()
+  })
+})
+
+/** The whole body in memory. */
+export const content = ({ body }: Reply): Effect.Effect<Uint8Array> =>
+  body._tag === "Bytes" ? Effect.succeed(body.bytes) : Effect.promise(() => FsPromises.readFile(body.path))
+
+const firstBytes = (body: ReplyBody, bytes: number): Readable =>
+  body._tag === "File"
+    ? Fs.createReadStream(body.path, { end: bytes - 1 })
+    : Readable.from([body.bytes.subarray(0, bytes)])

@@ -3,16 +3,34 @@ import * as Https from "node:https"
 import type * as Net from "node:net"
 import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
-import type * as Scope from "effect/Scope"
 import { LocalElasticCloudError } from "../LocalElasticCloudError.ts"
 import type { Expectation, Incoming } from "./handler.ts"
 
-/** @internal */
 export interface Address {
   readonly port: number
   readonly hostname: string
   readonly tls: { readonly key: string | Buffer; readonly cert: string | Buffer } | undefined
 }
+
+/** Listens until the scope closes, then drops every connection and whatever was being done for it. Returns the port. */
+export const serve = Effect.fnUntraced(function* <R>(
+  address: Address,
+  handle: (incoming: Incoming) => Effect.Effect<void, never, R>
+) {
+  const run = yield* FiberSet.makeRuntime<R>()
+  const server = makeServer(address.tls)
+  const sockets = trackSockets(server)
+  const dispatch =
+    (expectation: Expectation) => (request: Http.IncomingMessage, response: Http.ServerResponse) => {
+      // A client that left is noticed by whoever waits for it; a write that comes too late is no failure.
+      response.on("error", () => undefined)
+      run(Effect.interruptible(handle({ request, response, expectation })))
+    }
+  server.on("request", dispatch("none"))
+  server.on("checkContinue", dispatch("continue"))
+  server.on("checkExpectation", dispatch("unknown"))
+  return yield* Effect.acquireRelease(listen(server, address), () => close(server, sockets))
+})
 
 const cannotListen = ({ hostname, port }: Address, cause: NodeJS.ErrnoException): LocalElasticCloudError =>
   cause.code === "EADDRINUSE"
@@ -52,28 +70,3 @@ const makeServer = (tls: Address["tls"]): Http.Server => {
   server.requestTimeout = 0
   return server
 }
-
-/**
- * Listens until the scope closes, then drops every connection and whatever was being done for it. Returns the port.
- *
- * @internal
- */
-export const serve = (
-  address: Address,
-  handle: (incoming: Incoming) => Effect.Effect<void>
-): Effect.Effect<number, LocalElasticCloudError, Scope.Scope> =>
-  Effect.gen(function* () {
-    const run = yield* FiberSet.makeRuntime<never>()
-    const server = makeServer(address.tls)
-    const sockets = trackSockets(server)
-    const dispatch =
-      (expectation: Expectation) => (request: Http.IncomingMessage, response: Http.ServerResponse) => {
-        // A client that left is noticed by whoever waits for it; a write that comes too late is no failure.
-        response.on("error", () => undefined)
-        run(Effect.interruptible(handle({ request, response, expectation })))
-      }
-    server.on("request", dispatch("none"))
-    server.on("checkContinue", dispatch("continue"))
-    server.on("checkExpectation", dispatch("unknown"))
-    return yield* Effect.acquireRelease(listen(server, address), () => close(server, sockets))
-  })

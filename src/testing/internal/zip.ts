@@ -3,11 +3,7 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 
-/**
- * Why a file is not a ZIP archive.
- *
- * @internal
- */
+/** Why a file is not a ZIP archive. */
 export class NotAZip extends Data.TaggedError("NotAZip")<{ readonly detail: string }> {}
 
 const LOCAL_HEADER = 0x04034b50
@@ -130,8 +126,6 @@ const checkFile = (file: Fs.FileHandle, size: number): Effect.Effect<void, NotAZ
 /**
  * Checks that a file is one whole ZIP archive: entries first, a readable central directory, nothing after its end.
  * Contents are not unpacked. Memory does not grow with the archive.
- *
- * @internal
  */
 export const check = (path: string, size: number): Effect.Effect<void, NotAZip> =>
   Effect.acquireUseRelease(
