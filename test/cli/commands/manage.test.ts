@@ -2,7 +2,7 @@
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, Option } from "effect"
-import { Confirmation } from "../../../src/cli/internal/extensions/confirmation.ts"
+import { Confirmation } from "../../../src/cli/internal/terminal.ts"
 import * as Fault from "../../../src/testing/Fault.ts"
 import * as LocalElasticCloud from "../../../src/testing/LocalElasticCloud.ts"
 import { type Environment, objects, run, spawned } from "../../support/cli/program.ts"
@@ -282,7 +282,7 @@ describe("update", () => {
     Effect.gen(function* () {
       const id = yield* seed({ ...plugin, deployments: ["d1"] })
       const { err } = yield* cli("update", id, "--version", "8.17.1")
-      expect(err).toBe("Used by d1: check that they still fit.\n")
+      expect(err).toBe("Used by d1: check that the change suits it.\n")
       expect((yield* cli("update", id, "--version", "8.17.1")).err).toBe("")
     }).pipe(Effect.provide(at()))
   )
@@ -357,7 +357,7 @@ describe("delete", () => {
       const env = yield* environment()
       const ran = yield* spawned(["delete", id], { env })
       expect(ran).toMatchObject({ code: 64, out: "" })
-      expect(ran.err).toContain("add --yes")
+      expect(ran.err).toContain("pass --yes")
       expect(yield* cli("delete", id, "--json").pipe(answering("y", []))).toMatchObject({ code: 64 })
       expect(yield* gone(id)).toBe(false)
       expect(objects(yield* cli("delete", id, "--yes", "--json"))).toEqual([
@@ -420,7 +420,7 @@ describe("every one of them", () => {
       const ran = yield* run(args, { env })
       expect(ran).toMatchObject({ code: 64, out: "" })
       expect(ran.err).toContain("EC_API_KEY")
-      expect(ran.err).toContain("Keys are made at")
+      expect(ran.err).toContain("Create a key at")
       expect(yield* traffic).toEqual([])
     }).pipe(Effect.provide(at()))
   )

@@ -1,4 +1,4 @@
-/** Unfinished uploads from the command line: seen, gone on with, given up. */
+/** Unfinished uploads from the command line: listed, resumed, cancelled. */
 
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as NodeContext from "@effect/platform-node/NodeContext"
@@ -49,7 +49,7 @@ const scene = Effect.gen(function* () {
 const uploaded = (content: Uint8Array) => ({ sha256: sha256(content), uploads: 1 })
 
 describe("pending", () => {
-  it.scopedLive("shows what there is to go on with, without a key", () =>
+  it.scopedLive("shows what there is to resume, without a key", () =>
     Effect.gen(function* () {
       const { breakOff, env, url } = yield* scene
       const id = yield* seed({ id: "1111111111" })
@@ -108,7 +108,7 @@ describe("pending", () => {
         expect(out).toMatch(/1111111111 .* 0:\d\d ago .* \(changed\)\n/)
         expect(out).toMatch(/2222222222 .* now .* \(missing\)\n/)
         const elsewhere = yield* run(["pending", "--endpoint", "https://example.com"], { env })
-        expect(elsewhere.out).toBe("No upload was left unfinished.\n")
+        expect(elsewhere.out).toBe("There are no unfinished uploads.\n")
         expect(elsewhere.err).toBe("2 more at other endpoints: choose one with --endpoint.\n")
       }).pipe(Effect.provide(resumable))
   )
@@ -120,7 +120,7 @@ describe("pending", () => {
       const record = `${"0".repeat(32)}.json`
       yield* fs.writeFileString(`${journal}/${record}`, "{")
       const ran = yield* cli("pending")
-      expect(ran).toMatchObject({ code: 0, out: "No upload was left unfinished.\n" })
+      expect(ran).toMatchObject({ code: 0, out: "There are no unfinished uploads.\n" })
       expect(ran.err).toContain(record)
       expect(objects(yield* cli("pending", "--json"))).toEqual([expect.objectContaining({ unreadable: 1 })])
     }).pipe(Effect.provide(at()))
@@ -128,13 +128,13 @@ describe("pending", () => {
 })
 
 describe("resume", () => {
-  it.scopedLive("goes on with one where the server has kept its beginning", () =>
+  it.scopedLive("continues where the server has kept the beginning", () =>
     Effect.gen(function* () {
       const { breakOff, cli } = yield* scene
       const id = yield* seed()
       const { archive, content } = yield* breakOff(id, 400_000)
       const dry = yield* cli("resume", id, "--dry-run")
-      expect(dry.out).toBe(`Would go on with ${archive} to extension ${id}, from where the server stands.
+      expect(dry.out).toBe(`Would resume ${archive} to extension ${id}, from where the server stands.
 `)
       expect(yield* held(id)).toMatchObject({ uploads: 0 })
       const receipts = objects(yield* cli("resume", id, "--json"))
@@ -145,7 +145,7 @@ describe("resume", () => {
       })
       expect(Number(receipts.at(-1)?.["bytesResumed"])).toBeGreaterThan(0)
       expect(yield* held(id)).toMatchObject(uploaded(content))
-      expect(yield* cli("pending")).toMatchObject({ out: "No upload was left unfinished.\n" })
+      expect(yield* cli("pending")).toMatchObject({ out: "There are no unfinished uploads.\n" })
     }).pipe(Effect.provide(resumable))
   )
 
@@ -191,7 +191,7 @@ describe("resume", () => {
     }).pipe(Effect.provide(resumable))
   )
 
-  it.scopedLive("prints the command that goes on where one breaks off again", () =>
+  it.scopedLive("prints the command that resumes where one breaks off again", () =>
     Effect.gen(function* () {
       const { breakOff, cli } = yield* scene
       const id = yield* seed()
@@ -204,12 +204,12 @@ describe("resume", () => {
       ]) {
         const ran = yield* cli(...args)
         expect(ran).toMatchObject({ code: 2, out: "" })
-        expect(ran.err).toContain(`To go on:\n  effect-elastic-extensions resume ${id}\n`)
+        expect(ran.err).toContain(`To resume:\n  effect-elastic-extensions resume ${id}\n`)
       }
     }).pipe(Effect.provide(resumable))
   )
 
-  it.scopedLive("gives an upload up whose archive is another one by now", () =>
+  it.scopedLive("cancels an upload whose archive is another one by now", () =>
     Effect.gen(function* () {
       const fs = yield* FileSystem.FileSystem
       const { breakOff, cli } = yield* scene
@@ -220,7 +220,7 @@ describe("resume", () => {
       expect(ran).toMatchObject({ code: 5, out: "" })
       expect(ran.err).toContain("ArchiveChanged")
       expect(yield* held(id)).toMatchObject({ uploads: 0 })
-      expect(yield* cli("pending")).toMatchObject({ out: "No upload was left unfinished.\n" })
+      expect(yield* cli("pending")).toMatchObject({ out: "There are no unfinished uploads.\n" })
     }).pipe(Effect.provide(resumable))
   )
 
@@ -230,7 +230,7 @@ describe("resume", () => {
       const id = yield* seed()
       expect(yield* cli("resume", "--all")).toEqual({
         code: 0,
-        out: "No upload was left unfinished.\n",
+        out: "There are no unfinished uploads.\n",
         err: ""
       })
       const one = yield* cli("resume", id)
@@ -246,7 +246,7 @@ describe("resume", () => {
 })
 
 describe("cancel", () => {
-  it.scopedLive("gives an upload up, on the server as well, and not in a dry run", () =>
+  it.scopedLive("cancels an upload, on the server as well, and not in a dry run", () =>
     Effect.gen(function* () {
       const cloud = yield* LocalElasticCloud.LocalElasticCloud
       const { breakOff, cli } = yield* scene
@@ -254,14 +254,14 @@ describe("cancel", () => {
       yield* breakOff(id, 100_000)
       expect(yield* cli("cancel", id, "--dry-run")).toMatchObject({
         code: 0,
-        out: `Would give up the unfinished upload to extension ${id}.\n`
+        out: `Would cancel the unfinished upload to extension ${id}.\n`
       })
       expect(yield* cloud.uploads).toHaveLength(1)
       expect(objects(yield* cli("cancel", id, "--json"))).toEqual([
         { _tag: "UploadCancelled", extensionId: id }
       ])
       expect(yield* cloud.uploads).toEqual([])
-      expect(yield* cli("pending")).toMatchObject({ out: "No upload was left unfinished.\n" })
+      expect(yield* cli("pending")).toMatchObject({ out: "There are no unfinished uploads.\n" })
       for (const dryRun of [[], ["--dry-run"]]) {
         expect(yield* cli("cancel", id, ...dryRun)).toMatchObject({ code: 4, out: "" })
       }
