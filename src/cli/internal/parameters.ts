@@ -20,6 +20,8 @@ export type Entry =
       readonly _tag: "Value"
       readonly names: ReadonlyArray<string>
       readonly placeholder: string
+      /** All the values there are; none where any text is a value. */
+      readonly choices: ReadonlyArray<string>
       readonly meaning: string
       readonly isRequired: boolean
     }
@@ -69,10 +71,11 @@ export const value = <A>(
   name: string,
   placeholder: string,
   meaning: string,
-  option: Options.Options<A>
+  option: Options.Options<A>,
+  choices: ReadonlyArray<string> = []
 ): Parameter<A> =>
   declare(option.pipe(Options.withPseudoName(placeholder), Options.withDescription(meaning)), [
-    { _tag: "Value", names: [`--${name}`], placeholder, meaning, isRequired: true }
+    { _tag: "Value", names: [`--${name}`], placeholder, choices, meaning, isRequired: true }
   ])
 
 export const text = (name: string, placeholder: string, meaning: string): Parameter<string> =>
@@ -82,7 +85,7 @@ export const choice = <const C extends ReadonlyArray<string>>(
   name: string,
   choices: C,
   meaning: string
-): Parameter<C[number]> => value(name, choices.join("|"), meaning, Options.choice(name, choices))
+): Parameter<C[number]> => value(name, choices.join("|"), meaning, Options.choice(name, choices), choices)
 
 /** The same, with a choice whether to give it. */
 export const optional = <A>(parameter: Parameter<A>): Parameter<Option.Option<A>> =>

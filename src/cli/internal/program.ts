@@ -5,6 +5,7 @@ import * as CliConfig from "@effect/cli/CliConfig"
 import * as Command from "@effect/cli/Command"
 import * as HelpDoc from "@effect/cli/HelpDoc"
 import * as ValidationError from "@effect/cli/ValidationError"
+import * as Arr from "effect/Array"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -25,6 +26,7 @@ const builtIn: ReadonlyArray<Entry> = [
     _tag: "Value",
     names: ["--completions"],
     placeholder: "shell",
+    choices: ["sh", "bash", "fish", "zsh"],
     meaning: "Completions for sh, bash, fish or zsh, on standard output.",
     isRequired: false
   }
@@ -46,15 +48,20 @@ export const makeProgram = <Name extends string, R, A>(
   ): Effect.Effect<void, Exited, R | CliApp.CliApp.Environment | Stdio> => {
     const words = beforeDashes(args)
     const name = words.find((word) => !word.startsWith("-"))
-    const command = pages.find((page) => page.name === name)
+    const command = Arr.findFirst(pages, (page) => page.name === name)
     if (words.length === 0 || words.includes("--help") || words.includes("-h")) {
       return showHelp((style) =>
-        command === undefined
-          ? help.overview({ ...about, entries: builtIn }, pages, style)
-          : help.details(command, style)
+        Option.match(command, {
+          onNone: () => help.overview({ ...about, entries: builtIn }, pages, style),
+          onSome: (page) => help.details(page, style)
+        })
       )
     }
-    const entries = command?.entries ?? []
+    if (Option.isNone(command) && name !== undefined && words[0] === name) {
+      const names = pages.map((page) => page.name)
+      return refuse(`There is no command ${name}.${suggestion(name, names)}`, words, command)
+    }
+    const entries = Option.match(command, { onNone: () => [], onSome: (page) => page.entries })
     return parseAndRun([commandName, commandName, ...forParser(args, entries)]).pipe(
       Effect.catchIf(ValidationError.isValidationError, (error) =>
         refuse(
@@ -75,10 +82,13 @@ const showHelp = Effect.fnUntraced(function* (page: (style: Style) => string) {
   yield* out.write(page(yield* styleOf(out)))
 })
 
-const refuse = (problem: string, words: ReadonlyArray<string>, command: Page | undefined) =>
+const refuse = (problem: string, words: ReadonlyArray<string>, command: Option.Option<Page>) =>
   exit(
     new Failed({
-      failure: new UsageError({ problem, ...(command === undefined ? {} : { command: command.name }) })
+      failure: new UsageError({
+        problem,
+        ...Option.match(command, { onNone: () => ({}), onSome: ({ name }) => ({ command: name }) })
+      })
     })
   ).pipe(Effect.provide(outputLayer({ json: words.includes("--json"), quiet: false })))
 
@@ -125,7 +135,7 @@ const forParser = (args: ReadonlyArray<string>, entries: ReadonlyArray<Entry>): 
   return [...renamed, ...args.slice(words.length)]
 }
 
-/** Looks for what the parser can only call an unknown argument. */
+/** Looks for what the parser can only call an unknown argument, or says nothing of. */
 const problemWith = (words: ReadonlyArray<string>, entries: ReadonlyArray<Entry>): Option.Option<string> => {
   const byName = new Map(entries.flatMap((entry) => namesOf(entry).map((name) => [name, entry] as const)))
   const known = [...byName.keys(), ...builtIn.flatMap(namesOf), ...undocumented]
@@ -134,12 +144,20 @@ const problemWith = (words: ReadonlyArray<string>, entries: ReadonlyArray<Entry>
     const [name = ""] = word.split("=", 1)
     if (isValue || !/^--?[a-z]/i.test(word)) {
       isValue = false
-    } else {
-      if (!known.includes(name)) return Option.some(unknown(name, [...byName.keys()]))
-      const entry = byName.get(name)
-      isValue = entry?._tag === "Value" && name === word
-      if (entry?._tag === "Value" && isValue && i === words.length - 1)
-        return Option.some(`The option ${name} needs a value: ${name} ${entry.placeholder}.`)
+      continue
+    }
+    if (!known.includes(name)) {
+      return Option.some(`There is no option ${name}.${suggestion(name, [...byName.keys()])}`)
+    }
+    const entry = byName.get(name)
+    if (entry?._tag !== "Value") continue
+    isValue = name === word
+    const value = isValue ? words[i + 1] : word.slice(name.length + 1)
+    if (value === undefined) {
+      return Option.some(`The option ${name} needs a value: ${name} ${entry.placeholder}.`)
+    }
+    if (entry.choices.length > 0 && !entry.choices.includes(value)) {
+      return Option.some(`The option ${name} takes ${listed(entry.choices)}, not ${JSON.stringify(value)}.`)
     }
   }
   const missing = entries.filter(
@@ -148,14 +166,18 @@ const problemWith = (words: ReadonlyArray<string>, entries: ReadonlyArray<Entry>
   return missing.length === 0 ? Option.none() : Option.some(`Missing: ${missing.map(termOf).join(", ")}.`)
 }
 
+/** `a, b or c` */
+const listed = (words: ReadonlyArray<string>): string =>
+  [words.slice(0, -1).join(", "), ...words.slice(-1)].join(" or ")
+
 const namesOf = (entry: Entry): ReadonlyArray<string> => (entry._tag === "Argument" ? [] : entry.names)
 
 const isGiven = (entry: Entry, words: ReadonlyArray<string>): boolean =>
   namesOf(entry).some((name) => words.some((word) => word === name || word.startsWith(`${name}=`)))
 
-const unknown = (name: string, known: ReadonlyArray<string>): string => {
-  const distance = (other: string) => AutoCorrect.levensteinDistance(name, other, CliConfig.defaultConfig)
+/** The nearest of what is known, in a sentence to follow others; nothing where none is near. */
+const suggestion = (word: string, known: ReadonlyArray<string>): string => {
+  const distance = (other: string) => AutoCorrect.levensteinDistance(word, other, CliConfig.defaultConfig)
   const [nearest] = known.filter((other) => distance(other) <= 2).sort((a, b) => distance(a) - distance(b))
-  const hint = nearest === undefined ? "" : ` Did you mean ${nearest}?`
-  return `There is no option ${name}.${hint}`
+  return nearest === undefined ? "" : ` Did you mean ${nearest}?`
 }
