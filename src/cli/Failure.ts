@@ -6,8 +6,8 @@
 import * as ConfigError from "effect/ConfigError"
 import * as Schema from "effect/Schema"
 import type { PublishError } from "../publish/PublishError.ts"
-import type { Given } from "./internal/settings.ts"
-import type { DeletionRefused, NoPendingUpload } from "./ManagementError.ts"
+import { commandLine, commandName, plural, printable } from "./internal/text.ts"
+import type { Given } from "./internal/variables.ts"
 
 /**
  * Settings that are missing or cannot be used. The values stay out of the message: one of them may be the API key.
@@ -23,10 +23,18 @@ export class InvalidConfiguration extends Schema.TaggedError<InvalidConfiguratio
 }) {
   readonly isRetryable = false
 
+  /** The next step. */
+  get remedy(): string {
+    return this.problems.some(({ name }) => name === "EC_API_KEY")
+      ? "Create a key at https://cloud.elastic.co/account/keys, then: export EC_API_KEY=… (or use --api-key-file <path>)."
+      : `To see every option with its variable: ${commandName} <command> --help`
+  }
+
   override get message(): string {
-    return this.problems
-      .map(({ name, problem }) => (problem.startsWith(name) ? problem : `${name}: ${problem}`))
-      .join(" ")
+    const problems = this.problems.map(({ name, problem }) =>
+      problem.startsWith(name) ? problem : `${name}: ${problem}`
+    )
+    return `${problems.join(" ")} ${this.remedy}`
   }
 }
 
@@ -46,8 +54,13 @@ export class UsageError extends Schema.TaggedError<UsageError>("effect-elastic-e
 ) {
   readonly isRetryable = false
 
+  /** The next step. */
+  get remedy(): string {
+    return `For help: ${commandLine(...(this.command === undefined ? [] : [this.command]), "--help")}`
+  }
+
   override get message(): string {
-    return this.problem
+    return `${this.problem} ${this.remedy}`
   }
 }
 
@@ -63,13 +76,18 @@ export class Interrupted extends Schema.TaggedError<Interrupted>("effect-elastic
 ) {
   readonly isRetryable = true
 
+  /** The next step. */
+  get remedy(): string {
+    return "Run the same command again when you are ready."
+  }
+
   override get message(): string {
-    return "Interrupted before anything was sent. Nothing has changed."
+    return `Interrupted before anything was sent; nothing has changed. ${this.remedy}`
   }
 }
 
 /**
- * A signal stopped an upload that can go on. The journal has what is needed.
+ * A signal stopped an upload that can be resumed. The journal has what is needed.
  *
  * @since 0.1.0
  * @category errors
@@ -79,8 +97,13 @@ export class UploadPaused extends Schema.TaggedError<UploadPaused>(
 )("UploadPaused", {}) {
   readonly isRetryable = true
 
+  /** The next step. */
+  get remedy(): string {
+    return "The next run asks the server first; it resumes if the server can, and else sends the archive again."
+  }
+
   override get message(): string {
-    return "The upload is paused. Going on with it asks the server first, and sends only what is missing."
+    return `The upload is paused. ${this.remedy}`
   }
 }
 
@@ -95,8 +118,65 @@ export class Defect extends Schema.TaggedError<Defect>("effect-elastic-extension
 }) {
   readonly isRetryable = false
 
+  /** The next step. */
+  get remedy(): string {
+    return "Please report it, with the command and what it printed."
+  }
+
   override get message(): string {
-    return `This should not have happened, please report it: ${this.detail}`
+    return `This is a mistake in effect-elastic-extensions: ${this.detail} ${this.remedy}`
+  }
+}
+
+/**
+ * Deployments use the extension, so its deletion was not requested.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class DeletionRefused extends Schema.TaggedError<DeletionRefused>(
+  "effect-elastic-extensions/cli/DeletionRefused"
+)("DeletionRefused", {
+  extensionId: Schema.String,
+  /** Ids of the deployments, at least one. */
+  deployments: Schema.Array(Schema.String)
+}) {
+  readonly isRetryable = false
+
+  /** The next step. */
+  get remedy(): string {
+    return "Remove it from the plan of every deployment first."
+  }
+
+  override get message(): string {
+    const users = plural(this.deployments.length, "deployment still uses it", "deployments still use it")
+    const ids = this.deployments.map(printable).join(", ")
+    return `Extension ${this.extensionId} was not deleted, because ${users}: ${ids}. ${this.remedy}`
+  }
+}
+
+/**
+ * There is no unfinished upload to the extension.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class NoPendingUpload extends Schema.TaggedError<NoPendingUpload>(
+  "effect-elastic-extensions/cli/NoPendingUpload"
+)("NoPendingUpload", {
+  extensionId: Schema.String,
+  /** Address of the API; unfinished uploads are remembered per address. */
+  endpoint: Schema.String
+}) {
+  readonly isRetryable = false
+
+  /** The next step. */
+  get remedy(): string {
+    return "It may have been finished or cancelled; if it was begun with another journal or endpoint, use the same EC_UPLOAD_JOURNAL and EC_ENDPOINT."
+  }
+
+  override get message(): string {
+    return `There is no unfinished upload to extension ${this.extensionId} at ${this.endpoint}. ${this.remedy}`
   }
 }
 
@@ -128,10 +208,14 @@ export const fromConfigError = (
 ): InvalidConfiguration => {
   const optionOf = new Map(givens.map(({ option, variable }) => [variable, option]))
   return new InvalidConfiguration({
-    problems: leaves(error).map(({ message, path }) => {
+    problems: leaves(error).map(({ isMissing, message, path }) => {
       // A check of a value repeats the name that reading it has put there.
       const variable = [...new Set(path)].join("_")
-      return { name: optionOf.get(variable) ?? variable, problem: sentence(message) }
+      return {
+        name: optionOf.get(variable) ?? variable,
+        // Where to get a key is the remedy's to say.
+        problem: isMissing && variable === "EC_API_KEY" ? `${variable} is not set.` : sentence(message)
+      }
     })
   })
 }
@@ -139,11 +223,12 @@ export const fromConfigError = (
 interface Leaf {
   readonly path: ReadonlyArray<string>
   readonly message: string
+  readonly isMissing: boolean
 }
 
 const leaves = (error: ConfigError.ConfigError): ReadonlyArray<Leaf> =>
   ConfigError.isAnd(error) || ConfigError.isOr(error)
     ? [...leaves(error.left), ...leaves(error.right)]
-    : [error]
+    : [{ path: error.path, message: error.message, isMissing: ConfigError.isMissingData(error) }]
 
 const sentence = (text: string): string => (/[.!?]$/.test(text) ? text : `${text}.`)

@@ -16,8 +16,8 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { exitCodes } from "./ExitCode.ts"
-import { Exited } from "./internal/frame.ts"
-import { Stdio } from "./internal/stdio.ts"
+import { Exited } from "./internal/output.ts"
+import { layerProcess } from "./internal/terminal.ts"
 import { main } from "./main.ts"
 
 /** An interrupted command has failed with its code; one that was interrupted before it began has only the signal. */
@@ -32,9 +32,7 @@ const codeOf = (cause: Cause.Cause<unknown>): number => {
 v8.setFlagsFromString("--semi-space-growth-factor=1")
 
 main(process.argv.slice(2)).pipe(
-  Effect.provide(
-    Layer.mergeAll(NodeFileSystem.layer, NodePath.layer, NodeTerminal.layer, Stdio.layerProcess)
-  ),
+  Effect.provide(Layer.mergeAll(NodeFileSystem.layer, NodePath.layer, NodeTerminal.layer, layerProcess)),
   NodeRuntime.runMain({
     disableErrorReporting: true,
     teardown: (exit, onExit) => onExit(Exit.match(exit, { onSuccess: () => 0, onFailure: codeOf }))

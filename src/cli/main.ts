@@ -18,10 +18,10 @@ import { resume } from "./commands/resume.ts"
 import { show } from "./commands/show.ts"
 import { update } from "./commands/update.ts"
 import { upload } from "./commands/upload.ts"
-import { about, type Exited } from "./internal/frame.ts"
-import { commandName } from "./internal/remedy.ts"
-import { makeProgram } from "./internal/run.ts"
-import type { Stdio } from "./internal/stdio.ts"
+import type { Exited } from "./internal/output.ts"
+import { makeProgram } from "./internal/program.ts"
+import type { Stdio } from "./internal/terminal.ts"
+import { commandName } from "./internal/text.ts"
 
 /** In the order in which help lists them. */
 const commands = [
@@ -39,21 +39,6 @@ const commands = [
   doctor
 ] as const
 
-const root = Command.make(commandName).pipe(
-  about({
-    summary:
-      "Gets the archives of Elastic Cloud extensions onto Elastic Cloud, and proves that they arrived.",
-    details: [
-      "Every option has an environment variable, shown in brackets. EC_API_KEY, the API key, is needed by everything that speaks to Elastic Cloud."
-    ],
-    examples: [
-      ["inspect dist/acme.zip", "Is the archive fit for Elastic Cloud?"],
-      ["upload 882519870 dist/acme.zip", "Upload it to an extension that exists."]
-    ]
-  }),
-  Command.withSubcommands(commands)
-)
-
 /**
  * Runs the command that the arguments (those after the program's name) ask for. What there is to say has been written when
  * it returns; a failure is the exit code.
@@ -64,6 +49,17 @@ const root = Command.make(commandName).pipe(
 export const main: (
   args: ReadonlyArray<string>
 ) => Effect.Effect<void, Exited, CliApp.CliApp.Environment | Stdio> = makeProgram(
-  root,
-  commands.map(({ descriptor }) => descriptor)
+  Command.withSubcommands(Command.make(commandName), commands),
+  {
+    name: commandName,
+    summary: "Upload Elasticsearch plugins and bundles to Elastic Cloud, and verify that they arrived.",
+    details: [
+      "Options with a variable in brackets can also be set in the environment. Every command that talks to Elastic Cloud needs the API key in EC_API_KEY."
+    ],
+    examples: [
+      ["inspect dist/acme.zip", "Can Elastic Cloud use the archive?"],
+      ["upload 882519870 dist/acme.zip", "Upload it to an extension that exists."]
+    ]
+  },
+  commands
 )

@@ -1,9 +1,8 @@
 /**
- * `cancel <id>`: gives up an unfinished upload.
+ * `cancel <id>`: cancels an unfinished upload.
  *
  * @since 0.1.0
  */
-import * as Command from "@effect/cli/Command"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
@@ -11,14 +10,12 @@ import { ExtensionsClient } from "../../cloud/ExtensionsClient.ts"
 import { journalId } from "../../journal/JournalRecord.ts"
 import { UploadJournal } from "../../journal/UploadJournal.ts"
 import * as ExtensionUpload from "../../upload/ExtensionUpload.ts"
-import * as arguments_ from "../internal/arguments.ts"
-import * as requests from "../internal/extensions/requests.ts"
-import { framed } from "../internal/frame.ts"
-import * as layers from "../internal/layers.ts"
-import * as options from "../internal/options.ts"
+import { NoPendingUpload } from "../Failure.ts"
+import * as Command from "../internal/command.ts"
+import { requireId } from "../internal/extensions.ts"
 import { Output } from "../internal/output.ts"
-import * as Settings from "../internal/settings.ts"
-import { NoPendingUpload } from "../ManagementError.ts"
+import * as Parameters from "../internal/parameters.ts"
+import * as Variables from "../internal/variables.ts"
 
 const fields = { extensionId: Schema.String }
 const Cancelled = Schema.Union(
@@ -30,43 +27,38 @@ const Cancelled = Schema.Union(
  * @since 0.1.0
  * @category commands
  */
-export const cancel = Command.make(
-  "cancel",
-  {
-    id: arguments_.extensionId,
-    dryRun: options.dryRun,
-    output: options.output,
-    settings: Settings.all(options.connection, options.journal)
-  },
-  (input) =>
+export const cancel = Command.define({
+  name: "cancel",
+  summary: "Cancel an unfinished upload.",
+  details: [
+    "Tells the server to delete what it has kept, and forgets the upload. An upload that another process is working on is left alone (exit code 6)."
+  ],
+  examples: [
+    ["pending", "Which uploads are unfinished?"],
+    ["cancel 882519870", "Cancel the one to this extension."]
+  ],
+  takes: { id: Parameters.extensionId, dryRun: Parameters.dryRun },
+  variables: Variables.connectionAndJournal,
+  run: ({ dryRun, id }) =>
     Effect.gen(function* () {
       const { baseUrl: endpoint } = yield* ExtensionsClient
       const output = yield* Output
-      const extensionId = yield* requests.requireId(input.id, "cancel")
-      const was = yield* input.dryRun ? isPending(endpoint, extensionId) : ExtensionUpload.cancel(extensionId)
-      if (!was) return yield* new NoPendingUpload({ extensionId, endpoint })
+      const extensionId = yield* requireId(id, "cancel")
+      const wasPending = yield* dryRun
+        ? isPending(endpoint, extensionId)
+        : ExtensionUpload.cancel(extensionId)
+      if (!wasPending) return yield* new NoPendingUpload({ extensionId, endpoint })
       yield* output.result({
         schema: Cancelled,
-        value: { _tag: input.dryRun ? "WouldCancelUpload" : "UploadCancelled", extensionId },
+        value: { _tag: dryRun ? "WouldCancelUpload" : "UploadCancelled", extensionId },
         lines: [
-          input.dryRun
-            ? `Would give up the unfinished upload to extension ${extensionId}.`
-            : `Gave up the unfinished upload to extension ${extensionId}. What the extension holds is unchanged.`
+          dryRun
+            ? `Would cancel the unfinished upload to extension ${extensionId}.`
+            : `Cancelled the unfinished upload to extension ${extensionId}. The extension itself is unchanged.`
         ]
       })
-    }).pipe(Effect.provide(layers.uploads))
-).pipe(
-  framed({
-    summary: "Give up an unfinished upload.",
-    details: [
-      "Tells the server to forget what it has kept, and forgets it here. An upload that another process is at work on is left alone (exit code 6)."
-    ],
-    examples: [
-      ["pending", "Which uploads are there?"],
-      ["cancel 882519870", "Give up the one to this extension."]
-    ]
-  })
-)
+    }).pipe(Effect.provide(ExtensionUpload.layerConfig))
+})
 
 const isPending = (origin: string, extensionId: string) =>
   Effect.flatMap(UploadJournal, (journal) =>

@@ -3,73 +3,62 @@
  *
  * @since 0.1.0
  */
-import * as Command from "@effect/cli/Command"
-import * as Options from "@effect/cli/Options"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { Extension } from "../../cloud/Extension.ts"
 import { ExtensionsClient } from "../../cloud/ExtensionsClient.ts"
 import { exitCodes } from "../ExitCode.ts"
-import { UsageError } from "../Failure.ts"
-import * as arguments_ from "../internal/arguments.ts"
-import { Confirmation, confirm } from "../internal/extensions/confirmation.ts"
-import { printable } from "../internal/extensions/printable.ts"
-import * as requests from "../internal/extensions/requests.ts"
-import { ExtensionView, viewOf } from "../internal/extensions/view.ts"
-import { Exited, framed } from "../internal/frame.ts"
-import * as options from "../internal/options.ts"
-import { Output } from "../internal/output.ts"
-import { DeletionRefused } from "../ManagementError.ts"
+import { DeletionRefused, UsageError } from "../Failure.ts"
+import * as Command from "../internal/command.ts"
+import * as Extensions from "../internal/extensions.ts"
+import { Exited, Output } from "../internal/output.ts"
+import * as Parameters from "../internal/parameters.ts"
+import { Confirmation, confirm } from "../internal/terminal.ts"
+import * as Variables from "../internal/variables.ts"
 
 const Deleted = Schema.Union(
-  Schema.TaggedStruct("ExtensionDeleted", { extension: ExtensionView }),
-  Schema.TaggedStruct("WouldDeleteExtension", { extension: ExtensionView })
+  Schema.TaggedStruct("ExtensionDeleted", { extension: Extensions.ExtensionView }),
+  Schema.TaggedStruct("WouldDeleteExtension", { extension: Extensions.ExtensionView })
 )
 
-const delete_ = Command.make(
-  "delete",
-  {
-    id: arguments_.extensionId,
-    yes: Options.boolean("yes").pipe(
-      Options.withAlias("y"),
-      Options.withDescription("Do not ask. Needed wherever nobody could answer.")
-    ),
-    dryRun: options.dryRun,
-    output: options.output,
-    settings: options.connection
+const delete_ = Command.define({
+  name: "delete",
+  summary: "Delete an extension and its archive.",
+  details: [
+    "Asks first; deleting cannot be undone. An extension that deployments use is not deleted: they are listed instead (exit code 6)."
+  ],
+  examples: [
+    ["delete 882519870", "Ask, then delete."],
+    ["delete 882519870 --yes", "In a script, where nobody can answer."],
+    ["delete 882519870 --dry-run", "Could it be deleted?"]
+  ],
+  takes: {
+    id: Parameters.extensionId,
+    yes: Parameters.flag("yes", "Delete without asking. Required where nobody can answer.", "y"),
+    dryRun: Parameters.dryRun
   },
-  (input) =>
+  variables: Variables.connection,
+  run: ({ dryRun, id, yes }) =>
     Effect.gen(function* () {
       const client = yield* ExtensionsClient
       const output = yield* Output
-      const id = yield* requests.requireId(input.id, "delete")
-      const { extension } = yield* requests.persistently(client.get(id, { includeDeployments: true }))
-      yield* requireFree(extension)
+      const extensionId = yield* Extensions.requireId(id, "delete")
+      const { extension } = yield* Extensions.persistently(
+        client.get(extensionId, { includeDeployments: true })
+      )
+      yield* requireUnused(extension)
       const report = (tag: (typeof Deleted.Type)["_tag"], what: string) =>
         output.result({
           schema: Deleted,
-          value: { _tag: tag, extension: viewOf(extension) },
-          lines: [`${what} ${describe(extension)}.`]
+          value: { _tag: tag, extension: Extensions.viewOf(extension) },
+          lines: [`${what} ${Extensions.named(extension)}.`]
         })
-      if (input.dryRun) return yield* report("WouldDeleteExtension", "Would delete")
-      if (!input.yes) yield* askFirst(extension)
-      yield* client.delete(id)
+      if (dryRun) return yield* report("WouldDeleteExtension", "Would delete")
+      if (!yes) yield* askFirst(extension)
+      yield* client.delete(extensionId)
       yield* report("ExtensionDeleted", "Deleted")
-    }).pipe(Effect.provide(requests.client))
-).pipe(
-  framed({
-    summary: "Delete an extension and its archive.",
-    details: [
-      "Asks first, and cannot be undone. An extension that deployments use is not deleted: they are named instead (exit code 6)."
-    ],
-    examples: [
-      ["delete 882519870", "Ask, then delete."],
-      ["delete 882519870 --yes", "In a script, where nobody can answer."],
-      ["delete 882519870 --dry-run", "Could it be deleted?"]
-    ]
-  })
-)
+    }).pipe(Effect.provide(Extensions.layerClient))
+})
 
 export {
   /**
@@ -79,25 +68,24 @@ export {
   delete_ as delete
 }
 
-const describe = (extension: Extension): string =>
-  `the ${extension.type} ${printable(extension.name)} (${printable(extension.id)})`
-
-const requireFree = ({ deployments, id }: Extension): Effect.Effect<void, DeletionRefused> => {
-  const users = Option.getOrElse(deployments, (): ReadonlyArray<string> => [])
-  return users.length === 0 ? Effect.void : new DeletionRefused({ extensionId: id, deployments: users })
+const requireUnused = (extension: Extension): Effect.Effect<void, DeletionRefused> => {
+  const deployments = Extensions.deploymentsOf(extension)
+  return deployments.length === 0
+    ? Effect.void
+    : new DeletionRefused({ extensionId: extension.id, deployments })
 }
 
-const askFirst = (extension: Extension) =>
-  Effect.gen(function* () {
-    const { isThere } = yield* Confirmation
-    const output = yield* Output
-    if (!isThere || output.options.json || output.options.quiet) {
-      return yield* new UsageError({
-        problem: `Deleting ${describe(extension)} has to be confirmed: add --yes.`,
-        command: "delete"
-      })
-    }
-    if (yield* confirm(`Delete ${describe(extension)} and its archive for good?`)) return
-    yield* output.note("Nothing was deleted.")
-    yield* new Exited({ code: exitCodes.failed })
-  })
+const askFirst = Effect.fnUntraced(function* (extension: Extension) {
+  const { isThere } = yield* Confirmation
+  const output = yield* Output
+  const which = Extensions.named(extension)
+  if (!isThere || output.options.json || output.options.quiet) {
+    return yield* new UsageError({
+      problem: `Deleting ${which} needs confirmation: pass --yes.`,
+      command: "delete"
+    })
+  }
+  if (yield* confirm(`Delete ${which} and its archive for good?`)) return
+  yield* output.note("Nothing was deleted.")
+  yield* new Exited({ code: exitCodes.failed })
+})

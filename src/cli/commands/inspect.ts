@@ -1,27 +1,22 @@
 /**
- * `inspect <archive>`: what an archive is, and what would keep Elastic Cloud from taking it.
+ * `inspect <archive>`: what an archive is, and whether Elastic Cloud can use it.
  *
  * @since 0.1.0
  */
-import * as Command from "@effect/cli/Command"
-import * as Options from "@effect/cli/Options"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Archive from "../../archive/Archive.ts"
 import * as ArchiveInspection from "../../archive/ArchiveInspection.ts"
 import type { Problem } from "../../archive/ArchiveProblem.ts"
+import type { ExtensionType } from "../../cloud/Extension.ts"
 import { exitCodes } from "../ExitCode.ts"
-import * as arguments_ from "../internal/arguments.ts"
-import { printable } from "../internal/extensions/printable.ts"
-import * as format from "../internal/format.ts"
-import { Exited, framed } from "../internal/frame.ts"
-import { facts, indent, wrap } from "../internal/layout.ts"
-import * as options from "../internal/options.ts"
-import { Output } from "../internal/output.ts"
-import { allowing } from "../internal/remedy.ts"
-import * as Settings from "../internal/settings.ts"
-import type { Style } from "../internal/style.ts"
+import * as Command from "../internal/command.ts"
+import { allowing, Exited, Output } from "../internal/output.ts"
+import * as Parameters from "../internal/parameters.ts"
+import type { Style } from "../internal/terminal.ts"
+import { bytes, facts, indent, pageWidth, plural, printable, wrap } from "../internal/text.ts"
+import * as Variables from "../internal/variables.ts"
 
 const Inspected = Schema.TaggedStruct("ArchiveInspection", {
   ...ArchiveInspection.ArchiveInspection.fields,
@@ -33,52 +28,44 @@ const Inspected = Schema.TaggedStruct("ArchiveInspection", {
  * @since 0.1.0
  * @category commands
  */
-export const inspect = Command.make(
-  "inspect",
-  {
-    archive: arguments_.archive,
-    type: Options.choice("type", ["plugin", "bundle"]).pipe(
-      Options.withPseudoName("plugin|bundle"),
-      Options.withDescription("Check that it is one of these."),
-      Options.optional
-    ),
-    esVersion: Options.text("es-version").pipe(
-      Options.withPseudoName("version"),
-      Options.withDescription("Check that a plugin is built for this version of Elasticsearch."),
-      Options.optional
-    ),
-    output: options.output,
-    settings: Settings.none
+export const inspect = Command.define({
+  name: "inspect",
+  summary: "Inspect an archive: what it is, and whether Elastic Cloud can use it.",
+  details: ["Reads the file only; no key is needed and nothing is sent. Exits with 5 when it finds errors."],
+  examples: [
+    ["inspect dist/acme.zip", "What is in it?"],
+    ["inspect dist/acme.zip --type plugin --es-version 8.15.3", "Is it a plugin for that version?"],
+    ["inspect dist/acme.zip --json", "The same for a program to read."]
+  ],
+  takes: {
+    archive: Parameters.archive,
+    type: Parameters.optional(Parameters.extensionType("Check that it is one of these.")),
+    esVersion: Parameters.optional(
+      Parameters.text(
+        "es-version",
+        "version",
+        "Check that a plugin is built for this version of Elasticsearch."
+      )
+    )
   },
-  ({ archive, esVersion, type }) =>
-    Effect.gen(function* () {
-      const output = yield* Output
-      const inspection = expecting(yield* ArchiveInspection.inspect(Archive.file(archive)), type, esVersion)
-      const isUsable = inspection.errors.length === 0
-      const value: typeof Inspected.Type = { _tag: "ArchiveInspection", ...inspection, isUsable }
-      yield* output.result({
-        schema: Inspected,
-        value,
-        lines: describe(inspection, output.style),
-        quietLines: problemLines(inspection.problems, output.style)
-      })
-      if (!isUsable) yield* new Exited({ code: exitCodes.archiveRefused })
+  variables: Variables.none,
+  run: Effect.fnUntraced(function* ({ archive, esVersion, type }) {
+    const output = yield* Output
+    const inspection = expecting(yield* ArchiveInspection.inspect(Archive.file(archive)), type, esVersion)
+    const isUsable = inspection.errors.length === 0
+    yield* output.result({
+      schema: Inspected,
+      value: { _tag: "ArchiveInspection", ...inspection, isUsable },
+      lines: describe(inspection, output.style),
+      quietLines: problemLines(inspection.problems, output.style)
     })
-).pipe(
-  framed({
-    summary: "Look into an archive: what it is, and what would keep Elastic Cloud from taking it.",
-    details: ["Reads the file only; no key is needed and nothing is sent. Exits 5 when it finds errors."],
-    examples: [
-      ["inspect dist/acme.zip", "What is in it?"],
-      ["inspect dist/acme.zip --type plugin --es-version 8.15.3", "Is it a plugin for that version?"],
-      ["inspect dist/acme.zip --json", "The same for a program to read."]
-    ]
+    if (!isUsable) yield* new Exited({ code: exitCodes.archiveRefused })
   })
-)
+})
 
 const expecting = (
   inspection: ArchiveInspection.ArchiveInspection,
-  type: Option.Option<"plugin" | "bundle">,
+  type: Option.Option<ExtensionType>,
   version: Option.Option<string>
 ): ArchiveInspection.ArchiveInspection =>
   Option.isNone(type) && Option.isNone(version)
@@ -102,10 +89,10 @@ const describe = (inspection: ArchiveInspection.ArchiveInspection, style: Style)
     style.bold(path),
     ...facts([
       ["type", names[inspection.type]],
-      ["size", `${format.bytes(size)} (${size} bytes)`],
+      ["size", `${bytes(size)} (${plural(size, "byte")})`],
       [
         "entries",
-        `${entryCount}, ${format.bytes(inspection.uncompressedBytes)} unpacked, ${format.bytes(compressedBytes)} packed`
+        `${entryCount}, ${bytes(inspection.uncompressedBytes)} unpacked, ${bytes(compressedBytes)} packed`
       ],
       ...(elasticsearchVersion === undefined
         ? []
@@ -117,12 +104,12 @@ const describe = (inspection: ArchiveInspection.ArchiveInspection, style: Style)
     ...problemLines(problems, style),
     ...(errors.length === 0
       ? [style.green("It can be uploaded.")]
-      : wrap(`It cannot be uploaded as it is. To upload it in spite of that: ${allowing(errors)}`, 80))
+      : wrap(`It cannot be uploaded as it is. To upload it anyway: ${allowing(errors)}`, pageWidth))
   ]
 }
 
 const problemLines = (problems: ReadonlyArray<Problem>, style: Style): ReadonlyArray<string> =>
   problems.flatMap(({ code, message, severity }) => [
     `${severity === "error" ? style.red("error") : style.yellow("warning")} ${code}`,
-    ...indent(wrap(printable(message), 78), 2)
+    ...indent(wrap(printable(message), pageWidth - 2), 2)
   ])

@@ -3,58 +3,88 @@
  *
  * @since 0.1.0
  */
-import * as Command from "@effect/cli/Command"
-import * as Options from "@effect/cli/Options"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import type { ResourceHeaders } from "../../cloud/Extension.ts"
 import { ExtensionsClient } from "../../cloud/ExtensionsClient.ts"
-import * as arguments_ from "../internal/arguments.ts"
-import { printable } from "../internal/extensions/printable.ts"
-import * as requests from "../internal/extensions/requests.ts"
-import { ExtensionView, factsOf, ResourceView, resourceOf, viewOf } from "../internal/extensions/view.ts"
-import { framed } from "../internal/frame.ts"
-import { facts } from "../internal/layout.ts"
-import * as options from "../internal/options.ts"
+import * as Command from "../internal/command.ts"
+import * as Extensions from "../internal/extensions.ts"
 import { Output } from "../internal/output.ts"
+import * as Parameters from "../internal/parameters.ts"
+import { bytes, type Fact, facts, printable } from "../internal/text.ts"
+import * as Variables from "../internal/variables.ts"
 
-const Shown = Schema.TaggedStruct("Extension", { extension: ExtensionView, resource: ResourceView })
+/** What the headers tell of the extension as a resource. */
+const ResourceView = Schema.Struct({
+  version: Schema.NullOr(Schema.String),
+  created: Schema.NullOr(Schema.DateTimeUtc),
+  lastModified: Schema.NullOr(Schema.DateTimeUtc)
+})
+
+const Shown = Schema.TaggedStruct("Extension", {
+  extension: Extensions.ExtensionView,
+  resource: ResourceView
+})
 
 /**
  * @since 0.1.0
  * @category commands
  */
-export const show = Command.make(
-  "show",
-  {
-    id: arguments_.extensionId,
-    deployments: Options.boolean("deployments").pipe(
-      Options.withDescription("Also the ids of the deployments that use it.")
-    ),
-    output: options.output,
-    settings: options.connection
+export const show = Command.define({
+  name: "show",
+  summary: "Show everything known about one extension.",
+  details: ["With --quiet nothing is printed: the exit code tells whether it exists (0) or not (4)."],
+  examples: [
+    ["show 882519870", "What is it, and when was it last changed?"],
+    ["show 882519870 --deployments", "Which deployments use it?"],
+    ["show 882519870 --json | jq .extension.size", "How large is its archive?"]
+  ],
+  takes: {
+    id: Parameters.extensionId,
+    deployments: Parameters.flag("deployments", "Show the ids of the deployments that use it, too.")
   },
-  (input) =>
+  variables: Variables.connection,
+  run: ({ deployments, id }) =>
     Effect.gen(function* () {
       const client = yield* ExtensionsClient
       const output = yield* Output
-      const id = yield* requests.requireId(input.id, "show")
-      const found = yield* requests.persistently(client.get(id, { includeDeployments: input.deployments }))
-      const extension = viewOf(found.extension)
+      const extensionId = yield* Extensions.requireId(id, "show")
+      const found = yield* Extensions.persistently(
+        client.get(extensionId, { includeDeployments: deployments })
+      )
+      const extension = Extensions.viewOf(found.extension)
       const resource = resourceOf(found.resource)
       yield* output.result({
         schema: Shown,
         value: Shown.make({ extension, resource }),
-        lines: [output.style.bold(printable(extension.name)), ...facts(factsOf(extension, resource))]
+        lines: [output.style.bold(printable(extension.name)), ...facts(factsOf({ extension, resource }))]
       })
-    }).pipe(Effect.provide(requests.client))
-).pipe(
-  framed({
-    summary: "Show everything known about one extension.",
-    details: ["With --quiet nothing is printed: the exit code tells whether it exists (0) or not (4)."],
-    examples: [
-      ["show 882519870", "What is it, and when was it last changed?"],
-      ["show 882519870 --deployments", "Who uses it?"],
-      ["show 882519870 --json | jq .extension.size", "How large is its archive?"]
-    ]
-  })
-)
+    }).pipe(Effect.provide(Extensions.layerClient))
+})
+
+const resourceOf = (resource: ResourceHeaders): typeof ResourceView.Type => ({
+  version: Option.getOrNull(resource.version),
+  created: Option.getOrNull(resource.created),
+  lastModified: Option.getOrNull(resource.lastModified)
+})
+
+const factsOf = ({
+  extension,
+  resource
+}: Pick<typeof Shown.Type, "extension" | "resource">): ReadonlyArray<Fact> => [
+  ["id", printable(extension.id)],
+  ["type", extension.type],
+  ["version", printable(extension.version)],
+  ["description", printable(extension.description ?? Extensions.absent)],
+  ["file", extension.size === null ? "none" : `${bytes(extension.size)} (${extension.size} bytes)`],
+  ["uploaded", Extensions.instant(extension.modified)],
+  ["plan url", printable(extension.url ?? Extensions.absent)],
+  ...(extension.downloadUrl === null ? [] : [["download url", printable(extension.downloadUrl)] as const]),
+  ["created", Extensions.instant(resource.created)],
+  ["changed", Extensions.instant(resource.lastModified)],
+  ["revision", printable(resource.version ?? Extensions.absent)],
+  ...(extension.deployments === null
+    ? []
+    : [["used by", extension.deployments.map(printable).join(", ") || "no deployment"] as const])
+]

@@ -1,52 +1,53 @@
-/**
- * Help for a page of 80 columns: arguments and options beside what they mean, and examples to copy. All text comes from the
- * commands themselves; only the layout differs from the one that `@effect/cli` has built in.
- */
-import { indent, wrap } from "./layout.ts"
-import { type AnyCommand, type Entry, isRequired, type Page, read } from "./page.ts"
-import { commandName } from "./remedy.ts"
-import type { Style } from "./style.ts"
+/** Help for a page of 80 columns: arguments and options beside what they mean, and examples to copy. */
+import type { Page } from "./command.ts"
+import { type Entry, isRequired, termOf } from "./parameters.ts"
+import type { Style } from "./terminal.ts"
+import { commandName, indent, pageWidth, wrap } from "./text.ts"
 
-/** Pages are this wide on every screen: longer lines are hard to read. */
-const pageWidth = 80
 const meaningsBegin = 24
 
 /** The program with all its commands. */
-export const overview = (root: AnyCommand, commands: ReadonlyArray<AnyCommand>, style: Style): string => {
-  const page = read(root)
-  return text(
-    [`${style.bold(commandName)} <command> [options]`],
-    ...page.description.map((paragraph) => wrap(paragraph, pageWidth)),
+export const overview = (program: Page, commands: ReadonlyArray<Page>, style: Style): string =>
+  text(
+    [`${style.bold(program.name)} <command> [options]`],
+    ...paragraphs(program),
     section(
       style,
       "Commands",
-      commands.map(read).flatMap(({ description, name }) => beside(name, description[0] ?? ""))
+      commands.flatMap(({ name, summary }) => beside(name, summary))
     ),
-    section(style, "Options", [
-      ...beside("--help, -h", "This page, or that of the command it follows."),
-      ...beside("--version", "The version of this program."),
-      ...beside("--completions shell", "Completions for sh, bash, fish or zsh, on standard output.")
-    ]),
-    examplesOf(page, style)
+    entriesOf("Options", program.entries, style),
+    examplesOf(program, style)
   )
-}
 
 /** One command. */
-export const details = (command: AnyCommand, style: Style): string => {
-  const page = read(command)
+export const details = (page: Page, style: Style): string => {
+  const [parameters, words] = partition(page.entries)
   return text(
-    wrap([style.bold(`${commandName} ${page.name}`), ...usage(page), "[options]"].join(" "), pageWidth),
-    ...page.description.map((paragraph) => wrap(paragraph, pageWidth)),
-    entriesOf("Arguments", page.arguments, style),
-    entriesOf("Options", page.options, style),
+    wrap(
+      [style.bold(`${commandName} ${page.name}`), ...usage(words, parameters), "[options]"].join(" "),
+      pageWidth
+    ),
+    ...paragraphs(page),
+    entriesOf("Arguments", words, style),
+    entriesOf("Options", parameters, style),
     examplesOf(page, style)
   )
 }
 
+const partition = (entries: ReadonlyArray<Entry>) =>
+  [
+    entries.filter(({ _tag }) => _tag !== "Argument"),
+    entries.filter(({ _tag }) => _tag === "Argument")
+  ] as const
+
+const paragraphs = ({ details = [], summary }: Page): ReadonlyArray<ReadonlyArray<string>> =>
+  [summary, ...details].map((paragraph) => wrap(paragraph, pageWidth))
+
 /** What cannot be left out, and arguments that can. */
-const usage = ({ arguments: words, options }: Page): ReadonlyArray<string> => [
-  ...words.map(({ isOptional, term }) => (isOptional ? `[${term}]` : term)),
-  ...options.filter(isRequired).map(({ term }) => term)
+const usage = (words: ReadonlyArray<Entry>, parameters: ReadonlyArray<Entry>): ReadonlyArray<string> => [
+  ...words.map((word) => (isRequired(word) ? termOf(word) : `[${termOf(word)}]`)),
+  ...parameters.filter(isRequired).map(termOf)
 ]
 
 const text = (...parts: ReadonlyArray<ReadonlyArray<string>>): string =>
@@ -62,7 +63,7 @@ const entriesOf = (heading: string, entries: ReadonlyArray<Entry>, style: Style)
   section(
     style,
     heading,
-    entries.flatMap(({ meaning, term }) => beside(term, meaning))
+    entries.flatMap((entry) => beside(termOf(entry), entry.meaning))
   )
 
 const examplesOf = ({ examples }: Page, style: Style): ReadonlyArray<string> =>

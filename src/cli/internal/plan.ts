@@ -5,8 +5,7 @@ import * as Archive from "../../archive/Archive.ts"
 import type { ExtensionId } from "../../cloud/ExtensionId.ts"
 import * as ExtensionUpload from "../../upload/ExtensionUpload.ts"
 import type { UploadPlan as Plan } from "../../upload/UploadPlan.ts"
-import * as format from "./format.ts"
-import { facts } from "./layout.ts"
+import { bytes, facts } from "./text.ts"
 
 const fields = {
   extensionId: Schema.String,
@@ -45,7 +44,7 @@ export const describePlan = ({ action, archive, because, deployments, extensionI
     `Would ${actions[action]}: ${because}.`,
     ...facts([
       ["extension", extensionId],
-      ["archive", `${archive.name}, ${format.bytes(archive.size)}`],
+      ["archive", `${archive.name}, ${bytes(archive.size)}`],
       ["sha-256", archive.sha256],
       ...(deployments.length === 0 ? [] : [["used by", deployments.join(", ")] as const])
     ])

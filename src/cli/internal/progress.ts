@@ -1,7 +1,21 @@
 /** How far an upload has come, as one line of a terminal: what is known, and how it looks. */
 import type { PublishEvent } from "../../publish/PublishEvent.ts"
-import { doneOf, isStep, type Step } from "./events.ts"
-import * as format from "./format.ts"
+import { bytes, clock, portion } from "./text.ts"
+
+/** The events that say how far something has come, and come often. */
+export type Step = Extract<
+  PublishEvent,
+  { readonly _tag: "DigestProgress" | "BytesWritten" | "BytesAcknowledged" | "VerificationProgress" }
+>
+
+export const isStep = (event: PublishEvent): event is Step =>
+  event._tag === "DigestProgress" ||
+  event._tag === "BytesWritten" ||
+  event._tag === "BytesAcknowledged" ||
+  event._tag === "VerificationProgress"
+
+/** Bytes done, of `total`. */
+export const doneOf = (step: Step): number => ("offset" in step ? step.offset : step.bytes)
 
 /** What is known. Times are in milliseconds on whatever clock gives `now`. */
 export interface Progress {
@@ -99,7 +113,7 @@ export const render = (progress: Progress, now: number, columns: number): string
   const { activity, attempt, retryAt } = progress
   if (activity === undefined) return ""
   if (activity === "waiting") {
-    return `waiting: attempt ${attempt + 1} in ${format.clock(retryAt - now)}`.slice(0, columns)
+    return `waiting: attempt ${attempt + 1} in ${clock(retryAt - now)}`.slice(0, columns)
   }
   const room = Math.min(columns, 80) - activity.length - 2 - smallestBar
   const figures = fitting(figuresOf(progress, now), room)
@@ -123,11 +137,11 @@ const figuresOf = (
   return [
     [percent(done, total), 7],
     ...(isKept ? [[`kept ${percent(acknowledged, total).trim()}`, 3] as const] : []),
-    [format.portion(done, total), 2],
-    ...(rate === undefined ? [] : [[`${format.bytes(rate)}/s`.padStart(10), 5] as const]),
+    [portion(done, total), 2],
+    ...(rate === undefined ? [] : [[`${bytes(rate)}/s`.padStart(10), 5] as const]),
     ...(rate === undefined || rate <= 0
       ? []
-      : [[`${format.clock(((total - done) * 1000) / rate)} left`, 6] as const]),
+      : [[`${clock(((total - done) * 1000) / rate)} left`, 6] as const]),
     ...(activity === "sending" && attempt > 1 ? [[`try ${attempt}`, 4] as const] : [])
   ]
 }

@@ -1,36 +1,8 @@
 /** Receipts for people. */
 import type { PublishReceipt } from "../../publish/PublishReceipt.ts"
 import type { Proof, UploadReceipt } from "../../upload/UploadReceipt.ts"
-import * as format from "./format.ts"
-import { facts } from "./layout.ts"
-import type { Style } from "./style.ts"
-
-type Fact = readonly [name: string, value: string]
-
-const proofs: Readonly<Record<Proof, string>> = {
-  hash: "hash: the stored bytes were fetched and hashed",
-  size: "size: the stored size is ours",
-  response: "response: the service said so, and told nothing more"
-}
-
-const archiveFacts = ({ archive }: UploadReceipt): ReadonlyArray<Fact> => [
-  ["archive", `${archive.name}, ${archive.size} bytes`],
-  ["sha-256", archive.sha256]
-]
-
-const transferFacts = ({
-  attempts,
-  bytesResumed,
-  bytesSent,
-  resourceVersion
-}: UploadReceipt): ReadonlyArray<Fact> => {
-  const saved = bytesResumed === 0 ? "" : `, ${bytesResumed} saved by resuming`
-  const inAttempts = attempts === 1 ? "" : ` in ${attempts} attempts`
-  return [
-    ["sent", `${bytesSent} bytes${inAttempts}${saved}`],
-    ["version", `${resourceVersion.before ?? "unknown"} → ${resourceVersion.after ?? "unknown"}`]
-  ]
-}
+import type { Style } from "./terminal.ts"
+import { duration, type Fact, facts, plural } from "./text.ts"
 
 export const describeUpload = (receipt: UploadReceipt, style: Style): ReadonlyArray<string> => [
   style.green(receipt._tag === "Uploaded" ? "Uploaded." : "Already current: nothing was sent."),
@@ -39,7 +11,7 @@ export const describeUpload = (receipt: UploadReceipt, style: Style): ReadonlyAr
     ...archiveFacts(receipt),
     ["proof", proofs[receipt.proof]],
     ...(receipt._tag === "Uploaded" ? transferFacts(receipt) : []),
-    ["took", format.duration(receipt.durationMillis)]
+    ["took", duration(receipt.durationMillis)]
   ])
 ]
 
@@ -55,7 +27,28 @@ export const describePublishing = (receipt: PublishReceipt, style: Style): Reado
       ["proof", proofs[receipt.proof]],
       ...(upload?._tag === "Uploaded" ? transferFacts(upload) : []),
       ...(way === "download" ? [["way", "fetched by the service"] as const] : []),
-      ["took", format.duration(receipt.durationMillis)]
+      ["took", duration(receipt.durationMillis)]
     ])
+  ]
+}
+
+const proofs: Readonly<Record<Proof, string>> = {
+  hash: "hash: the stored bytes were fetched and hashed",
+  size: "size: the stored size matches",
+  response: "response: the service reported success and nothing more"
+}
+
+const archiveFacts = ({ archive }: UploadReceipt): ReadonlyArray<Fact> => [
+  ["archive", `${archive.name}, ${archive.size} bytes`],
+  ["sha-256", archive.sha256]
+]
+
+const transferFacts = (receipt: UploadReceipt): ReadonlyArray<Fact> => {
+  const { attempts, bytesResumed, bytesSent, resourceVersion } = receipt
+  const saved = bytesResumed === 0 ? "" : `, ${bytesResumed} saved by resuming`
+  const inAttempts = attempts === 1 ? "" : ` in ${plural(attempts, "attempt")}`
+  return [
+    ["sent", `${plural(bytesSent, "byte")}${inAttempts}${saved}`],
+    ["version", `${resourceVersion.before ?? "unknown"} → ${resourceVersion.after ?? "unknown"}`]
   ]
 }

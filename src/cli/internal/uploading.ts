@@ -1,4 +1,4 @@
-/** An upload as a command: its events shown, and a way back to it when it stops half-way. */
+/** An upload as a command: its events shown, and the command that resumes it when it stops half-way. */
 import * as Path from "@effect/platform/Path"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -8,14 +8,23 @@ import * as Archive from "../../archive/Archive.ts"
 import type { PublishError } from "../../publish/PublishError.ts"
 import type { PublishEvent } from "../../publish/PublishEvent.ts"
 import { UploadPaused } from "../Failure.ts"
-import { Resumable } from "./frame.ts"
-import type { Output } from "./output.ts"
+import { type Output, Resumable } from "./output.ts"
 import { makeReport, type Report } from "./reporter.ts"
-import type { Stdio } from "./stdio.ts"
+import type { Stdio } from "./terminal.ts"
+import { commandLine } from "./text.ts"
+import type { Given } from "./variables.ts"
+
+/** The journal keeps the path, and whoever resumes may do so from another working directory. */
+export const archiveFile = (path: string) =>
+  Effect.map(Path.Path, ({ resolve }) => Archive.file(resolve(path)))
+
+/** The command that resumes what this one began. What the environment holds is expected to be there again. */
+export const resumeCommand = (words: ReadonlyArray<string>, givens: ReadonlyArray<Given>): string =>
+  commandLine(...words, ...givens.flatMap(({ words }) => words))
 
 /**
- * Runs what reports the events of an upload or a publishing. Once something has been sent, a signal and a failure that may
- * pass are no end: `resume` is the command that goes on.
+ * Runs what reports the events of an upload or a publishing. Once something has been sent, a signal or a failure that may
+ * pass is no end: `resume` is the command that continues.
  */
 export const withReport = <A, E extends PublishError, R>(
   resume: string,
@@ -30,16 +39,12 @@ export const withReport = <A, E extends PublishError, R>(
       return yield* restore(run(watch)).pipe(
         Effect.catchAllCause((cause) =>
           Effect.flatMap(Ref.get(hasBegun), (begun) =>
-            begun ? Effect.failCause(resumable(cause, resume)) : Effect.failCause(cause)
+            Effect.failCause(begun ? resumable(cause, resume) : cause)
           )
         )
       )
     }).pipe(Effect.scoped)
   )
-
-/** The journal keeps the path, and whoever resumes may do so from another working directory. */
-export const archiveFile = (path: string) =>
-  Effect.map(Path.Path, ({ resolve }) => Archive.file(resolve(path)))
 
 const begins = ({ _tag }: PublishEvent): boolean =>
   _tag === "SendingStarted" ||
@@ -57,11 +62,11 @@ const resumable = <E extends PublishError>(
       Cause.isInterruptedOnly(cause)
         ? Cause.fail(new Resumable({ failure: new UploadPaused(), resume }))
         : cause,
-    onSome: (failure) => (canGoOn(failure) ? Cause.fail(new Resumable({ failure, resume })) : cause)
+    onSome: (failure) => (canResume(failure) ? Cause.fail(new Resumable({ failure, resume })) : cause)
   })
 
-/** Whether the same command, run again, has something to go on with. */
-const canGoOn = (error: PublishError): boolean =>
+/** Whether the same command, run again, has something to continue. */
+const canResume = (error: PublishError): boolean =>
   error.isRetryable ||
   error._tag === "DeadlineExceeded" ||
   error._tag === "OutcomeUnknown" ||

@@ -4,7 +4,7 @@ import * as FileSystem from "@effect/platform/FileSystem"
 import * as Path from "@effect/platform/Path"
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
-import { Chunk, ConfigProvider, Effect, Layer, Stream } from "effect"
+import { Chunk, ConfigProvider, Effect, Layer, Option, Stream } from "effect"
 import { diagnosis } from "../../../src/cli/internal/doctor/diagnosis.ts"
 import type { Finding } from "../../../src/cli/internal/doctor/finding.ts"
 import { journalId, prepare } from "../../../src/journal/JournalRecord.ts"
@@ -44,6 +44,9 @@ const verdicts = (findings: ReadonlyArray<Finding>) =>
 const named = (findings: ReadonlyArray<Finding>, check: string) =>
   findings.filter((finding) => finding.check === check)
 
+const remedies = (findings: ReadonlyArray<Finding>, check: string) =>
+  named(findings, check).flatMap(({ remedy }) => Option.toArray(remedy))
+
 const at = (options?: LocalElasticCloud.LocalElasticCloudOptions) =>
   LocalElasticCloud.layer(options).pipe(Layer.provideMerge(NodeContext.layer), Layer.orDie)
 
@@ -66,7 +69,7 @@ describe("a diagnosis", () => {
         "pending ok"
       ])
       expect(named(findings, "key")[0]?.says).toBe("accepted; it sees 1 extension")
-      expect(named(findings, "resumption")[0]?.says).toContain("archives up to 5000 bytes")
+      expect(named(findings, "resumption")[0]?.says).toContain("archives up to 5.0 kB")
     }).pipe(Effect.provide(at({ resumable: { limits: { maxSize: 5000 } } })))
   )
 
@@ -97,8 +100,8 @@ describe("a diagnosis", () => {
       expect(named(yield* examine(), "resumption")[0]).toMatchObject({ verdict: "warning" })
       expect(named(yield* examine({ EC_UPLOAD_RESUMABLE: "required" }), "resumption")[0]).toMatchObject({
         verdict: "problem",
-        error: { _tag: "ResumptionUnsupported" },
-        remedy: "Set EC_UPLOAD_RESUMABLE to auto."
+        failure: { value: { _tag: "ResumptionUnsupported" } },
+        remedy: { value: "Set EC_UPLOAD_RESUMABLE to auto." }
       })
     }).pipe(Effect.provide(at()))
   )
@@ -109,7 +112,10 @@ describe("the key", () => {
     Effect.gen(function* () {
       const { EC_API_KEY: _, ...keyless } = yield* environment
       const findings = yield* diagnose(keyless)
-      expect(named(findings, "key")[0]).toMatchObject({ verdict: "problem", error: { _op: "MissingData" } })
+      expect(named(findings, "key")[0]).toMatchObject({
+        verdict: "problem",
+        failure: { value: { _tag: "InvalidConfiguration" } }
+      })
       expect(named(findings, "key")[0]?.says).toContain("EC_API_KEY is not set")
       expect(verdicts(findings)).toContain("connection ok")
       expect(verdicts(findings)).not.toContain("user ok")
@@ -121,7 +127,7 @@ describe("the key", () => {
       const findings = yield* examine({ EC_API_KEY: "a-wrong-key" })
       expect(named(findings, "key")[0]).toMatchObject({
         verdict: "problem",
-        error: { _tag: "AuthenticationFailed" }
+        failure: { value: { _tag: "AuthenticationFailed" } }
       })
       expect(JSON.stringify(findings)).not.toContain("a-wrong-key")
     }).pipe(Effect.provide(at()))
@@ -131,7 +137,10 @@ describe("the key", () => {
     Effect.gen(function* () {
       const findings = yield* examine({ EC_API_KEY: "userless" })
       expect(verdicts(findings)).toContain("key ok")
-      expect(named(findings, "user")[0]).toMatchObject({ verdict: "problem", error: { _tag: "NoUserId" } })
+      expect(named(findings, "user")[0]).toMatchObject({
+        verdict: "problem",
+        failure: { value: { _tag: "NoUserId" } }
+      })
     }).pipe(Effect.provide(at({ accounts: [{ apiKey: "userless", owner: undefined }] })))
   )
 
@@ -145,7 +154,7 @@ describe("the key", () => {
       })
       expect(named(yield* examine(), "user")[0]).toMatchObject({
         verdict: "problem",
-        error: { _tag: "Forbidden", reason: "Firewall" }
+        failure: { value: { _tag: "Forbidden", reason: "Firewall" } }
       })
     }).pipe(Effect.provide(at()))
   )
@@ -165,9 +174,9 @@ describe("the way to the endpoint", () => {
       const findings = yield* examine({ EC_ENDPOINT: "https://no-such-host.invalid" })
       expect(named(findings, "name")[0]).toMatchObject({
         verdict: "problem",
-        error: { _tag: "ConnectionFailed", phase: "resolving" }
+        failure: { value: { _tag: "ConnectionFailed", phase: "resolving" } }
       })
-      expect(named(findings, "name")[0]?.remedy).toContain('"no-such-host.invalid"')
+      expect(remedies(findings, "name")).toEqual([expect.stringContaining('"no-such-host.invalid"')])
       expect(verdicts(findings)).not.toContain("connection ok")
       expect(verdicts(findings)).toContain("journal ok")
     }).pipe(Effect.provide(at()))
@@ -179,7 +188,7 @@ describe("the way to the endpoint", () => {
       expect(verdicts(findings)).toContain("name ok")
       expect(named(findings, "connection")[0]).toMatchObject({
         verdict: "problem",
-        error: { _tag: "ConnectionFailed", phase: "connecting" }
+        failure: { value: { _tag: "ConnectionFailed", phase: "connecting" } }
       })
     }).pipe(Effect.provide(at()))
   )
@@ -192,7 +201,7 @@ describe("the way to the endpoint", () => {
         return yield* examine({ EC_ENDPOINT: url.replace("127.0.0.1", "localhost") })
       }).pipe(Effect.provide(at({ tls: server })))
       expect(verdicts(findings)).toEqual(expect.arrayContaining(["name ok", "connection ok", "tls problem"]))
-      expect(named(findings, "tls")[0]?.remedy).toContain("NODE_EXTRA_CA_CERTS")
+      expect(remedies(findings, "tls")).toEqual([expect.stringContaining("NODE_EXTRA_CA_CERTS")])
     })
   )
 
@@ -312,18 +321,18 @@ describe("the journal", () => {
       const file = yield* fs.makeTempFileScoped()
       expect(named(yield* examine({ EC_UPLOAD_JOURNAL: file }), "journal")[0]).toMatchObject({
         verdict: "problem",
-        error: { _tag: "JournalUnavailable", reason: "NotAFolder" }
+        failure: { value: { _tag: "JournalUnavailable", reason: "NotAFolder" } }
       })
     }).pipe(Effect.provide(at()))
   )
 
-  it.scopedLive("is made when first needed, and not by looking", () =>
+  it.scopedLive("is created when first needed, and not by looking", () =>
     Effect.gen(function* () {
       const fs = yield* FileSystem.FileSystem
       const folder = `${yield* journalFolder}/not/yet`
       expect(named(yield* examine({ EC_UPLOAD_JOURNAL: folder }), "journal")[0]).toMatchObject({
         verdict: "ok",
-        says: `${folder} is made when first needed`
+        says: `${folder} will be created when first needed`
       })
       expect(yield* fs.exists(folder)).toBe(false)
     }).pipe(Effect.provide(at()))
@@ -340,8 +349,8 @@ describe("the command", () => {
       const lines = ran.out.split("\n")
       expect(lines[0]).toMatch(/^✓ runtime {5}effect-elastic-extensions \d/)
       expect(lines).toContain("✓ key         accepted; it sees 1 extension")
-      expect(ran.out).toMatch(/^! resumption {2}the server does not offer to resume/m)
-      expect(lines.at(-2)).toBe("Uploads will work, with what is said above.")
+      expect(ran.out).toMatch(/^! resumption {2}the server does not offer resumption/m)
+      expect(lines.at(-2)).toBe("Uploads will work; see the warning above.")
       expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(80)
     }).pipe(Effect.provide(at()))
   )

@@ -2,11 +2,10 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, Scope, TestClock } from "effect"
 import * as fc from "effect/FastCheck"
-import { Output } from "../../../src/cli/internal/output.ts"
+import * as Output from "../../../src/cli/internal/output.ts"
 import * as Progress from "../../../src/cli/internal/progress.ts"
 import { makeReport } from "../../../src/cli/internal/reporter.ts"
-import { Stdio } from "../../../src/cli/internal/stdio.ts"
-import { withoutAnsi } from "../../../src/cli/internal/style.ts"
+import { Stdio, withoutAnsi } from "../../../src/cli/internal/terminal.ts"
 import type { PublishEvent } from "../../../src/publish/PublishEvent.ts"
 import { memorySink } from "../../support/cli/program.ts"
 

@@ -5,8 +5,8 @@ import * as NodeContext from "@effect/platform-node/NodeContext"
 import { Cause, ConfigProvider, Effect, Exit, Option } from "effect"
 import { bundleCommand } from "../../../scripts/support/command.ts"
 import { node } from "../../../scripts/support/node.ts"
-import type { Exited } from "../../../src/cli/internal/frame.ts"
-import { type Sink, Stdio } from "../../../src/cli/internal/stdio.ts"
+import type { Exited } from "../../../src/cli/internal/output.ts"
+import { type Sink, Stdio } from "../../../src/cli/internal/terminal.ts"
 import { main } from "../../../src/cli/main.ts"
 
 export interface Ran {

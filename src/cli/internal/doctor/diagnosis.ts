@@ -1,42 +1,159 @@
-/** Everything an upload depends on, looked at in the order in which an upload meets it. */
+/** Everything an upload depends on, examined in the order in which an upload meets it. */
+import process from "node:process"
 import type * as FileSystem from "@effect/platform/FileSystem"
 import type * as HttpClient from "@effect/platform/HttpClient"
 import type * as Path from "@effect/platform/Path"
+import type * as Config from "effect/Config"
+import type * as ConfigError from "effect/ConfigError"
+import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import { identity } from "effect/Function"
+import * as ModuleVersion from "effect/ModuleVersion"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import { ElasticCloudConfig, type ElasticCloudConfigService } from "../../../cloud/ElasticCloudConfig.ts"
+import * as ElasticCloudConfig from "../../../cloud/ElasticCloudConfig.ts"
 import * as ExtensionsClient from "../../../cloud/ExtensionsClient.ts"
-import { examineKey, examineUser } from "./access.ts"
-import { examineEndpoint } from "./endpoint.ts"
-import type { Finding } from "./finding.ts"
+import { version } from "../../../cloud/internal/version.ts"
+import * as RetryPolicy from "../../../transfer/RetryPolicy.ts"
+import * as UploadHttpClient from "../../../transfer/UploadHttpClient.ts"
+import * as UploadSettings from "../../../upload/UploadSettings.ts"
+import { fromConfigError } from "../../Failure.ts"
+import { endpointAlone } from "../pending.ts"
+import { type Finding, failed, ok } from "./finding.ts"
 import { examineJournal } from "./journal.ts"
-import { examineRuntime } from "./runtime.ts"
-import { readSettings, type Settings } from "./settings.ts"
-import { examineExpect, examineResumption } from "./transport.ts"
+import { examineEndpoint, examineExpect, examineKey, examineResumption, examineUser } from "./server.ts"
 
 type Findings<R = never> = Stream.Stream<Finding, never, R>
 
-const lazily = <R>(findings: Effect.Effect<Findings<R>, never, R>): Findings<R> => Stream.unwrap(findings)
+/** Findings as they are made. Sends nothing that could change an extension, and no byte of any archive. */
+export const diagnosis: Findings<HttpClient.HttpClient | FileSystem.FileSystem | Path.Path> = Stream.unwrap(
+  Effect.suspend(() =>
+    Effect.map(readSettings, (settings) => {
+      const baseUrl = Option.map(settings.endpoint, (endpoint) => endpoint.baseUrl)
+      return Stream.fromEffect(examineRuntime).pipe(
+        Stream.concat(Stream.fromIterable(settings.findings)),
+        Stream.concat(examineCloud(settings)),
+        Stream.concat(Stream.fromIterableEffect(examineJournal(baseUrl)))
+      )
+    })
+  )
+)
+
+/** The first thing anybody who helps will ask. */
+const examineRuntime: Effect.Effect<Finding> = Effect.sync(() =>
+  ok(
+    "runtime",
+    `effect-elastic-extensions ${version}, Effect ${ModuleVersion.getCurrentVersion()}, ${runtime(process)}, ${process.platform} ${process.arch}`
+  )
+)
+
+const runtime = ({ versions }: typeof process): string => {
+  if (versions["deno"] !== undefined) return `Deno ${versions["deno"]}`
+  return versions.bun === undefined ? `Node ${versions.node}` : `Bun ${versions.bun}`
+}
+
+/** What the environment says, and what of it cannot be used. */
+interface Environment {
+  readonly findings: ReadonlyArray<Finding>
+  /** Where the API is, with whatever key there is. */
+  readonly endpoint: Option.Option<Pick<ElasticCloudConfig.ElasticCloudConfigService, "baseUrl" | "origin">>
+  /** The same with a key that can be sent. */
+  readonly access: Option.Option<ElasticCloudConfig.ElasticCloudConfigService>
+  readonly upload: UploadSettings.UploadOptions
+  /** Bytes from which a body is announced before it is sent; infinite for never. */
+  readonly expectThreshold: number
+}
+
+const readSettings: Effect.Effect<Environment> = Effect.gen(function* () {
+  const endpoint = yield* Effect.either(endpointAlone)
+  const access = yield* Effect.either(ElasticCloudConfig.config)
+  const transport = yield* Effect.either(UploadHttpClient.config)
+  const upload = yield* Effect.either(UploadSettings.config)
+  const retry = yield* Effect.either(RetryPolicy.config)
+  const unusable = [
+    ...unusableIn("settings", transport),
+    ...unusableIn("settings", upload),
+    ...unusableIn("settings", retry)
+  ]
+  // Without an endpoint, what is wrong with the key would be said of the endpoint as well.
+  const unusableAccess = Either.isLeft(endpoint)
+    ? unusableIn("endpoint", endpoint)
+    : unusableIn("key", access)
+  const { expectThreshold } = yield* orDefaults(UploadHttpClient.config, transport)
+  return {
+    findings: [
+      ...(unusable.length === 0 ? [ok("settings", "all settings are valid")] : unusable),
+      ...unusableAccess
+    ],
+    endpoint: Either.getRight(endpoint),
+    access: Either.getRight(access),
+    upload: yield* orDefaults(UploadSettings.config, upload),
+    expectThreshold
+  }
+})
+
+const unusableIn = <A>(
+  check: string,
+  read: Either.Either<A, ConfigError.ConfigError>
+): ReadonlyArray<Finding> =>
+  Either.match(read, {
+    onLeft: (error) => [failed(check, fromConfigError(error, []))],
+    onRight: () => []
+  })
+
+const nothingSet = ConfigProvider.fromMap(new Map())
+
+/** What was read, or what holds where nothing is set. */
+const orDefaults = <A>(
+  config: Config.Config<A>,
+  read: Either.Either<A, ConfigError.ConfigError>
+): Effect.Effect<A> =>
+  Either.match(read, {
+    onLeft: () => Effect.orDie(Effect.withConfigProvider(config, nothingSet)),
+    onRight: Effect.succeed
+  })
+
+const examineCloud = ({ access, endpoint, ...settings }: Environment): Findings<HttpClient.HttpClient> =>
+  Option.match(endpoint, {
+    onNone: () => Stream.empty,
+    onSome: ({ baseUrl }) =>
+      Stream.unwrap(
+        Effect.map(examineEndpoint(baseUrl), ({ findings, reachable }) =>
+          Stream.concat(
+            Stream.fromIterable(findings),
+            reachable && Option.isSome(access) ? examineAccess(access.value, settings) : Stream.empty
+          )
+        )
+      )
+  })
 
 /** Nothing can be learnt about transfers with a key that is refused. */
 const examineAccess = (
-  config: ElasticCloudConfigService,
-  { expectThreshold, upload }: Settings
+  config: ElasticCloudConfig.ElasticCloudConfigService,
+  { expectThreshold, upload }: Pick<Environment, "expectThreshold" | "upload">
 ): Findings<HttpClient.HttpClient> =>
-  lazily(
+  Stream.unwrap(
     Effect.gen(function* () {
-      const client = yield* Effect.provideService(ExtensionsClient.make, ElasticCloudConfig, config)
+      const client = yield* Effect.provideService(
+        ExtensionsClient.make,
+        ElasticCloudConfig.ElasticCloudConfig,
+        config
+      )
       const { extensions, finding } = yield* examineKey(client)
       const key = Stream.succeed(finding)
-      if (extensions === undefined) return key
+      if (Option.isNone(extensions)) return key
+      const [extension] = extensions.value
       return Stream.concat(
         key,
         Stream.mapEffect(
           Stream.make(
             examineUser(client),
-            examineResumption(client, extensions[0]?.id, upload),
+            examineResumption(
+              client,
+              Option.map(Option.fromNullable(extension), ({ id }) => id),
+              upload
+            ),
             examineExpect(client, expectThreshold)
           ),
           identity
@@ -44,35 +161,3 @@ const examineAccess = (
       )
     })
   )
-
-const examineCloud = (settings: Settings): Findings<HttpClient.HttpClient> =>
-  Option.match(settings.endpoint, {
-    onNone: () => Stream.empty,
-    onSome: ({ baseUrl }) =>
-      lazily(
-        Effect.map(examineEndpoint(baseUrl), ({ findings, reachable }) =>
-          Stream.concat(
-            Stream.fromIterable(findings),
-            reachable && Option.isSome(settings.access)
-              ? examineAccess(settings.access.value, settings)
-              : Stream.empty
-          )
-        )
-      )
-  })
-
-/**
- * Findings as they are made. Sends nothing that could change an extension, and no byte of any archive.
- *
- * @internal
- */
-export const diagnosis: Findings<HttpClient.HttpClient | FileSystem.FileSystem | Path.Path> = lazily(
-  Effect.map(readSettings, (settings) => {
-    const baseUrl = Option.map(settings.endpoint, (endpoint) => endpoint.baseUrl)
-    return Stream.fromEffect(examineRuntime).pipe(
-      Stream.concat(Stream.fromIterable(settings.findings)),
-      Stream.concat(examineCloud(settings)),
-      Stream.concat(Stream.fromIterableEffect(examineJournal(baseUrl)))
-    )
-  })
-)

@@ -1,47 +1,45 @@
-import type * as ConfigError from "effect/ConfigError"
+/** One line of a diagnosis. */
+import * as Option from "effect/Option"
 import type { Failure } from "../../Failure.ts"
+import { accountOf } from "../output.ts"
 
-type Cause = Failure | ConfigError.ConfigError
-
-/**
- * One line of a diagnosis: what was looked at, whether it works, and what to do if it does not.
- *
- * @internal
- */
+/** What was examined, whether it works, and what to do if it does not. */
 export interface Finding {
-  /** Stable name of what was looked at, one word. */
+  /** Stable name of what was examined, one word. */
   readonly check: string
   readonly verdict: "ok" | "warning" | "problem"
   readonly says: string
-  /** What to do. Nothing where nothing has to be done, or where `says` tells it. */
-  readonly remedy?: string
+  /** What to do, where something has to be done. */
+  readonly remedy: Option.Option<string>
   /** What a problem is an instance of: decides the exit code. */
-  readonly error?: Cause
+  readonly failure: Option.Option<Failure>
 }
 
-/** @internal */
-export const ok = (check: string, says: string): Finding => ({ check, verdict: "ok", says })
-
-/** @internal */
-export const warning = (check: string, says: string, remedy?: string): Finding => ({
+export const ok = (check: string, says: string): Finding => ({
   check,
-  verdict: "warning",
+  verdict: "ok",
   says,
-  ...(remedy === undefined ? {} : { remedy })
+  remedy: Option.none(),
+  failure: Option.none()
 })
 
-/** @internal */
-export const problem = (check: string, says: string, error: Cause, remedy?: string): Finding => ({
+export const warning = (check: string, says: string, remedy?: string): Finding => ({
+  ...ok(check, says),
+  verdict: "warning",
+  remedy: Option.fromNullable(remedy)
+})
+
+/** A failure in words of its own. */
+export const problem = (check: string, says: string, failure: Failure, remedy: string): Finding => ({
   check,
   verdict: "problem",
   says,
-  error,
-  ...(remedy === undefined ? {} : { remedy })
+  remedy: Option.some(remedy),
+  failure: Option.some(failure)
 })
 
-/**
- * An error of this library says in its message what happened and what to do.
- *
- * @internal
- */
-export const failed = (check: string, error: Failure): Finding => problem(check, error.message, error)
+/** A failure, as it would be told of an upload. */
+export const failed = (check: string, failure: Failure): Finding => {
+  const { happened, remedy } = accountOf(failure)
+  return { check, verdict: "problem", says: happened, remedy, failure: Option.some(failure) }
+}

@@ -1,4 +1,4 @@
-/** Whether the journal can be written, and what it holds. */
+/** Whether the journal can be written, what it holds, and who is working on which upload. */
 import { statfs } from "node:fs/promises"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Path from "@effect/platform/Path"
@@ -6,13 +6,16 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { unavailable } from "../../../journal/JournalError.ts"
 import * as UploadJournal from "../../../journal/UploadJournal.ts"
-import { type Finding, failed, ok, problem, warning } from "./finding.ts"
+import { fromConfigError } from "../../Failure.ts"
+import { commandLine, plural } from "../text.ts"
+import { type Finding, failed, ok, warning } from "./finding.ts"
 
 /** A record takes a few kilobytes, and a new one is written beside the old one. */
 const enoughBytes = 1_000_000
 
-const nearestFolder = (folder: string): Effect.Effect<string, never, FileSystem.FileSystem | Path.Path> =>
-  Effect.gen(function* () {
+/** The folder itself, or the nearest one above it that is there. */
+const nearestFolder: (folder: string) => Effect.Effect<string, never, FileSystem.FileSystem | Path.Path> =
+  Effect.fnUntraced(function* (folder) {
     const fs = yield* FileSystem.FileSystem
     const path = yield* Path.Path
     const parent = path.dirname(folder)
@@ -27,7 +30,7 @@ const examineFolder = (folder: string) =>
     const nearest = yield* nearestFolder(folder)
     if (nearest !== folder) {
       yield* fs.access(nearest, { writable: true })
-      return ok("journal", `${folder} is made when first needed`)
+      return ok("journal", `${folder} will be created when first needed`)
     }
     const file = yield* fs.makeTempFileScoped({ directory: folder, prefix: ".doctor-" })
     yield* fs.writeFileString(file, "writable")
@@ -45,11 +48,15 @@ const examineSpace = (folder: string) =>
     const free = bavail * bsize
     return free >= enoughBytes
       ? []
-      : [warning("space", `${free} bytes are left for the journal`, "Free some space on its disk.")]
+      : [
+          warning(
+            "space",
+            `${plural(free, "byte")} left on the disk of the journal`,
+            "Free some space on that disk."
+          )
+        ]
     // Not every runtime and file system tells; a full disk is found by writing as well.
   }).pipe(Effect.orElseSucceed((): ReadonlyArray<Finding> => []))
-
-const plural = (n: number, noun: string) => `${n} ${noun}${n === 1 ? "" : "s"}`
 
 const examineRecords = (folder: string, baseUrl: string | undefined) =>
   Effect.gen(function* () {
@@ -59,8 +66,12 @@ const examineRecords = (folder: string, baseUrl: string | undefined) =>
     const others = elsewhere === 0 ? "" : ` (and ${elsewhere} at other endpoints)`
     return [
       here === 0
-        ? ok("pending", `no unfinished upload${others}`)
-        : warning("pending", `${plural(here, "unfinished upload")}${others}`, "See them with: pending"),
+        ? ok("pending", `no unfinished uploads${others}`)
+        : warning(
+            "pending",
+            `${plural(here, "unfinished upload")}${others}`,
+            `To list: ${commandLine("pending")}`
+          ),
       ...locks.map((lock) => warning("lock", lock.message)),
       ...corrupt.map((error) => warning("record", error.message))
     ]
@@ -69,7 +80,6 @@ const examineRecords = (folder: string, baseUrl: string | undefined) =>
     Effect.catchTag("JournalUnavailable", (error) => Effect.succeed([failed("pending", error)]))
   )
 
-/** @internal */
 export const examineJournal = (
   baseUrl: Option.Option<string>
 ): Effect.Effect<ReadonlyArray<Finding>, never, FileSystem.FileSystem | Path.Path> =>
@@ -82,6 +92,4 @@ export const examineJournal = (
       ...(yield* examineSpace(folder)),
       ...(yield* examineRecords(folder, Option.getOrUndefined(baseUrl)))
     ]
-  }).pipe(
-    Effect.catchAll((error) => Effect.succeed([problem("journal", "there is no folder for it", error)]))
-  )
+  }).pipe(Effect.catchAll((error) => Effect.succeed([failed("journal", fromConfigError(error, []))])))

@@ -102,10 +102,15 @@ describe("the command line", () => {
     [["upload", "1", "a.zip", "b.zip"], "'b.zip'"],
     [["upload", "1", "a.zip", "--jsn"], "There is no option --jsn. Did you mean --json?"],
     [["upload", "1", "a.zip", "--retries"], "The option --retries needs a value: --retries n."],
-    [["upload", "1", "a.zip", "--resumable", "maybe"], "auto, never, required"],
+    [
+      ["upload", "1", "a.zip", "--resumable", "maybe"],
+      'The option --resumable takes auto, never or required, not "maybe".'
+    ],
+    [["list", "--type=bndle"], 'The option --type takes plugin or bundle, not "bndle".'],
     [["upload", "1", "a.zip", "--api-key-file", "/no/such/file"], "/no/such/file"],
     [["publish", "a.zip", "--name=words"], "Missing: --type plugin|bundle, --version version."],
-    [["uplaod", "1", "a.zip"], "upload"],
+    [["uplaod", "1", "a.zip"], "There is no command uplaod. Did you mean upload?"],
+    [["frobnicate"], "There is no command frobnicate."],
     [["upload", "a/b", "a.zip"], "it contains a slash"]
   ]
 

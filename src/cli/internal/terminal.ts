@@ -1,0 +1,120 @@
+/** The process's streams and the person behind them: what is written, in which colours, and what is asked. */
+import process from "node:process"
+import { createInterface } from "node:readline/promises"
+import type { WriteStream } from "node:tty"
+import * as Config from "effect/Config"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+
+/** One stream of text. */
+export interface Sink {
+  readonly isTerminal: boolean
+  /** Of the terminal as it is now; 80 where nothing tells. */
+  readonly columns: Effect.Effect<number>
+  /** Returns when the text has left the process, so that an exit right after cannot cut it off. */
+  readonly write: (text: string) => Effect.Effect<void>
+}
+
+/** Where the command line writes. */
+export class Stdio extends Context.Tag("effect-elastic-extensions/cli/Stdio")<
+  Stdio,
+  { readonly out: Sink; readonly err: Sink }
+>() {}
+
+/** Standard output and standard error. */
+export const layerProcess: Layer.Layer<Stdio> = Layer.sync(Stdio, () => {
+  ignoreBrokenPipe(process.stdout)
+  ignoreBrokenPipe(process.stderr)
+  return { out: fromStream(process.stdout), err: fromStream(process.stderr) }
+})
+
+const fromStream = (stream: WriteStream): Sink => ({
+  isTerminal: stream.isTTY === true,
+  columns: Effect.sync(() => stream.columns || 80),
+  // A reader that has gone (`… | head -1`) is no failure of the command.
+  write: (text) => Effect.async<void>((resume) => void stream.write(text, () => resume(Effect.void)))
+})
+
+const ignoreBrokenPipe = (stream: WriteStream): void => void stream.on("error", () => {})
+
+export interface Style {
+  readonly bold: (text: string) => string
+  readonly dim: (text: string) => string
+  readonly red: (text: string) => string
+  readonly yellow: (text: string) => string
+  readonly green: (text: string) => string
+}
+
+/** Colours, or none: where a stream is no terminal, and where `NO_COLOR` is set to anything. */
+export const styleOf = (sink: Sink): Effect.Effect<Style> =>
+  Effect.map(noColor, (isOff) => (isOff || !sink.isTerminal ? plain : coloured))
+
+const noColor = Config.option(Config.string("NO_COLOR")).pipe(
+  Config.map(Option.exists((value) => value !== "")),
+  Effect.orElseSucceed(() => false)
+)
+
+const plain: Style = {
+  bold: (text) => text,
+  dim: (text) => text,
+  red: (text) => text,
+  yellow: (text) => text,
+  green: (text) => text
+}
+
+const ansi =
+  (begin: number, end: number) =>
+  (text: string): string =>
+    `\u001b[${begin}m${text}\u001b[${end}m`
+
+const coloured: Style = {
+  bold: ansi(1, 22),
+  dim: ansi(2, 22),
+  red: ansi(31, 39),
+  yellow: ansi(33, 39),
+  green: ansi(32, 39)
+}
+
+const escapes = new RegExp(`${"\u001b"}\\[[0-9;]*m`, "g")
+
+export const withoutAnsi = (text: string): string => text.replace(escapes, "")
+
+/** Somebody who can be asked before something is gone for good. */
+interface Person {
+  readonly isThere: boolean
+  /** The line that was typed. The question goes to standard error: standard output is for results. */
+  readonly ask: (question: string) => Effect.Effect<string>
+}
+
+const askProcess = (question: string): Effect.Effect<string> =>
+  Effect.acquireUseRelease(
+    Effect.sync(() => createInterface({ input: process.stdin, output: process.stderr })),
+    (lines) =>
+      // The end of the input is no answer, and no answer is no.
+      Effect.async<string>((resume, signal) => {
+        lines.once("close", () => resume(Effect.succeed("")))
+        lines.question(question, { signal }).then(
+          (answer) => resume(Effect.succeed(answer)),
+          () => resume(Effect.succeed(""))
+        )
+      }),
+    (lines) => Effect.sync(() => lines.close())
+  )
+
+export class Confirmation extends Context.Reference<Confirmation>()(
+  "effect-elastic-extensions/cli/Confirmation",
+  {
+    defaultValue: (): Person => ({
+      isThere: process.stdin.isTTY === true && process.stderr.isTTY === true,
+      ask: askProcess
+    })
+  }
+) {}
+
+/** Whether the answer was yes, in full or its first letter. */
+export const confirm = (question: string): Effect.Effect<boolean> =>
+  Effect.flatMap(Confirmation, ({ ask }) =>
+    Effect.map(ask(`${question} [y/N] `), (answer) => /^y(es)?$/i.test(answer.trim()))
+  )

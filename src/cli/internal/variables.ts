@@ -1,0 +1,190 @@
+/**
+ * Options that stand for environment variables. A command does not read them: they are laid over the environment as a
+ * `ConfigProvider`, so that the library's own `layerConfig`s stay the one source of names, defaults and rules.
+ */
+import * as Options from "@effect/cli/Options"
+import * as ConfigProvider from "effect/ConfigProvider"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Parameters from "./parameters.ts"
+
+/** One option as it was given on the command line. */
+export interface Given {
+  /** With its dashes. */
+  readonly option: string
+  readonly variable: string
+  readonly value: string
+  /** What to type to give it again: for an option that names a file, the file. */
+  readonly words: ReadonlyArray<string>
+}
+
+/** Parses to what was given. */
+export type Variables = Parameters.Parameter<ReadonlyArray<Given>>
+
+/** A variable that was given as an option is that option's value, for everything that reads the configuration. */
+export const provide =
+  (givens: ReadonlyArray<Given>) =>
+  <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    Effect.configProviderWith((environment) => Effect.withConfigProvider(self, over(environment, givens)))
+
+/** Unlike with `ConfigProvider.orElse`, a value that is refused is not silently replaced by the environment's. */
+const over = (
+  environment: ConfigProvider.ConfigProvider,
+  givens: ReadonlyArray<Given>
+): ConfigProvider.ConfigProvider => {
+  const values = new Map(givens.map(({ value, variable }) => [variable, value]))
+  const options = ConfigProvider.fromMap(values).flattened
+  return ConfigProvider.fromFlat({
+    ...environment.flattened,
+    load: (path, primitive, split) =>
+      (values.has(path.join("_")) ? options : environment.flattened).load(path, primitive, split)
+  })
+}
+
+/** No variables: for commands that read no configuration. */
+export const none: Variables = Parameters.declare(
+  Options.map(Options.none, () => []),
+  []
+)
+
+const all = (...variables: ReadonlyArray<Variables>): Variables =>
+  Parameters.declare(
+    Options.map(Options.all(variables), (givens) => givens.flat()),
+    variables.flatMap(({ entries }) => entries)
+  )
+
+interface About {
+  readonly variable: string
+  /** A sentence or two; the variable's name is added. */
+  readonly meaning: string
+}
+
+const withVariable = ({ meaning, variable }: About): string => `${meaning} [${variable}]`
+
+/** A variable whose option has a value, and need not be given. */
+const optional = <A>(
+  parameter: Parameters.Parameter<A>,
+  givenOf: (value: A) => ReadonlyArray<Given>
+): Variables =>
+  Parameters.declare(
+    Options.map(Options.optional(parameter), Option.match({ onNone: () => [], onSome: givenOf })),
+    Parameters.notRequired(parameter)
+  )
+
+const given =
+  (name: string, variable: string) =>
+  (value: string): ReadonlyArray<Given> => [
+    { option: `--${name}`, variable, value, words: [`--${name}`, value] }
+  ]
+
+const text = (name: string, placeholder: string, about: About): Variables =>
+  optional(Parameters.text(name, placeholder, withVariable(about)), given(name, about.variable))
+
+const choice = (name: string, choices: ReadonlyArray<string>, about: About): Variables =>
+  optional(Parameters.choice(name, choices, withVariable(about)), given(name, about.variable))
+
+const flag = (name: string, about: About): Variables => {
+  const parameter = Parameters.flag(name, withVariable(about))
+  const { variable } = about
+  return Parameters.declare(
+    Options.map(parameter, (isOn) =>
+      isOn ? [{ option: `--${name}`, variable, value: "true", words: [`--${name}`] }] : []
+    ),
+    parameter.entries
+  )
+}
+
+/** May be given again and again; the values become one comma-separated variable. */
+const repeated = (name: string, placeholder: string, about: About): Variables => {
+  const parameter = Parameters.value(
+    name,
+    `${placeholder}...`,
+    withVariable(about),
+    Options.repeated(Options.text(name))
+  )
+  const { variable } = about
+  return Parameters.declare(
+    Options.map(parameter, (values) => {
+      const words = values.flatMap((value) => [`--${name}`, value])
+      return values.length === 0 ? [] : [{ option: `--${name}`, variable, value: values.join(","), words }]
+    }),
+    Parameters.notRequired(parameter)
+  )
+}
+
+/** The variable's value is what the file holds. */
+const file = (name: string, about: About): Variables =>
+  optional(Parameters.value(name, "path", withVariable(about), Options.fileText(name)), ([path, content]) => [
+    { option: `--${name}`, variable: about.variable, value: content, words: [`--${name}`, path] }
+  ])
+
+/** Where the API is, and the key to it. */
+export const connection: Variables = all(
+  text("endpoint", "url", {
+    variable: "EC_ENDPOINT",
+    meaning: "Address of the Elastic Cloud API. Default: https://api.elastic-cloud.com."
+  }),
+  file("api-key-file", {
+    variable: "EC_API_KEY",
+    meaning:
+      "File that holds the API key. The key itself is never an option: other users of the machine could read it."
+  }),
+  text("connect-timeout", "duration", {
+    variable: "EC_UPLOAD_CONNECT_TIMEOUT",
+    meaning: 'Longest wait for a connection, such as "10 seconds". Default: 30 seconds.'
+  })
+)
+
+const journal: Variables = text("journal", "folder", {
+  variable: "EC_UPLOAD_JOURNAL",
+  meaning:
+    "Folder that remembers unfinished uploads. Default: effect-elastic-extensions/uploads in the user's state folder."
+})
+
+/** Where the API is, and where unfinished uploads are remembered. */
+export const connectionAndJournal: Variables = all(connection, journal)
+
+/** How archives are uploaded. */
+export const uploading: Variables = all(
+  connectionAndJournal,
+  text("retries", "n", {
+    variable: "EC_UPLOAD_RETRIES",
+    meaning: "Retries without progress before giving up. Default: 8."
+  }),
+  text("deadline", "duration", {
+    variable: "EC_UPLOAD_DEADLINE",
+    meaning: 'Longest time for one request altogether, such as "2 hours". Default: none.'
+  }),
+  text("stall-timeout", "duration", {
+    variable: "EC_UPLOAD_STALL_TIMEOUT",
+    meaning: "Longest time without any data in either direction. Default: 60 seconds."
+  }),
+  text("bandwidth", "bytes", {
+    variable: "EC_UPLOAD_BANDWIDTH",
+    meaning: "Maximum upload rate, in bytes per second. Default: no limit."
+  }),
+  choice("resumable", ["auto", "never", "required"], {
+    variable: "EC_UPLOAD_RESUMABLE",
+    meaning: "Whether an interrupted upload continues where it stopped, if the server can. Default: auto."
+  }),
+  choice("verification", ["hash", "size", "response"], {
+    variable: "EC_UPLOAD_VERIFICATION",
+    meaning: "The strongest verification to attempt. Default: hash."
+  }),
+  choice("on-conflict", ["fail", "overwrite"], {
+    variable: "EC_UPLOAD_ON_CONFLICT",
+    meaning: "What to do when someone else wrote to the extension in the meantime. Default: fail."
+  }),
+  choice("content-type", ["raw", "multipart"], {
+    variable: "EC_UPLOAD_CONTENT_TYPE",
+    meaning: "How the archive is framed: application/zip, or a form with the field file. Default: raw."
+  }),
+  repeated("allow", "problem", {
+    variable: "EC_UPLOAD_ALLOW",
+    meaning: "Upload despite this problem of the archive, by the code that inspect shows. Can be repeated."
+  }),
+  flag("protect-in-use", {
+    variable: "EC_UPLOAD_PROTECT_IN_USE",
+    meaning: "Refuse to replace the archive of an extension that deployments use."
+  })
+)
