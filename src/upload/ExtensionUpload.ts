@@ -23,7 +23,7 @@ import type { ExpectedExtension } from "../archive/ArchiveInspection.ts"
 import { ExtensionId } from "../cloud/ExtensionId.ts"
 import * as ExtensionsClient from "../cloud/ExtensionsClient.ts"
 import type { ExtensionsError } from "../cloud/ExtensionsError.ts"
-import { type JournalBaseline, type JournalRecord, journalId } from "../journal/JournalRecord.ts"
+import type { JournalBaseline, JournalRecord } from "../journal/JournalRecord.ts"
 import * as UploadJournal from "../journal/UploadJournal.ts"
 import * as Monotonic from "../transfer/Monotonic.ts"
 import * as ResumableUpload from "../transfer/ResumableUpload.ts"
@@ -440,10 +440,12 @@ const openJournal = (extensionId: ExtensionId) =>
     Effect.flatMap(UploadJournal.UploadJournal, (journal) => journal.open(key))
   )
 
-const peekJournal = (extensionId: ExtensionId) =>
-  Effect.flatMap(keyOf(extensionId), (key) =>
-    Effect.flatMap(UploadJournal.UploadJournal, (journal) => journal.get(journalId(key)))
-  )
+/** What the journal holds, as `openJournal` would find it: locked by another upload is locked for a plan as well. */
+const peekJournal = Effect.fnUntraced(function* (extensionId: ExtensionId) {
+  const journal = yield* UploadJournal.UploadJournal
+  const { lockedBy, record } = yield* journal.peek(yield* keyOf(extensionId))
+  return Option.isSome(lockedBy) ? yield* lockedBy.value : record
+})
 
 /**
  * The digest tells whether an upload that has begun is of this archive, and only then may it go on as it is. Else the

@@ -29,7 +29,9 @@ export const watch = <A, E, R>(
     const windowMillis = Duration.toMillis(options.window)
     const left = Effect.map(elapsed, (millis) => windowMillis - millis)
     const withinWindow = (options.schedule ?? pauses).pipe(
-      Schedule.delayedEffect((pause) => Effect.map(left, (millis) => Duration.min(pause, millis))),
+      Schedule.delayedEffect((pause) =>
+        Effect.map(left, (millis) => Duration.millis(Math.ceil(Math.min(Duration.toMillis(pause), millis))))
+      ),
       Schedule.whileInputEffect(() => Effect.map(left, (millis) => millis > 0)),
       Schedule.zipRight(Schedule.identity<A>())
     )

@@ -45,12 +45,13 @@ const isOfThisUpload =
 const goOn = Effect.fnUntraced(function* (record: Record) {
   const { extensionId } = yield* Run.Subject
   const { reconcileWindow } = yield* UploadSettings
+  // Read first, so that nothing comes between the proof that follows and its consequence.
+  const { extension } = yield* StoredArchive.readExtension(extensionId)
+  const planned = yield* plannedFor(extension)
   // An upload resource tells by itself how far it has come.
   const window = record.upload === undefined ? reconcileWindow : 0
   const outcome = yield* reconcile(record.baseline, window)
   const verdict = yield* judgeOutcome(outcome, record.baseline, "an earlier run was cut off")
-  const { extension } = yield* StoredArchive.readExtension(extensionId)
-  const planned = yield* plannedFor(extension)
   if (verdict._tag === "Delivered") {
     const { proof, stored } = verdict
     return UploadPlan.AlreadyApplied({ ...planned, record, proof, stored })
