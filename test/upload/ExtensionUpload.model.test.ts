@@ -108,30 +108,32 @@ const settings = Layer.mergeAll(
 )
 
 describe("every way an upload can go", () => {
-  it.effect("never ends as done with other content stored, and never overwrites a second writer", () =>
-    Effect.gen(function* () {
-      const faults = yield* Config.integer("MODEL_FAULTS").pipe(Config.withDefault(2))
-      const content = yield* zipOf(200)
-      const theirs = yield* zipOf(300)
-      const ends = new Map<string, number>()
-      const runs = yield* explore(faults, (choose) =>
-        Effect.gen(function* () {
-          const { cloud, end } = yield* live(content, theirs, choose)
-          const described = cloud.requests.join(", ")
-          if (Exit.isFailure(end)) return expect.fail(`${described}: ${end.cause}`)
-          const { _tag } = end.value
-          ends.set(_tag, (ends.get(_tag) ?? 0) + 1)
-          if (_tag === "Uploaded" || _tag === "AlreadyCurrent") {
-            expect(cloud.holds().sha256, described).toBe(sha256(content))
-          }
-        }).pipe(Effect.provide(UploadJournal.layerMemory))
-      )
-      // The model is worth something only if it gets everywhere.
-      expect([...ends.keys()]).toEqual(
-        expect.arrayContaining(["Uploaded", "UploadConflict", "VerificationFailed"])
-      )
-      expect(runs).toBeGreaterThan(100)
-      yield* Effect.log(`${runs} runs: ${[...ends].map(([tag, count]) => `${count} ${tag}`).join(", ")}`)
-    }).pipe(Effect.provide(settings))
+  it.effect(
+    "never ends as done with other content stored, and never overwrites a second writer",
+    () =>
+      Effect.gen(function* () {
+        const faults = yield* Config.integer("MODEL_FAULTS").pipe(Config.withDefault(2))
+        const content = yield* zipOf(200)
+        const theirs = yield* zipOf(300)
+        const ends = new Map<string, number>()
+        const runs = yield* explore(faults, (choose) =>
+          Effect.gen(function* () {
+            const { cloud, end } = yield* live(content, theirs, choose)
+            const described = cloud.requests.join(", ")
+            if (Exit.isFailure(end)) return expect.fail(`${described}: ${end.cause}`)
+            const { _tag } = end.value
+            ends.set(_tag, (ends.get(_tag) ?? 0) + 1)
+            if (_tag === "Uploaded" || _tag === "AlreadyCurrent") {
+              expect(cloud.holds().sha256, described).toBe(sha256(content))
+            }
+          }).pipe(Effect.provide(UploadJournal.layerMemory))
+        )
+        // The model is worth something only if it gets everywhere.
+        expect([...ends.keys()]).toEqual(
+          expect.arrayContaining(["Uploaded", "UploadConflict", "VerificationFailed"])
+        )
+        expect(runs).toBeGreaterThan(100)
+      }).pipe(Effect.provide(settings)),
+    300_000
   )
 })
