@@ -104,6 +104,7 @@ export const byTag: Readonly<Record<Failure["_tag"], ExitCodeName>> = {
   ServiceUnavailable: "failed",
   UnexpectedResponse: "failed",
   UploadProtocolViolation: "failed",
+  UploadResourceBusy: "failed",
   UploadResourceLost: "failed",
   UploadStalled: "failed",
   VerificationFailed: "failed",

@@ -4,84 +4,21 @@
  *
  * @since 0.1.0
  */
-import type * as HttpClient from "@effect/platform/HttpClient"
-import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import type * as Redacted from "effect/Redacted"
-import { resume } from "./internal/resumable/append.ts"
+import { resourceRequest } from "./internal/resumable/address.ts"
+import { resume, settled } from "./internal/resumable/append.ts"
 import { create } from "./internal/resumable/creation.ts"
-import { giveUp, makeSession, resourceRequest } from "./internal/resumable/session.ts"
-import type { Representation } from "./Representation.ts"
+import * as Discovery from "./internal/resumable/discovery.ts"
+import type { SendOptions, UploadResource } from "./internal/resumable/models.ts"
+import { Session } from "./internal/resumable/session.ts"
 import type { ResumableUploadError } from "./ResumableUploadError.ts"
 import { fromHttpClientError, type TransferError } from "./TransferError.ts"
-import type { UploadLimits } from "./UploadFields.ts"
-
-/**
- * What has to survive for an upload to be resumed by another process.
- *
- * @since 0.1.0
- * @category models
- */
-export interface UploadResource {
-  /** Whoever knows it may append to the upload: treat it as a secret. */
-  readonly url: Redacted.Redacted<string>
-  /** Bytes of the representation the server has acknowledged. */
-  readonly offset: number
-  /** Iteration of the draft it was created under. */
-  readonly interopVersion: number
-  readonly limits?: UploadLimits
-  /** When the server may forget it, in milliseconds since the epoch. */
-  readonly expiresAtMillis?: number
-}
-
-/**
- * `auto` offers the upgrade and takes what comes; `never` sends an ordinary request, and cancels an upload that was begun;
- * `required` fails before the first byte unless the server says it can resume.
- *
- * @since 0.1.0
- * @category models
- */
-export type Mode = "auto" | "never" | "required"
-
-/**
- * One attempt: what to send where, and whom to tell of its progress.
- *
- * @since 0.1.0
- * @category models
- */
-export interface SendOptions<E> {
-  /** Sends requests as they are: no base URL, no added credentials. */
-  readonly client: HttpClient.HttpClient
-  /** Whether `client` shows interim responses. Without them, the upload resource is asked for by an extra request. */
-  readonly interimResponses: boolean
-  /** The upload request with its credentials and without a body. Credentials go to its origin only. */
-  readonly request: HttpClientRequest.HttpClientRequest
-  readonly representation: Representation<E>
-  readonly mode: Mode
-  /** Iteration of the draft to speak: 6, 7 or 8. */
-  readonly interopVersion: number
-  /** Value of `Repr-Digest` (RFC 9530). */
-  readonly reprDigest?: string | undefined
-  /** Continue this upload instead of creating one. */
-  readonly resource?: UploadResource | undefined
-  /**
-   * Runs when the upload resource becomes known, changes or goes; for a new one before any further byte is sent. When
-   * it fails, so does the upload.
-   */
-  readonly onResource: (resource: UploadResource | undefined) => Effect.Effect<void, E>
-  /** Runs before each request with content, and before an append with none left, with the offset it begins at. */
-  readonly onPart: (offset: number) => Effect.Effect<void>
-  /** Offset in the representation up to which bytes were handed to the transport. */
-  readonly onWritten: (offset: number) => Effect.Effect<void>
-  /** Offset up to which the server acknowledged the representation. */
-  readonly onAcknowledged: (offset: number) => Effect.Effect<void>
-}
 
 /**
  * One attempt: creates an upload or continues `resource`, and returns the targeted resource's own answer, whatever its
- * status. A failure leaves the upload as `onResource` last told it, to be continued by the next attempt.
+ * status. A failure leaves the upload as `observe` was last told, to be continued by the next attempt.
  *
  * @since 0.1.0
  * @category sending
@@ -89,13 +26,19 @@ export interface SendOptions<E> {
 export const send = <E>(
   options: SendOptions<E>
 ): Effect.Effect<HttpClientResponse.HttpClientResponse, TransferError | ResumableUploadError | E> =>
-  Effect.flatMap(makeSession(options), (session) => {
-    if (options.mode === "never") return Effect.zipRight(giveUp(session), create(session))
-    return options.resource === undefined ? create(session) : resume(session, options.resource)
+  Effect.suspend(() => {
+    const session = new Session(options)
+    if (options.mode === "never") return settled(session, Effect.zipRight(session.giveUp, create(session)))
+    const answer = Option.match(session.resource, {
+      onNone: () => create(session),
+      onSome: (resource) => resume(session, resource)
+    })
+    return settled(session, answer)
   })
 
 /**
  * Tells the server to forget an upload. Answers of any kind count as done: an upload that cannot be cancelled expires.
+ * Nothing is sent to an address that may not be an upload resource of this request.
  *
  * @since 0.1.0
  * @category sending
@@ -112,6 +55,55 @@ export const cancel = (
     })
   )
 
+/**
+ * What the server says about resumable uploads to the target of `request` when asked with `OPTIONS`, from the newest
+ * interop version down: the first one that it answers to with its limits. `None` when it announces none.
+ *
+ * An announcement is no proof: whether `104` comes through is seen in an upload.
+ *
+ * @since 0.1.0
+ * @category sending
+ */
+export const discover: (
+  options: Pick<SendOptions<never>, "client" | "request">
+) => Effect.Effect<Option.Option<Discovery.Support>, TransferError> = Discovery.discover
+
+/**
+ * The interop versions that can be spoken, from the newest down: those of the drafts -05 (6) to -13 (10).
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const interopVersions: typeof Discovery.interopVersions = Discovery.interopVersions
+
+/**
+ * What can be spoken: one of `interopVersions`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type InteropVersion = (typeof Discovery.interopVersions)[number]
+
+/**
+ * What a server says of its resumable uploads.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type { Support } from "./internal/resumable/discovery.ts"
+/**
+ * One attempt, what happens during it, and the upload it may leave behind.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type {
+  IgnoredReason,
+  Mode,
+  SendEvent,
+  SendOptions,
+  UploadResource
+} from "./internal/resumable/models.ts"
 /**
  * The limits a server announced.
  *

@@ -1,28 +1,47 @@
 /**
  * What can go wrong in the resumable-upload protocol itself.
  *
+ * Each error says with `outcomeOpen` whether the server may hold the whole upload, and may have applied it, all the same:
+ * then the target has to be asked before anything is sent again or given up.
+ *
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
 
+const optional = <A, I, R>(schema: Schema.Schema<A, I, R>) => Schema.optionalWith(schema, { exact: true })
+
+const outcomeOpen = Schema.optionalWith(Schema.Boolean, { default: () => false })
+
 /**
- * Resumption was required, but the server does not offer it. Nothing was sent.
+ * Resumption was required, and the server does not offer it or something before it refuses its requests. Nothing was
+ * applied.
  *
  * @since 0.1.0
  * @category errors
  */
 export class ResumptionUnsupported extends Schema.TaggedError<ResumptionUnsupported>(
   "effect-elastic-extensions/transfer/ResumptionUnsupported"
-)("ResumptionUnsupported", { origin: Schema.String }) {
+)("ResumptionUnsupported", {
+  origin: Schema.String,
+  /** The status that refused an append; absent when resumption was not offered in the first place. */
+  status: optional(Schema.Number)
+}) {
   readonly isRetryable = false
+  readonly outcomeOpen = false
+
+  get remedy(): string {
+    return 'Set resumable to "auto" to upload without resumption where it is not offered.'
+  }
 
   override get message(): string {
-    return `${this.origin} does not offer resumable uploads. Use resumable "auto" to upload without them.`
+    return this.status === undefined
+      ? `${this.origin} does not offer resumable uploads. ${this.remedy}`
+      : `${this.origin}, or a proxy before it, refuses the requests that continue an upload (${this.status}). ${this.remedy}`
   }
 }
 
 /**
- * The upload resource is gone: expired, cancelled, or its state was lost. What was sent to it does not count.
+ * The upload resource is of no more use. Whether the upload took effect before is not known.
  *
  * @since 0.1.0
  * @category errors
@@ -31,14 +50,60 @@ export class UploadResourceLost extends Schema.TaggedError<UploadResourceLost>(
   "effect-elastic-extensions/transfer/UploadResourceLost"
 )("UploadResourceLost", {
   origin: Schema.String,
-  /** Status that told so; absent when the resource had outlived its announced lifetime. */
-  status: Schema.optionalWith(Schema.Number, { exact: true })
+  /**
+   * `Expired`: its announced lifetime is over. `Gone`: it was cancelled, or its state was lost. `Refused`: it cannot be
+   * asked for its offset. `Unanswered`: it is complete, and the final answer is not given again. `Unusable`: its address
+   * may not be used for this upload.
+   */
+  reason: Schema.Literal("Expired", "Gone", "Refused", "Unanswered", "Unusable"),
+  /** The status that told so, where there is one. */
+  status: optional(Schema.Number)
 }) {
   readonly isRetryable = true
+  readonly outcomeOpen = true
+
+  get remedy(): string {
+    return "Upload again: what the target holds is checked first, and the archive is sent only if it is not there."
+  }
 
   override get message(): string {
-    const why = this.status === undefined ? "its lifetime is over" : `it answered ${this.status}`
-    return `The upload resource at ${this.origin} is gone (${why}). The upload has to start again.`
+    const status = this.status === undefined ? "" : ` (${this.status})`
+    return `${lostBecause[this.reason](this.origin)}${status}. ${this.remedy}`
+  }
+}
+
+const lostBecause: Readonly<Record<UploadResourceLost["reason"], (origin: string) => string>> = {
+  Expired: (origin) => `The unfinished upload at ${origin} has expired`,
+  Gone: (origin) => `${origin} no longer knows the unfinished upload`,
+  Refused: (origin) => `${origin} refuses to tell how far the unfinished upload has come`,
+  Unanswered: (origin) => `${origin} has received the whole upload, but does not say whether it was applied`,
+  Unusable: (origin) => `The address of the unfinished upload is not one of an upload to ${origin}`
+}
+
+/**
+ * The upload resource is locked by another request, usually by one whose connection broke and has not timed out yet.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class UploadResourceBusy extends Schema.TaggedError<UploadResourceBusy>(
+  "effect-elastic-extensions/transfer/UploadResourceBusy"
+)("UploadResourceBusy", {
+  origin: Schema.String,
+  status: Schema.Number,
+  /** The server's `Retry-After`, in milliseconds from its answer. */
+  retryAfterMillis: optional(Schema.Number)
+}) {
+  readonly isRetryable = true
+  /** The upload resource is kept, and knows. */
+  readonly outcomeOpen = false
+
+  get remedy(): string {
+    return "Run the same upload again in a few minutes: it continues where the server has got to."
+  }
+
+  override get message(): string {
+    return `The unfinished upload at ${this.origin} is still locked by an earlier request (${this.status}). ${this.remedy}`
   }
 }
 
@@ -55,14 +120,21 @@ export class UploadLimitExceeded extends Schema.TaggedError<UploadLimitExceeded>
   limit: Schema.Literal("max-size", "max-append-size"),
   /** Bytes the server allows, and bytes needed. */
   allowedBytes: Schema.Number,
-  neededBytes: Schema.Number
+  neededBytes: Schema.Number,
+  outcomeOpen
 }) {
   readonly isRetryable = false
 
+  get remedy(): string {
+    return this.limit === "max-size"
+      ? 'Make the archive smaller, or set resumable to "never" if the server takes larger archives in one request.'
+      : 'Set resumable to "never", and tell the server\'s operator.'
+  }
+
   override get message(): string {
     return this.limit === "max-size"
-      ? `${this.origin} accepts at most ${this.allowedBytes} bytes; this upload has ${this.neededBytes}.`
-      : `${this.origin} accepts at most ${this.allowedBytes} bytes per request but asks for at least ${this.neededBytes}: its limits contradict each other.`
+      ? `${this.origin} accepts at most ${this.allowedBytes} bytes; this upload has ${this.neededBytes}. ${this.remedy}`
+      : `${this.origin} accepts at most ${this.allowedBytes} bytes per request but asks for at least ${this.neededBytes}: its limits contradict each other. ${this.remedy}`
   }
 }
 
@@ -86,12 +158,17 @@ export class UploadProtocolViolation extends Schema.TaggedError<UploadProtocolVi
     "TooManyRedirects",
     "NoProgress"
   ),
-  detail: Schema.String
+  detail: Schema.String,
+  outcomeOpen
 }) {
   readonly isRetryable = false
 
+  get remedy(): string {
+    return 'Try again with resumable "never", and tell the server\'s operator.'
+  }
+
   override get message(): string {
-    return `${this.origin} broke the resumable-upload protocol (${this.rule}): ${this.detail}. The upload was cancelled; try again with resumable "never", and tell the server's operator.`
+    return `${this.origin} broke the resumable-upload protocol (${this.rule}): ${this.detail}. ${this.remedy}`
   }
 }
 
@@ -104,6 +181,7 @@ export class UploadProtocolViolation extends Schema.TaggedError<UploadProtocolVi
 export const ResumableUploadError = Schema.Union(
   ResumptionUnsupported,
   UploadResourceLost,
+  UploadResourceBusy,
   UploadLimitExceeded,
   UploadProtocolViolation
 )

@@ -228,11 +228,13 @@ export const isOutcomeOpen = (error: UploadError, wholeBodySent: boolean): boole
     case "UploadStalled":
     case "DeadlineExceeded":
     case "ServiceUnavailable":
-    case "UploadProtocolViolation":
       return wholeBodySent
     case "InvalidResponse":
-    case "UploadResourceLost":
       return true
+    case "UploadLimitExceeded":
+    case "UploadProtocolViolation":
+    case "UploadResourceLost":
+      return error.outcomeOpen
     case "UnexpectedResponse":
       return error.status < 400
     default:

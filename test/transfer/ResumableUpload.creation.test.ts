@@ -30,7 +30,7 @@ import {
   resumableServer,
   wholeBody
 } from "../support/transfer/resumableServer.ts"
-import { attempt, doneRun, upload } from "../support/transfer/uploading.ts"
+import { attempt, doneRun, stopsHalfway, upload } from "../support/transfer/uploading.ts"
 
 describe("the ordinary request that upgrades itself", () => {
   it.live("is what it always was to a server that knows nothing of it", () =>
@@ -165,11 +165,10 @@ describe("a 104", () => {
         const arrived = () => server.requests[0]?.body().length ?? 0
         const fiber = yield* attempt(server.origin, {
           representation: ofBytes(big, first),
-          onWritten: (bytes) => (bytes === first ? Deferred.await(told) : Effect.void),
-          onResource: (resource) =>
-            resource === undefined
-              ? Effect.void
-              : Effect.zipRight(Deferred.succeed(told, undefined), Deferred.await(journaled))
+          on: {
+            BytesWritten: ({ offset }) => (offset === first ? Deferred.await(told) : Effect.void),
+            ResourceKnown: () => Effect.zipRight(Deferred.succeed(told, undefined), Deferred.await(journaled))
+          }
         }).pipe(Effect.fork)
         yield* Deferred.await(told)
         yield* Effect.sleep("100 millis")
@@ -184,8 +183,10 @@ describe("a 104", () => {
   it.live("fails the upload when its Location cannot be kept", () =>
     Effect.gen(function* () {
       const run = yield* upload([put(offered(), wholeBody)], {
-        onResource: () => Effect.fail("the journal is full"),
-        onWritten: () => Effect.sleep("20 millis"),
+        on: {
+          ResourceKnown: () => Effect.fail("the journal is full"),
+          BytesWritten: () => Effect.sleep("20 millis")
+        },
         representation: ofBytes(content, 10)
       })
       expect(run.error).toBe("the journal is full")
@@ -220,7 +221,7 @@ describe("a 104", () => {
 
   it.live("that acknowledges more than there is ends and cancels the upload", () =>
     Effect.gen(function* () {
-      const run = yield* upload([put(offered(), progressed(1001)), del(answer(204))])
+      const run = yield* upload([put(offered(), progressed(1001)), del(answer(204))], stopsHalfway)
       expect(run.error).toMatchObject({ _tag: "UploadProtocolViolation", rule: "OffsetBeyondLength" })
       expect(run.resources).toMatchObject([{ path: uploadPath }, undefined])
     })
@@ -230,11 +231,15 @@ describe("a 104", () => {
 describe("a Location that changes", () => {
   const other = { location: "/uploads/s3cr3t-other" }
   it.live.each([
-    { name: "in a second 104", acts: [offered(), offered(other)] },
-    { name: "in the final response", acts: [offered(), wholeBody, answer(201, { ...incomplete, ...other })] }
-  ])("$name ends and cancels the upload that was known", ({ acts }) =>
+    { name: "in a second 104", acts: [offered(), offered(other)], options: stopsHalfway },
+    {
+      name: "in the final response",
+      acts: [offered(), wholeBody, answer(201, { ...incomplete, ...other })],
+      options: {}
+    }
+  ])("$name ends and cancels the upload that was known", ({ acts, options }) =>
     Effect.gen(function* () {
-      const run = yield* upload([put(...acts), del(answer(204))])
+      const run = yield* upload([put(...acts), del(answer(204))], options)
       expect(run.error).toMatchObject({ _tag: "UploadProtocolViolation", rule: "LocationChanged" })
       expect(run.resources).toMatchObject([{ path: uploadPath }, undefined])
     })
@@ -260,7 +265,7 @@ describe("a Location that changes", () => {
   it.live("counts even when the server refuses the cancellation", () =>
     Effect.forEach([answer(500), cut], (refusal) =>
       Effect.gen(function* () {
-        const run = yield* upload([put(offered(), offered(other)), del(refusal)])
+        const run = yield* upload([put(offered(), offered(other)), del(refusal)], stopsHalfway)
         expect(run.error).toMatchObject({ rule: "LocationChanged" })
         expect(run.resources.at(-1)).toBeUndefined()
       })
@@ -332,9 +337,12 @@ describe("an interruption in the middle", () => {
         const acknowledged = yield* Deferred.make<void>()
         const resources: Array<unknown> = []
         const fiber = yield* attempt(server.origin, {
-          onResource: (resource) => Effect.sync(() => void resources.push(resource)),
-          onWritten: (bytes) => (bytes > 500 ? Effect.never : Effect.void),
-          onAcknowledged: () => Deferred.succeed(acknowledged, undefined)
+          on: {
+            ResourceKnown: ({ resource }) => Effect.sync(() => void resources.push(resource)),
+            ResourceGone: (event) => Effect.sync(() => void resources.push(event)),
+            BytesWritten: ({ offset }) => (offset > 500 ? Effect.never : Effect.void),
+            BytesAcknowledged: () => Deferred.succeed(acknowledged, undefined)
+          }
         }).pipe(Effect.fork)
         yield* Deferred.await(acknowledged)
         yield* Fiber.interrupt(fiber)

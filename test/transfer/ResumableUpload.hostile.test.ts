@@ -27,7 +27,7 @@ import {
   resumableServer,
   wholeBody
 } from "../support/transfer/resumableServer.ts"
-import { attempt, doneRun, expectKept, resume, upload } from "../support/transfer/uploading.ts"
+import { attempt, doneRun, expectKept, resume, stopsHalfway, upload } from "../support/transfer/uploading.ts"
 
 const drained = (socket: Socket) =>
   new Promise<void>((resolve) => {
@@ -76,7 +76,7 @@ describe("endless 104s", () => {
     Effect.gen(function* () {
       const before = heapUsed()
       const run = yield* upload([put(offered(), flood(count, text), wholeBody, done)], {
-        onAcknowledged: () => Effect.void
+        on: { BytesAcknowledged: () => Effect.void }
       })
       expect(run).toMatchObject(doneRun)
       expect(run.resources).toMatchObject([{ path: uploadPath }, undefined])
@@ -99,7 +99,7 @@ describe("endless 104s", () => {
           )
         ])
         const fiber = yield* attempt(server.origin, {
-          onResource: () => Effect.zipRight(Deferred.succeed(stuck, undefined), Effect.never)
+          on: { ResourceKnown: () => Effect.zipRight(Deferred.succeed(stuck, undefined), Effect.never) }
         }).pipe(Effect.fork)
         yield* Deferred.await(stuck)
         const standsStill = Effect.gen(function* () {
@@ -184,12 +184,12 @@ describe("what is said of a failure", () => {
     Effect.gen(function* () {
       // The harness looks at every error of every test for these; here for errors with all the words they can have.
       const runs = yield* Effect.all([
-        upload([put(offered(), offered({ location: "/uploads/s3cr3t-other" })), cancelled]),
-        upload([put(offered({ "upload-limit": "max-size=1" })), cancelled]),
+        upload([put(offered(), offered({ location: "/uploads/s3cr3t-other" })), cancelled], stopsHalfway),
+        upload([put(offered({ "upload-limit": "max-size=1" })), cancelled], stopsHalfway),
         upload([put(wholeBody, answer(307, { location: "/uploads/s3cr3t" }))]),
         upload([put(offered(), cut)]),
         resume([head(answer(404))]),
-        resume([head(answer(307, { location: "https://elsewhere.example/s3cr3t" })), cancelled]),
+        resume([head(answer(307, { location: "https://elsewhere.example/s3cr3t" }))]),
         upload([options(answer(204))], { mode: "required" }),
         upload([options(cut)], { mode: "required", transport: NodeHttpClient.layer })
       ])

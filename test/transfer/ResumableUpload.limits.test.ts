@@ -22,7 +22,7 @@ import {
   uploadPath
 } from "../support/transfer/draftScript.ts"
 import { answer, cut, exchange, interim, wholeBody } from "../support/transfer/resumableServer.ts"
-import { doneRun, expectForgotten, resume, upload } from "../support/transfer/uploading.ts"
+import { doneRun, expectForgotten, resume, stopsHalfway, upload } from "../support/transfer/uploading.ts"
 
 describe("limits announced in a 104", () => {
   const limited = (limit: string) => offered({ "upload-limit": limit })
@@ -55,7 +55,7 @@ describe("limits announced in a 104", () => {
     }
   ])("that cannot be met ($limit) end and cancel the upload", ({ limit, error }) =>
     Effect.gen(function* () {
-      const run = yield* upload([put(limited(limit)), del(answer(204))])
+      const run = yield* upload([put(limited(limit)), del(answer(204))], stopsHalfway)
       expect(run.error).toMatchObject({ _tag: "UploadLimitExceeded", ...error })
       expect(run.resources).toMatchObject([{ path: uploadPath }, undefined])
     })
@@ -251,7 +251,7 @@ describe("413 to an append", () => {
 
   it.live("keeps to the minimum, and stands when that is refused", () =>
     Effect.gen(function* () {
-      const run = yield* resume([begun, refuse(0, 1000), refuse(0, 500), refuse(0, 400)], {
+      const run = yield* resume([begun, refuse(0, 1000), refuse(0, 500), refuse(0, 400), begun, cancelled], {
         limits: { minAppendSize: 400 }
       })
       expect(run.answer).toEqual({ status: 413, body: "too large" })
@@ -262,7 +262,7 @@ describe("413 to an append", () => {
   it.live("to everything ends after as many requests as there are halves", () =>
     Effect.gen(function* () {
       const lengths = [1000, 500, 250, 125, 62, 31, 15, 7, 3, 1]
-      const run = yield* resume([begun, ...lengths.map((length) => refuse(0, length))])
+      const run = yield* resume([begun, ...lengths.map((length) => refuse(0, length)), begun, cancelled])
       expect(run.answer?.status).toBe(413)
       expectForgotten(run)
     })
@@ -273,6 +273,7 @@ describe("413 to an append", () => {
       const run = yield* resume([
         begun,
         ...repeat(6, (n) => refuse(0, 1000 - n, { "upload-limit": `max-append-size=${999 - n}` })),
+        begun,
         cancelled
       ])
       expect(run.error).toMatchObject({ rule: "NoProgress" })
@@ -282,7 +283,7 @@ describe("413 to an append", () => {
 
   it.live("that announces limits nobody can meet is a limit exceeded", () =>
     Effect.gen(function* () {
-      const run = yield* resume([begun, refuse(0, 1000, { "upload-limit": "max-size=5" }), cancelled])
+      const run = yield* resume([begun, refuse(0, 1000, { "upload-limit": "max-size=5" }), begun, cancelled])
       expect(run.error).toMatchObject({ _tag: "UploadLimitExceeded", limit: "max-size" })
       expectForgotten(run)
     })

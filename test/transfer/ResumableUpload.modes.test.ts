@@ -244,12 +244,38 @@ describe("auto, where interim responses are not seen", () => {
     ["no Location", {}],
     ["a Location on another origin", { location: "https://elsewhere.example/uploads/1" }],
     ["the target's own Location", { location: target }]
-  ] as const)("cannot go on with %s", ([, fields]) =>
+  ] as const)("is an ordinary request after an empty creation that is answered with %s", ([, fields]) =>
     Effect.gen(function* () {
-      const run = yield* careful([supported, emptyPut(answer(201, { ...incomplete, ...fields }))])
-      expect(run.error).toMatchObject({ _tag: "UploadProtocolViolation", rule: "LocationMissing" })
-      expect(run.parts).toEqual([])
+      const created = emptyPut(answer(201, { ...incomplete, ...fields }))
+      expect(yield* careful([supported, created, plainPut(wholeBody, plainDone)])).toMatchObject(doneRun)
+      const required = yield* careful([supported, created], { mode: "required" })
+      expect(required.error).toMatchObject({
+        _tag: "UploadProtocolViolation",
+        rule: "LocationMissing",
+        outcomeOpen: false
+      })
+      expect(required.parts).toEqual([])
     })
+  )
+
+  it.live.each([400, 405, 411, 415, 422, 501])(
+    "is an ordinary request to who takes the empty creation for an empty upload, and refuses it with %i",
+    (status) =>
+      Effect.gen(function* () {
+        const refused = emptyPut(answer(status, {}, "empty"))
+        expect(yield* careful([supported, refused, plainPut(wholeBody, plainDone)])).toMatchObject(doneRun)
+        const required = yield* careful([supported, refused], { mode: "required" })
+        expect(required.answer).toEqual({ status, body: "empty" })
+      })
+  )
+
+  it.live(
+    "cannot tell what became of an empty creation that is accepted without a word, where required",
+    () =>
+      Effect.gen(function* () {
+        const run = yield* careful([supported, emptyPut(answer(200, {}, "thanks"))], { mode: "required" })
+        expect(run.error).toMatchObject({ rule: "LocationMissing", outcomeOpen: true })
+      })
   )
 
   it.live("heeds the limits of the answer", () =>
@@ -261,7 +287,7 @@ describe("auto, where interim responses are not seen", () => {
     })
   )
 
-  it.live.each([400, 401, 404, 413, 503])("returns a refusal of the creation (%i) as it is", (status) =>
+  it.live.each([401, 404, 413, 503])("returns a refusal of the creation (%i) as it is", (status) =>
     Effect.gen(function* () {
       const run = yield* careful([supported, emptyPut(answer(status, {}, "no"))])
       expect(run).toMatchObject({ answer: { status, body: "no" }, parts: [], resources: [] })

@@ -87,10 +87,15 @@ describe("the offset", () => {
       })
   )
 
-  it.live.each([301, 400, 405, 422])("is not told with %i, and the upload forgotten", (status) =>
+  it.live.each([300, 301, 400, 405, 422, 501])("is not told with %i, and the outcome open", (status) =>
     Effect.gen(function* () {
       const run = yield* resume([head(answer(status))])
-      expect(run.answer?.status).toBe(status)
+      expect(run.error).toMatchObject({
+        _tag: "UploadResourceLost",
+        reason: "Refused",
+        status,
+        outcomeOpen: true
+      })
       expectForgotten(run)
     })
   )

@@ -47,26 +47,30 @@ describe("a redirect of the upload resource", () => {
   ] as const)("to %s is refused", ([, location]) =>
     Effect.forEach([307, 308], (status) =>
       Effect.gen(function* () {
-        const heads = yield* resume((foreign) => [head(to(status, location(foreign))), cancelled])
+        const rule = "ForeignRedirect"
+        const heads = yield* resume((foreign) => [head(to(status, location(foreign)))])
+        // An earlier attempt may have completed it, and there is nobody left to ask.
+        expect(heads.error).toMatchObject({ _tag: "UploadProtocolViolation", rule, outcomeOpen: true })
+        expectForgotten(heads)
         const patches = yield* resume((foreign) => [
           begun,
           patch(0, 1000, wholeBody, to(status, location(foreign))),
+          begun,
           cancelled
         ])
-        for (const run of [heads, patches]) {
-          expect(run.error).toMatchObject({ _tag: "UploadProtocolViolation", rule: "ForeignRedirect" })
-          expectForgotten(run)
-        }
+        expect(patches.error).toMatchObject({ _tag: "UploadProtocolViolation", rule, outcomeOpen: false })
+        expectForgotten(patches)
       })
     )
   )
 
   it.live("in a circle is left after five", () =>
     Effect.gen(function* () {
-      const heads = yield* resume([...repeat(6, () => head(to(307, uploadPath))), cancelled])
+      const heads = yield* resume([...repeat(6, () => head(to(307, uploadPath)))])
       const patches = yield* resume([
         begun,
         ...repeat(6, () => patch(0, 1000, wholeBody, to(308, uploadPath))),
+        begun,
         cancelled
       ])
       for (const run of [heads, patches]) {

@@ -61,6 +61,8 @@ describe("a connection that breaks", () => {
         "GET 200",
         cut.replace("SIZE", String(content.length)),
         "GET 200",
+        // Once something was sent in vain, it is asked whether that can be avoided.
+        ...(cut.startsWith("PUT 0/") ? [] : ["OPTIONS 405"]),
         `${whole} 200`,
         "GET 200",
         "LINK 200"
@@ -131,9 +133,13 @@ describe("a connection that breaks", () => {
         _tag: "Left",
         left: { _tag: "ConnectionFailed", phase: "sending", bytesTotal: content.length }
       })
-      expect(yield* traffic).toEqual(
-        ["GET", "GET", "GET", "GET"].flatMap(() => ["GET 200", `PUT 100000/${content.length} cut unanswered`])
-      )
+      const cut = `PUT 100000/${content.length} cut unanswered`
+      expect(yield* traffic).toEqual([
+        ...["GET 200", cut],
+        ...["GET 200", "OPTIONS 405", cut],
+        ...["GET 200", cut],
+        ...["GET 200", cut]
+      ])
       expect(yield* held(id)).toMatchObject({ uploads: 0, sha256: undefined })
       expect(yield* journaled).toEqual(["Sending"])
     }).pipe(Effect.provide(world()))

@@ -229,7 +229,13 @@ const exchange = Effect.gen(function* () {
   const { interopVersion, resumable } = yield* UploadSettings
   const { attempts } = yield* Run.counters
   yield* Run.updateRecord((record) => ({ ...record, phase: "Sending", attempts: record.attempts + 1 }))
-  const { multipartBoundary, representationSize: total, upload } = yield* Run.record
+  const {
+    attempts: attemptsSoFar,
+    bytesSent,
+    multipartBoundary,
+    representationSize: total,
+    upload
+  } = yield* Run.record
   yield* emit({ _tag: "AttemptStarted", attempt: attempts, total })
   const context = yield* Effect.context<Run.Progress>()
   return yield* client.uploadWith(extensionId, (transport, request) =>
@@ -246,47 +252,45 @@ const exchange = Effect.gen(function* () {
           interopVersion,
           reprDigest: multipartBoundary === undefined ? ArchiveDigest.toReprDigest(digest) : undefined,
           resource: upload,
-          onResource: (resource) =>
-            Effect.provide(
-              observe(
-                resource === undefined ? { _tag: "ResourceGone" } : { _tag: "ResourceKnown", resource },
-                total
-              ),
-              context
-            ),
-          onPart: (offset) =>
-            Effect.orDie(Effect.provide(observe({ _tag: "PartStarted", offset }, total), context)),
-          onWritten: (offset) =>
-            Effect.orDie(Effect.provide(observe({ _tag: "BytesWritten", offset }, total), context)),
-          onAcknowledged: (offset) =>
-            Effect.orDie(Effect.provide(observe({ _tag: "BytesAcknowledged", offset }, total), context))
+          afterFailure: attemptsSoFar === 2 && bytesSent > 0,
+          observe: (event) => Effect.provide(observe(event, total), context)
         })
     )
   )
 })
 
-type SendEvent =
-  | { readonly _tag: "ResourceKnown"; readonly resource: ResumableUpload.UploadResource }
-  | { readonly _tag: "ResourceGone" }
-  | { readonly _tag: "ResourceIgnored"; readonly reason: string }
-  | { readonly _tag: "PartStarted"; readonly offset: number }
-  | { readonly _tag: "BytesWritten"; readonly offset: number }
-  | { readonly _tag: "BytesAcknowledged"; readonly offset: number }
-
-const observe = (event: SendEvent, total: number): Effect.Effect<void, JournalError, Run.Progress> => {
+const observe = (
+  event: ResumableUpload.SendEvent,
+  total: number
+): Effect.Effect<void, JournalError, Run.Progress> => {
   switch (event._tag) {
     case "ResourceKnown":
       return keepResource(event.resource)
     case "ResourceGone":
       return Run.updateRecord(Struct.omit("upload"))
     case "ResourceIgnored":
-      return emit({ _tag: "Warning", code: "ResumptionIgnored", message: event.reason })
+      return emit({ _tag: "Warning", code: "ResumptionIgnored", message: ignoredBecause(event) })
     case "PartStarted":
       return beginPart(event.offset, total)
     case "BytesWritten":
       return countWritten(event.offset, total)
     case "BytesAcknowledged":
       return countAcknowledged(event.offset, total)
+  }
+}
+
+const ignoredBecause = ({
+  origin,
+  reason
+}: Extract<ResumableUpload.SendEvent, { _tag: "ResourceIgnored" }>) => {
+  const consequence = "The upload goes on, but cannot be resumed."
+  switch (reason) {
+    case "AnotherOrigin":
+      return `The server offered to resume the upload at ${origin}, which is another origin than its own. ${consequence}`
+    case "NotAnUploadResource":
+      return `The server offered to resume the upload at an address that is an extension, not an upload. ${consequence}`
+    case "Malformed":
+      return `The server offered to resume the upload at an address that cannot be used. ${consequence}`
   }
 }
 

@@ -6,6 +6,7 @@ import { expect } from "@effect/vitest"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
+import * as Match from "effect/Match"
 import * as Redacted from "effect/Redacted"
 import * as ResumableUpload from "../../../src/transfer/ResumableUpload.ts"
 import type { ResumableUploadError } from "../../../src/transfer/ResumableUploadError.ts"
@@ -15,7 +16,17 @@ import { ofBytes } from "./bytes.ts"
 import { apiKey, content, target, uploadPath } from "./draftScript.ts"
 import { type Exchange, type ResumableServer, resumableServer } from "./resumableServer.ts"
 
-export type Options = Partial<ResumableUpload.SendOptions<string>> & {
+type SendEvent = ResumableUpload.SendEvent
+
+/** What to do about events, instead of noting them. */
+type Handlers = {
+  readonly [Tag in SendEvent["_tag"]]?: (
+    event: Extract<SendEvent, { readonly _tag: Tag }>
+  ) => Effect.Effect<void, string>
+}
+
+export type Options = Partial<Omit<ResumableUpload.SendOptions<string>, "observe">> & {
+  readonly on?: Handlers
   /** Goes on with the upload at `uploadPath`, of which so much is known. */
   readonly resumes?: Partial<Omit<ResumableUpload.UploadResource, "url">>
   /** Any other transport than this library's own. */
@@ -35,32 +46,30 @@ export interface Run {
   readonly parts: ReadonlyArray<number>
   readonly written: ReadonlyArray<number>
   readonly acknowledged: ReadonlyArray<number>
+  readonly ignored: ReadonlyArray<Omit<Extract<SendEvent, { readonly _tag: "ResourceIgnored" }>, "_tag">>
 }
 
 const ownTransport = UploadHttpClient.layer({ proxy: false })
 
-const listening = (origin: string) => {
+const listening = (origin: string, on: Handlers) => {
   const resources: Array<Run["resources"][number]> = []
   const parts: Array<number> = []
   const written: Array<number> = []
   const acknowledged: Array<number> = []
-  const note =
-    <A>(list: Array<A>) =>
-    (item: A) =>
-      Effect.sync(() => void list.push(item))
-  return {
-    heard: { resources, parts, written, acknowledged },
-    listeners: {
-      onResource: (resource: ResumableUpload.UploadResource | undefined) => {
-        if (resource === undefined) return note(resources)(undefined)
-        const { url, ...rest } = resource
-        return note(resources)({ ...rest, path: Redacted.value(url).replace(origin, "") })
-      },
-      onPart: note(parts),
-      onWritten: note(written),
-      onAcknowledged: note(acknowledged)
-    }
+  const ignored: Array<Run["ignored"][number]> = []
+  const note = <A>(list: Array<A>, item: A) => Effect.sync(() => void list.push(item))
+  const heard = { resources, parts, written, acknowledged, ignored }
+  const handlers: Required<Handlers> = {
+    ResourceKnown: ({ resource: { url, ...rest } }) =>
+      note(resources, { ...rest, path: Redacted.value(url).replace(origin, "") }),
+    ResourceGone: () => note(resources, undefined),
+    ResourceIgnored: ({ origin, reason }) => note(ignored, { origin, reason }),
+    PartStarted: ({ offset }) => note(parts, offset),
+    BytesWritten: ({ offset }) => note(written, offset),
+    BytesAcknowledged: ({ offset }) => note(acknowledged, offset),
+    ...on
   }
+  return { heard, observe: Match.typeTags<SendEvent>()(handlers) }
 }
 
 /** Nothing that is said of a failure may contain what gives access to the upload. */
@@ -81,8 +90,8 @@ export const uploadRequest = (origin: string) =>
 /** One attempt against `origin`. */
 export const attempt = (origin: string, options: Options = {}) =>
   Effect.gen(function* () {
-    const { resumes, transport, ...overrides } = options
-    const { heard, listeners } = listening(origin)
+    const { on = {}, resumes, transport, ...overrides } = options
+    const { heard, observe } = listening(origin, on)
     const result = yield* Effect.gen(function* () {
       const response = yield* ResumableUpload.send<string>({
         client: yield* HttpClient.HttpClient,
@@ -95,7 +104,7 @@ export const attempt = (origin: string, options: Options = {}) =>
           resumes === undefined
             ? undefined
             : { url: Redacted.make(`${origin}${uploadPath}`), offset: 0, interopVersion: 8, ...resumes },
-        ...listeners,
+        observe,
         ...overrides
       })
       return yield* readAnswer(response)
@@ -142,6 +151,11 @@ export const resume = (
   script: Parameters<typeof upload>[0],
   known: Exclude<Options["resumes"], undefined> = {}
 ) => upload(script, { resumes: known })
+
+/** Sends half of the content and waits, so that nothing on the wire can be taken for the whole. */
+export const stopsHalfway: Options = {
+  on: { BytesWritten: ({ offset }) => (offset < content.length / 2 ? Effect.void : Effect.never) }
+}
 
 /** What a run is that came to `done`. */
 export const doneRun = { answer: { status: 200, body: "done" }, error: undefined }

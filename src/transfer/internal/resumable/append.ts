@@ -1,5 +1,4 @@
 /** Continuing an upload: ask for the offset, append the rest, collect the targeted resource's own answer. */
-
 import { createHash } from "node:crypto"
 import type * as Headers from "@effect/platform/Headers"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
@@ -10,282 +9,314 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import type { InterimResponse } from "../../Exchange.ts"
-import * as Representation from "../../Representation.ts"
-import type { UploadResource } from "../../ResumableUpload.ts"
-import { UploadResourceLost } from "../../ResumableUploadError.ts"
+import { ResumptionUnsupported } from "../../ResumableUploadError.ts"
 import * as Fields from "../../UploadFields.ts"
-import * as Session from "./session.ts"
+import { locationOf, resourceRequest } from "./address.ts"
+import * as Answers from "./answers.ts"
+import type { UploadResource } from "./models.ts"
+import {
+  type Answer,
+  type Failure,
+  isDeadEnd,
+  type Part,
+  type Session,
+  type Settled,
+  withLimits
+} from "./session.ts"
 
 /** Answers in a row that move nothing (409, 413, an unmoved offset) before the server counts as broken. */
 const maxSetbacks = 5
 const maxRedirects = 5
 
-/** @internal */
-export const resume = <E>(session: Session.Session<E>, resource: UploadResource): Session.Answer<E> =>
+/** One append after another, until the targeted resource has answered. */
+export const resume = <E>(session: Session<E>, known: UploadResource): Answer<E> =>
   Effect.gen(function* () {
     const now = yield* Clock.currentTimeMillis
-    if (resource.expiresAtMillis !== undefined && resource.expiresAtMillis <= now)
-      return yield* lost(session, undefined)
-    return yield* continueAtOffset(session, resource, 0)
+    if (known.expiresAtMillis !== undefined && known.expiresAtMillis <= now) {
+      return yield* session.lose("Expired", Option.none())
+    }
+    yield* session.suspectCompletion
+    let position = yield* retrieveOffset(session, known)
+    let setbacks = 0
+    for (;;) {
+      if (position._tag === "Answered") return position.response
+      if (position._tag === "Complete") return yield* collectAnswer(session, position.resource)
+      const { resource } = position
+      if (setbacks > maxSetbacks) {
+        const detail = `${setbacks} answers in a row at offset ${resource.offset} without progress`
+        return yield* session.violation("NoProgress", detail)
+      }
+      const part = nextPart(session, resource)
+      const response = yield* sendPart(session, resource, part)
+      const { completes } = part
+      switch (Answers.toAppend(response, { completes, interopVersion: resource.interopVersion })) {
+        case "Final":
+          return yield* Effect.as(session.forget, response)
+        case "Appended": {
+          const offset = yield* offsetAfter(session, response.headers, part)
+          setbacks = offset > resource.offset ? 0 : setbacks + 1
+          position = { _tag: "Incomplete", resource: { ...resource, offset } }
+          break
+        }
+        case "Unclear":
+          position = yield* retrieveOffset(session, resource)
+          setbacks = hasMoved(position, resource) ? 0 : setbacks + 1
+          break
+        case "WrongOffset":
+          position = yield* correctOffset(session, response.headers, resource)
+          setbacks += 1
+          break
+        case "TooLarge": {
+          const smaller = yield* smallerAppends(session, resource, response.headers, part.length)
+          if (Option.isNone(smaller)) return yield* refuse(session, Effect.succeed(response))
+          // Halving comes to an end by itself; what a server announces may not.
+          if (Option.isSome(Fields.uploadLimits(response.headers))) setbacks += 1
+          position = { _tag: "Incomplete", resource: smaller.value }
+          break
+        }
+        case "Locked":
+          return yield* session.busy(response)
+        case "Gone":
+          return yield* session.lose("Gone", Option.some(response.status))
+        case "Later":
+          return response
+        case "Unsupported":
+          return yield* refuse(session, withoutAppends(session, response))
+        case "Refused":
+          return yield* refuse(session, Effect.succeed(response))
+      }
+    }
   })
-
-const continueAtOffset = <E>(
-  session: Session.Session<E>,
-  resource: UploadResource,
-  setbacks: number
-): Session.Answer<E> =>
-  Effect.gen(function* () {
-    const position = yield* retrieveOffset(session, resource)
-    if (position._tag === "Answer") return position.response
-    return yield* position.complete
-      ? collectAnswer(session, position.resource)
-      : append(session, position.resource, setbacks)
-  })
-
-/** The server has forgotten the upload: so does the journal, and the next attempt starts anew. */
-const lost = <E>(session: Session.Session<E>, status: number | undefined) =>
-  Effect.zipRight(
-    Session.forget(session),
-    Effect.fail(
-      new UploadResourceLost({ origin: session.origin, ...(status === undefined ? {} : { status }) })
-    )
-  )
 
 /** Where to go on, or an answer that ends this attempt. */
-interface Position {
-  readonly _tag: "Position"
-  /** With the offset the server told. */
-  readonly resource: UploadResource
+type Position =
+  | { readonly _tag: "Incomplete"; readonly resource: UploadResource }
   /** The targeted resource has answered before; only that answer was lost. */
-  readonly complete: boolean
-}
-interface Answer {
-  readonly _tag: "Answer"
-  readonly response: HttpClientResponse.HttpClientResponse
-}
+  | { readonly _tag: "Complete"; readonly resource: UploadResource }
+  | { readonly _tag: "Answered"; readonly response: HttpClientResponse.HttpClientResponse }
 
-const retrieveOffset = <E>(session: Session.Session<E>, resource: UploadResource) =>
+const hasMoved = (position: Position, from: UploadResource): boolean =>
+  position._tag === "Incomplete" && position.resource.offset > from.offset
+
+const retrieveOffset = <E>(
+  session: Session<E>,
+  resource: UploadResource
+): Effect.Effect<Position, Failure<E>> =>
   Effect.gen(function* () {
-    const response = yield* toResource(session, resource, "HEAD", undefined)
-    const answer: Answer = { _tag: "Answer", response }
-    if (isGone(response.status)) return yield* lost(session, response.status)
-    if (response.status < 200 || response.status >= 300) {
-      if (!Session.keepsUpload(response.status)) yield* Session.forget(session)
-      return answer
+    const response = yield* atResource(session, resource, "HEAD", (request) => session.ask(request))
+    switch (Answers.toOffsetRequest(response)) {
+      case "Told":
+        return yield* readPosition(session, resource, response.headers)
+      case "Gone":
+        return yield* session.lose("Gone", Option.some(response.status))
+      case "Locked":
+        return yield* session.busy(response)
+      case "Later":
+        return { _tag: "Answered", response } satisfies Position
+      case "Refused":
+        return yield* session.lose("Refused", Option.some(response.status))
     }
-    const offset = Fields.uploadOffset(response.headers)
+    // Who asks in vain has nobody left to ask.
+  }).pipe(Effect.catchIf(isDeadEnd, (deadEnd) => session.abandon(deadEnd)))
+
+const readPosition = <E>(session: Session<E>, resource: UploadResource, headers: Headers.Headers) =>
+  Effect.gen(function* () {
+    const complete = Fields.uploadComplete(headers)
+    const offset = Fields.uploadOffset(headers)
+    const length = Fields.uploadLength(headers)
+    const bytesAreMissing = Option.exists(offset, (told) => told < session.size)
+    if (Option.contains(complete, false) || (Option.isNone(complete) && bytesAreMissing)) {
+      yield* session.denyCompletion
+    }
     if (Option.isNone(offset)) {
-      const error = Session.violation(
-        session,
-        "OffsetMissing",
-        "no valid Upload-Offset in the answer to HEAD"
-      )
-      return yield* Session.abandon(session, error)
+      const detail = "no valid Upload-Offset in the answer to HEAD"
+      return yield* session.violation("OffsetMissing", detail)
     }
-    const length = Fields.uploadLength(response.headers)
     if (Option.isSome(length) && length.value !== session.size) {
       const detail = `the server expects ${length.value} bytes, this upload has ${session.size}`
-      return yield* Session.abandon(session, Session.violation(session, "LengthMismatch", detail))
+      return yield* session.violation("LengthMismatch", detail)
     }
-    yield* acknowledge(session, offset.value)
+    yield* session.acknowledge(offset.value)
     const told: UploadResource = { ...resource, offset: offset.value }
-    const position: Position = {
-      _tag: "Position",
-      resource: yield* withAnnouncedLimits(session, told, response.headers),
-      complete: Option.contains(Fields.uploadComplete(response.headers), true)
-    }
-    return position
+    if (Option.contains(complete, true)) return { _tag: "Complete", resource: told } satisfies Position
+    const limited = yield* withAnnouncedLimits(session, told, headers)
+    return { _tag: "Incomplete", resource: limited } satisfies Position
   })
 
-const acknowledge = <E>(session: Session.Session<E>, offset: number) =>
-  Effect.catchTag(Session.acknowledge(session, offset), "UploadProtocolViolation", (error) =>
-    Session.abandon(session, error)
-  )
-
-const withAnnouncedLimits = <E>(
-  session: Session.Session<E>,
-  resource: UploadResource,
-  headers: Headers.Headers
-) =>
+const withAnnouncedLimits = <E>(session: Session<E>, resource: UploadResource, headers: Headers.Headers) =>
   Option.match(Fields.uploadLimits(headers), {
     onNone: () => Effect.succeed(resource),
     onSome: (limits) =>
       Effect.gen(function* () {
-        yield* Effect.catchTag(Session.withinLimits(session, limits), "UploadLimitExceeded", (error) =>
-          Session.abandon(session, error)
-        )
-        const known = yield* Session.withLimits(resource, limits)
-        yield* Session.remember(session, known)
+        yield* session.requireWithin(limits)
+        const known = yield* withLimits(resource, limits)
+        yield* session.remember(known)
         return known
       })
   })
 
-const isGone = (status: number): boolean => status === 404 || status === 410
+/**
+ * Asks for a lost final answer by an empty append. A server that does not give it again leaves the outcome to be settled
+ * by looking at the targeted resource.
+ */
+const collectAnswer = <E>(session: Session<E>, resource: UploadResource): Settled<E> =>
+  Effect.gen(function* () {
+    const part = session.appendOf(resource.offset, 0)
+    const response = yield* sendPart(session, resource, part)
+    const { completes } = part
+    switch (Answers.toAppend(response, { completes, interopVersion: resource.interopVersion })) {
+      case "Final":
+        return yield* Effect.as(session.forget, response)
+      case "Locked":
+        return yield* session.busy(response)
+      case "Later":
+        return response
+      default:
+        return yield* session.lose("Unanswered", Option.some(response.status))
+    }
+  }).pipe(Effect.catchIf(isDeadEnd, (deadEnd) => session.abandon(deadEnd)))
 
 /**
- * Asks for a lost final answer by an empty append. A server that does not replay it leaves the outcome to be settled by
- * looking at the targeted resource.
+ * The upload ends here, unless its resource has all of it all the same: whoever refuses need not be whoever has received
+ * the bytes. So that is asked before anything is given up.
  */
-const collectAnswer = <E>(session: Session.Session<E>, resource: UploadResource): Session.Answer<E> =>
+const unlessComplete = <E, F>(
+  session: Session<E>,
+  ending: Effect.Effect<HttpClientResponse.HttpClientResponse, F>
+): Effect.Effect<HttpClientResponse.HttpClientResponse, Failure<E> | F> =>
   Effect.gen(function* () {
-    const response = yield* sendPart(session, resource, 0)
-    if (Option.contains(Fields.uploadComplete(response.headers), true))
-      return yield* Effect.as(Session.forget(session), response)
-    return Session.keepsUpload(response.status) ? response : yield* lost(session, response.status)
+    if (session.mayBeComplete && Option.isSome(session.resource)) {
+      const position = yield* retrieveOffset(session, session.resource.value)
+      if (position._tag === "Answered") return position.response
+      if (position._tag === "Complete") return yield* collectAnswer(session, position.resource)
+    }
+    return yield* ending
   })
 
-/** One append after another until the targeted resource has answered. */
-const append = <E>(
-  session: Session.Session<E>,
-  resource: UploadResource,
-  setbacks: number
-): Session.Answer<E> =>
-  Effect.gen(function* () {
-    const { limits, offset } = resource
-    if (setbacks > maxSetbacks) {
-      const detail = `${setbacks} answers in a row at offset ${offset} without progress`
-      return yield* Session.abandon(session, Session.violation(session, "NoProgress", detail))
-    }
-    const left = session.size - offset
-    const length = Math.min(left, limits?.maxAppendSize ?? left)
-    const response = yield* sendPart(session, resource, length)
-    const { headers, status } = response
-    if (Option.contains(Fields.uploadComplete(headers), true))
-      return yield* Effect.as(Session.forget(session), response)
-    if (status >= 200 && status < 300) {
-      const next = yield* nextOffset(session, headers, offset, length)
-      yield* acknowledge(session, next)
-      return yield* append(session, { ...resource, offset: next }, next > offset ? 0 : setbacks + 1)
-    }
-    if (status === 409) {
-      const expected = Fields.uploadOffset(headers)
-      if (Option.isNone(expected)) return yield* continueAtOffset(session, resource, setbacks + 1)
-      yield* acknowledge(session, expected.value)
-      return yield* append(session, { ...resource, offset: expected.value }, setbacks + 1)
-    }
-    if (status === 413) {
-      const announced = Option.isSome(Fields.uploadLimits(headers))
-      const smaller = yield* smallerAppends(session, resource, headers, length)
-      // Halving comes to an end by itself; what a server announces may not.
-      if (smaller !== undefined) return yield* append(session, smaller, announced ? setbacks + 1 : setbacks)
-    }
-    if (isGone(status)) return yield* lost(session, status)
-    if (!Session.keepsUpload(status)) yield* Session.forget(session)
-    return response
-  })
+/** An append was refused for good. */
+const refuse = <E>(session: Session<E>, refusal: Answer<E>): Answer<E> =>
+  unlessComplete(session, Effect.zipRight(session.giveUp, refusal))
+
+/** The errors of dead ends, once it is known what they leave behind. */
+export const settled = <E>(session: Session<E>, answer: Answer<E>): Settled<E> =>
+  Effect.catchIf(answer, isDeadEnd, (deadEnd) => unlessComplete(session, session.abandon(deadEnd)))
+
+/** Where appends do not get through, the whole may, in the request that was always there. */
+const withoutAppends = <E>(
+  session: Session<E>,
+  { status }: HttpClientResponse.HttpClientResponse
+): Answer<E> =>
+  session.options.mode === "required"
+    ? Effect.fail(new ResumptionUnsupported({ origin: session.origin, status }))
+    : session.ordinary
+
+const nextPart = <E>(session: Session<E>, { limits, offset }: UploadResource): Part<E> => {
+  const left = session.size - offset
+  return session.appendOf(offset, Math.min(left, limits?.maxAppendSize ?? left))
+}
 
 /** After a success without its own offset, everything that was sent counts as appended. */
-const nextOffset = <E>(
-  session: Session.Session<E>,
-  headers: Headers.Headers,
-  offset: number,
-  length: number
-) =>
+const offsetAfter = <E>(session: Session<E>, headers: Headers.Headers, { length, offset }: Part<E>) =>
+  Effect.gen(function* () {
+    // Without `?1`, and with the semantics of the upload, a success denies that the upload is complete.
+    yield* session.denyCompletion
+    const end = offset + length
+    const told = Option.getOrElse(Fields.uploadOffset(headers), () => end)
+    if (told < offset || told > end) {
+      const detail = `offset ${told} after bytes ${offset} to ${end}`
+      return yield* session.violation("OffsetBeyondLength", detail)
+    }
+    yield* session.acknowledge(told)
+    return told
+  })
+
+/** A 409 tells the offset; one that does not has to be asked for. */
+const correctOffset = <E>(session: Session<E>, headers: Headers.Headers, resource: UploadResource) =>
   Option.match(Fields.uploadOffset(headers), {
-    onNone: () => Effect.succeed(offset + length),
-    onSome: (told) =>
-      told < offset || told > offset + length
-        ? Session.abandon(
-            session,
-            Session.violation(
-              session,
-              "OffsetBeyondLength",
-              `offset ${told} after bytes ${offset} to ${offset + length}`
-            )
-          )
-        : Effect.succeed(told)
+    onNone: () => retrieveOffset(session, resource),
+    onSome: (offset) =>
+      Effect.as(session.acknowledge(offset), {
+        _tag: "Incomplete",
+        resource: { ...resource, offset }
+      } satisfies Position)
   })
 
 /** What the server now says it takes, or half of what it refused, but never less than its minimum. */
 const smallerAppends = <E>(
-  session: Session.Session<E>,
+  session: Session<E>,
   resource: UploadResource,
   headers: Headers.Headers,
   refused: number
 ) =>
-  Effect.gen(function* () {
-    const known = yield* withAnnouncedLimits(session, resource, headers)
+  Effect.map(withAnnouncedLimits(session, resource, headers), (known) => {
     const announced = known.limits?.maxAppendSize
-    if (announced !== undefined && announced < refused) return known
+    if (announced !== undefined && announced < refused) return Option.some(known)
     const half = Math.max(Math.floor(refused / 2), known.limits?.minAppendSize ?? 1)
-    return half < refused ? { ...known, limits: { ...known.limits, maxAppendSize: half } } : undefined
+    return half < refused
+      ? Option.some<UploadResource>({ ...known, limits: { ...known.limits, maxAppendSize: half } })
+      : Option.none()
   })
 
-const sendPart = <E>(session: Session.Session<E>, resource: UploadResource, length: number) =>
+const sendPart = <E>(session: Session<E>, resource: UploadResource, part: Part<E>): Answer<E> =>
   Effect.gen(function* () {
-    const { offset } = resource
-    const complete = length === 0 || offset + length === session.size
-    const digest = length === 0 ? {} : { "content-digest": yield* contentDigest(session, offset, length) }
-    return yield* toResource(session, resource, "PATCH", {
-      offset,
-      length,
-      headers: { "upload-offset": String(offset), "upload-complete": complete ? "?1" : "?0", ...digest }
-    })
+    const digest = part.length === 0 ? {} : { "content-digest": yield* contentDigest(part) }
+    const fields = {
+      "upload-offset": String(part.offset),
+      "upload-complete": part.completes ? "?1" : "?0",
+      ...digest
+    }
+    return yield* atResource(session, resource, "PATCH", (request) =>
+      session.send(HttpClientRequest.setHeaders(request, fields), part, (interim) =>
+        onAppendInterim(session, resource, interim)
+      )
+    )
   })
 
 /** `Content-Digest` (RFC 9530) of one append: a second reading of its part, at device speed. */
-const contentDigest = <E>(
-  session: Session.Session<E>,
-  offset: number,
-  length: number
-): Effect.Effect<string, E> =>
+const contentDigest = <E>(part: Part<E>): Effect.Effect<string, E> =>
   Effect.suspend(() => {
     const hash = createHash("sha256")
-    return Representation.slice(session.options.representation, offset, length).pipe(
+    return part.bytes.pipe(
       Stream.runForEach((chunk) => Effect.sync(() => hash.update(chunk))),
       Effect.map(() => `sha-256=:${hash.digest("base64")}:`)
     )
   })
 
-interface PatchOptions {
-  readonly offset: number
-  readonly length: number
-  readonly headers: Headers.Input
-}
-
-/** A request to the upload resource, following 307 and 308 as far as they stay on its origin. */
-const toResource = <E>(
-  session: Session.Session<E>,
+/** Exchanges a request with the upload resource, following 307 and 308 as far as they stay on its origin. */
+const atResource = <E>(
+  session: Session<E>,
   resource: UploadResource,
   method: "HEAD" | "PATCH",
-  patch: PatchOptions | undefined,
-  redirects = 0
-): Session.Answer<E> =>
+  exchange: (request: HttpClientRequest.HttpClientRequest) => Answer<E>
+): Answer<E> =>
   Effect.gen(function* () {
-    const request = Session.resourceRequest(method, session.options.request, resource)
-    if (Option.isNone(request)) return yield* lost(session, undefined)
-    const withFields =
-      patch === undefined ? request.value : HttpClientRequest.setHeaders(request.value, patch.headers)
-    const part: Session.Part | undefined = patch && { ...patch, contentType: "application/partial-upload" }
-    const response = yield* Session.exchange(session, withFields, part, (interim) =>
-      onAppendInterim(session, interim)
-    )
-    if (response.status !== 307 && response.status !== 308) return response
-    if (redirects >= maxRedirects) {
-      const error = Session.violation(session, "TooManyRedirects", `more than ${maxRedirects} in a row`)
-      return yield* Session.abandon(session, error)
+    const upload = session.options.request
+    let { url } = resource
+    for (let redirects = 0; redirects <= maxRedirects; redirects++) {
+      const request = resourceRequest(method, upload, { ...resource, url })
+      if (Option.isNone(request)) return yield* session.lose("Unusable", Option.none())
+      const response = yield* exchange(request.value)
+      if (response.status !== 307 && response.status !== 308) return response
+      const target = locationOf(response.headers, upload.url, Redacted.value(url))
+      if (target._tag !== "Usable") {
+        const detail = "the upload resource redirected to another origin, or to what is no upload"
+        return yield* session.violation("ForeignRedirect", detail)
+      }
+      url = Redacted.make(target.url)
     }
-    const target = Session.locationOf(session, response.headers, Redacted.value(resource.url))
-    if (Option.isNone(target)) {
-      const error = Session.violation(
-        session,
-        "ForeignRedirect",
-        "the upload resource redirected to another origin"
-      )
-      return yield* Session.abandon(session, error)
-    }
-    const moved: UploadResource = { ...resource, url: Redacted.make(target.value) }
-    return yield* toResource(session, moved, method, patch, redirects + 1)
+    const detail = `more than ${maxRedirects} in a row`
+    return yield* session.violation("TooManyRedirects", detail)
   })
 
 /** Progress only. An offset out of range shows again, and is dealt with, in the final response. */
-const onAppendInterim = (
-  session: Session.Session<unknown>,
+const onAppendInterim = <E>(
+  session: Session<E>,
+  { interopVersion }: UploadResource,
   { status, headers }: InterimResponse
-): Effect.Effect<void> =>
-  status === 104
-    ? Option.match(Fields.uploadOffset(headers), {
-        onNone: () => Effect.void,
-        onSome: (offset) => Effect.ignore(Session.acknowledge(session, offset))
-      })
-    : Effect.void
+): Effect.Effect<void, E> => {
+  if (status !== 104 || !Option.contains(Fields.interopVersion(headers), interopVersion)) return Effect.void
+  return Option.match(Fields.uploadOffset(headers), {
+    onNone: () => Effect.void,
+    onSome: (offset) => Effect.catchIf(session.acknowledge(offset), isDeadEnd, () => Effect.void)
+  })
+}

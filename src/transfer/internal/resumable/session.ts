@@ -1,230 +1,314 @@
-/** One attempt's state and its single way of exchanging a request for a response. */
-import * as Headers from "@effect/platform/Headers"
+/** One attempt: what is known of its upload, and the one way its requests are exchanged for responses. */
+import type * as Headers from "@effect/platform/Headers"
 import * as HttpBody from "@effect/platform/HttpBody"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Redacted from "effect/Redacted"
-import * as Ref from "effect/Ref"
 import * as Stream from "effect/Stream"
 import { Exchange, type InterimResponse } from "../../Exchange.ts"
 import * as Representation from "../../Representation.ts"
-import type { SendOptions, UploadResource } from "../../ResumableUpload.ts"
 import {
   type ResumableUploadError,
   UploadLimitExceeded,
-  UploadProtocolViolation
+  UploadProtocolViolation,
+  UploadResourceBusy,
+  UploadResourceLost
 } from "../../ResumableUploadError.ts"
 import { fromHttpClientError, type TransferError } from "../../TransferError.ts"
-import type { UploadLimits } from "../../UploadFields.ts"
+import * as Fields from "../../UploadFields.ts"
+import { locationOf, originOf, resourceRequest } from "./address.ts"
+import type { SendOptions, UploadResource } from "./models.ts"
 
-/** @internal */
-export type Answer<E> = Effect.Effect<
-  HttpClientResponse.HttpClientResponse,
-  TransferError | ResumableUploadError | E
->
+/**
+ * The upload cannot go on like this. What that means for its outcome is known only when its resource has been asked, so
+ * the error is made then.
+ */
+export class DeadEnd {
+  readonly _tag = "DeadEnd"
+  readonly toError: (outcomeOpen: boolean) => UploadProtocolViolation | UploadLimitExceeded
 
-/** @internal */
-export interface Session<E> {
-  readonly options: SendOptions<E>
-  readonly origin: string
-  readonly size: number
-  readonly resource: Ref.Ref<Option.Option<UploadResource>>
+  constructor(toError: DeadEnd["toError"]) {
+    this.toError = toError
+  }
 }
 
-/** @internal */
-export const makeSession = <E>(options: SendOptions<E>): Effect.Effect<Session<E>> =>
-  Effect.map(Ref.make(Option.fromNullable(options.resource)), (resource) => ({
-    options,
-    origin: originOf(options.request.url),
-    size: options.representation.size,
-    resource
-  }))
+export const isDeadEnd = (error: unknown): error is DeadEnd => error instanceof DeadEnd
 
-/** @internal */
-export const originOf = (url: string): string => (URL.canParse(url) ? new URL(url).origin : "an invalid URL")
+/** What an attempt can end with. */
+export type Failure<E> = TransferError | ResumableUploadError | E
 
-/** @internal */
-export const interopHeader = (version: number): Headers.Input => ({
-  "upload-draft-interop-version": String(version)
-})
+export type Settled<E> = Effect.Effect<HttpClientResponse.HttpClientResponse, Failure<E>>
 
-/**
- * A request to an upload resource, with the credentials of the upload request. `None` when the resource lies on another
- * origin: credentials never go there.
- *
- * @internal
- */
-export const resourceRequest = (
-  method: "HEAD" | "PATCH" | "DELETE",
-  upload: HttpClientRequest.HttpClientRequest,
-  resource: Pick<UploadResource, "url" | "interopVersion">
-): Option.Option<HttpClientRequest.HttpClientRequest> => {
-  const url = Redacted.value(resource.url)
-  if (originOf(url) !== originOf(upload.url)) return Option.none()
-  const headers = Headers.remove(upload.headers, ["content-type", "content-length"])
-  return Option.some(
-    HttpClientRequest.make(method)(url, {
-      headers: Headers.setAll(headers, interopHeader(resource.interopVersion))
-    })
-  )
-}
+export type Answer<E> = Effect.Effect<HttpClientResponse.HttpClientResponse, Failure<E> | DeadEnd>
 
-/**
- * The absolute address in `Location`. One on another origin is as good as none, for credentials and content are not sent
- * where nobody asked for. So is the targeted resource's own: cancelling an upload must never delete what it was for.
- *
- * @internal
- */
-export const locationOf = (
-  session: Session<unknown>,
-  headers: Headers.Headers,
-  base: string = session.options.request.url
-): Option.Option<string> =>
-  Headers.get(headers, "location").pipe(
-    Option.filter((location) => URL.canParse(location, base)),
-    Option.map((location) => new URL(location, base)),
-    Option.filter((url) => url.origin === session.origin && url.username === "" && url.href.length <= 8192),
-    Option.filter((url) => url.pathname !== new URL(session.options.request.url).pathname),
-    Option.map((url) => url.href)
-  )
-
-/**
- * Whether an answer says nothing of the upload itself, but of the server, the credentials or the moment: such an upload
- * can be continued.
- *
- * @internal
- */
-export const keepsUpload = (status: number): boolean =>
-  status >= 500 || [401, 403, 407, 408, 425, 429].includes(status)
-
-/** A part of the representation, in bytes. @internal */
-export interface Part {
+/** The content of one request: a part of the representation, in bytes. */
+export interface Part<E> {
   readonly offset: number
   readonly length: number
   readonly contentType: string
+  /** Whether the request asks for the upload to be completed with these bytes. */
+  readonly completes: boolean
+  readonly bytes: Stream.Stream<Uint8Array, E>
 }
 
-/**
- * Sends one request, its body re-opened from the representation. A failure of the body's source comes out as itself,
- * whatever the client in use makes of it.
- *
- * @internal
- */
-export const exchange = <E>(
-  session: Session<E>,
-  request: HttpClientRequest.HttpClientRequest,
-  part: Part | undefined,
-  onInterim: (response: InterimResponse) => Effect.Effect<void>
-): Effect.Effect<HttpClientResponse.HttpClientResponse, TransferError | E> =>
-  Effect.gen(function* () {
-    const sourceFailure = yield* Ref.make(Option.none<E>())
-    const withBody =
-      part === undefined
-        ? request
-        : HttpClientRequest.setBody(request, partBody(session, part, sourceFailure))
-    const start = part?.offset ?? 0
-    // An empty creation is no beginning; an empty append is: nothing is left to send.
-    if (part !== undefined && (part.length > 0 || start > 0)) yield* session.options.onPart(start)
-    return yield* session.options.client.execute(withBody).pipe(
-      Effect.provideService(Exchange, {
-        onInterim,
-        onWritten: (bytes) => session.options.onWritten(start + bytes),
-        redirect: request.method === "PATCH" ? "return" : undefined
-      }),
-      Effect.catchAll((error) =>
-        Effect.flatMap(Ref.get(sourceFailure), (failure) =>
-          Effect.fail(Option.getOrElse(failure, () => fromHttpClientError(error)))
+export class Session<E> {
+  readonly options: SendOptions<E>
+  readonly origin: string
+  readonly size: number
+  #resource: Option.Option<UploadResource>
+  #mayBeComplete = false
+  #hasToldOfIgnored = false
+
+  constructor(options: SendOptions<E>) {
+    this.options = options
+    this.origin = originOf(options.request.url)
+    this.size = options.representation.size
+    this.#resource = Option.fromNullable(options.resource)
+  }
+
+  /** The upload resource, as the server last told of it. */
+  get resource(): Option.Option<UploadResource> {
+    return this.#resource
+  }
+
+  /**
+   * Whether the server may have all bytes and the word that they are all. Until its upload resource denies that, the
+   * upload may take effect, and must not be cancelled.
+   */
+  get mayBeComplete(): boolean {
+    return this.#mayBeComplete
+  }
+
+  /** An earlier request may have completed the upload. */
+  readonly suspectCompletion: Effect.Effect<void> = Effect.sync(() => {
+    this.#mayBeComplete = true
+  })
+
+  /** The upload resource itself says that the upload is not complete. */
+  readonly denyCompletion: Effect.Effect<void> = Effect.sync(() => {
+    this.#mayBeComplete = false
+  })
+
+  /** A request without content. */
+  ask(
+    request: HttpClientRequest.HttpClientRequest
+  ): Effect.Effect<HttpClientResponse.HttpClientResponse, TransferError> {
+    return Effect.mapError(this.options.client.execute(request), fromHttpClientError)
+  }
+
+  /**
+   * A request with content, which is read anew from the representation. It ends at once with the first failure of the
+   * content's source, of `observe` or of `onInterim`, which comes out as itself, whatever the client makes of it.
+   */
+  send(
+    request: HttpClientRequest.HttpClientRequest,
+    part: Part<E>,
+    onInterim: (response: InterimResponse) => Effect.Effect<void, DeadEnd | E>
+  ): Answer<E> {
+    const { client, observe } = this.options
+    return Effect.gen(this, function* () {
+      const stop = yield* Deferred.make<never, DeadEnd | E>()
+      // The transport sends nothing while it waits for one of these, so a stop leaves no byte behind it.
+      const stopping = (told: Effect.Effect<void, DeadEnd | E>): Effect.Effect<void> =>
+        Effect.catchAllCause(told, (cause) => Effect.zipRight(Deferred.failCause(stop, cause), Effect.never))
+      // An empty creation is no beginning; an empty append is: nothing is left to send.
+      if (part.length > 0 || part.offset > 0) {
+        yield* observe({ _tag: "PartStarted", offset: part.offset })
+      }
+      const body = this.#bodyOf(part, stopping, (error) => Deferred.fail(stop, error))
+      return yield* client.execute(HttpClientRequest.setBody(request, body)).pipe(
+        Effect.provideService(Exchange, {
+          onInterim: (interim) => stopping(onInterim(interim)),
+          onWritten: (bytes) => stopping(observe({ _tag: "BytesWritten", offset: part.offset + bytes })),
+          redirect: request.method === "PATCH" ? "return" : undefined
+        }),
+        Effect.catchAll((error) =>
+          Effect.if(Deferred.isDone(stop), {
+            onTrue: () => Deferred.await(stop),
+            onFalse: () => Effect.fail(fromHttpClientError(error))
+          })
+        ),
+        Effect.raceFirst(Deferred.await(stop))
+      )
+    })
+  }
+
+  #bodyOf(
+    part: Part<E>,
+    stopping: (told: Effect.Effect<void, E>) => Effect.Effect<void>,
+    failed: (error: E) => Effect.Effect<unknown>
+  ): HttpBody.HttpBody {
+    const end = part.offset + part.length
+    if (part.length === 0) {
+      this.#mayBeComplete ||= part.completes
+      return HttpBody.uint8Array(new Uint8Array(0), part.contentType)
+    }
+    const { interimResponses, observe } = this.options
+    const bytes = Stream.suspend(() => {
+      let position = part.offset
+      return Stream.tap(part.bytes, (chunk) => {
+        position += chunk.length
+        if (part.completes && position >= end) this.#mayBeComplete = true
+        // A transport that does not report what it writes is taken to write what it reads.
+        return interimResponses ? Effect.void : stopping(observe({ _tag: "BytesWritten", offset: position }))
+      })
+    })
+    return HttpBody.stream(Stream.tapError(bytes, failed), part.contentType, part.length)
+  }
+
+  /** The whole representation, as the content of one request. */
+  get whole(): Part<E> {
+    const { representation } = this.options
+    return {
+      offset: 0,
+      length: this.size,
+      contentType: representation.contentType,
+      completes: true,
+      bytes: Stream.suspend(() => representation.read(0))
+    }
+  }
+
+  /** The content of an append. */
+  appendOf(offset: number, length: number): Part<E> {
+    return {
+      offset,
+      length,
+      contentType: "application/partial-upload",
+      completes: length === 0 || offset + length === this.size,
+      bytes: Stream.suspend(() => Representation.slice(this.options.representation, offset, length))
+    }
+  }
+
+  /** The ordinary request, without a word about resumption. */
+  get ordinary(): Answer<E> {
+    return this.send(this.options.request, this.whole, () => Effect.void)
+  }
+
+  /** The address of an upload resource in `Location`, if it can be used. One that cannot is told of. */
+  locate(headers: Headers.Headers): Effect.Effect<Option.Option<string>, E> {
+    const { observe, request } = this.options
+    const location = locationOf(headers, request.url, request.url)
+    switch (location._tag) {
+      case "Absent":
+        return Effect.succeedNone
+      case "Usable":
+        return Effect.succeedSome(location.url)
+      case "Ignored": {
+        if (this.#hasToldOfIgnored) return Effect.succeedNone
+        this.#hasToldOfIgnored = true
+        const { origin, reason } = location
+        return Effect.as(observe({ _tag: "ResourceIgnored", origin, reason }), Option.none())
+      }
+    }
+  }
+
+  remember(resource: UploadResource): Effect.Effect<void, E> {
+    return Effect.suspend(() => {
+      this.#resource = Option.some(resource)
+      return this.options.observe({ _tag: "ResourceKnown", resource })
+    })
+  }
+
+  /** Notes what the server has told of a known resource, without troubling anybody to keep it. */
+  revise(change: (resource: UploadResource) => UploadResource): void {
+    this.#resource = Option.map(this.#resource, change)
+  }
+
+  readonly forget: Effect.Effect<void, E> = Effect.suspend(() => {
+    if (Option.isNone(this.#resource)) return Effect.void
+    this.#resource = Option.none()
+    return this.options.observe({ _tag: "ResourceGone" })
+  })
+
+  /** Tells the server to forget the upload. Its own failure changes nothing: what is not cancelled expires. */
+  readonly giveUp: Effect.Effect<void, E> = Effect.suspend(() =>
+    Option.flatMap(this.#resource, (resource) =>
+      resourceRequest("DELETE", this.options.request, resource)
+    ).pipe(
+      Option.match({ onNone: () => Effect.void, onSome: (request) => Effect.ignore(this.ask(request)) }),
+      Effect.zipRight(this.forget)
+    )
+  )
+
+  /** Ends the upload for good. What may be complete is not cancelled: its outcome is open. */
+  abandon(deadEnd: DeadEnd): Effect.Effect<never, ResumableUploadError | E> {
+    return Effect.suspend(() => {
+      const isOpen = this.#mayBeComplete
+      return Effect.zipRight(isOpen ? this.forget : this.giveUp, Effect.fail(deadEnd.toError(isOpen)))
+    })
+  }
+
+  /** The upload resource is of no more use, and with it goes the knowledge of what became of the upload. */
+  lose(
+    reason: UploadResourceLost["reason"],
+    status: Option.Option<number>
+  ): Effect.Effect<never, UploadResourceLost | E> {
+    const told = Option.match(status, { onNone: () => ({}), onSome: (value) => ({ status: value }) })
+    return Effect.zipRight(
+      this.forget,
+      Effect.fail(new UploadResourceLost({ origin: this.origin, reason, ...told }))
+    )
+  }
+
+  /** Another request holds the upload resource. */
+  busy(response: HttpClientResponse.HttpClientResponse): Effect.Effect<never, UploadResourceBusy> {
+    const retryAfter = Option.match(Fields.retryAfterMillis(response.headers), {
+      onNone: () => ({}),
+      onSome: (retryAfterMillis) => ({ retryAfterMillis })
+    })
+    return Effect.fail(
+      new UploadResourceBusy({ origin: this.origin, status: response.status, ...retryAfter })
+    )
+  }
+
+  violation(rule: UploadProtocolViolation["rule"], detail: string): Effect.Effect<never, DeadEnd> {
+    const { origin } = this
+    return Effect.fail(
+      new DeadEnd((outcomeOpen) => new UploadProtocolViolation({ origin, rule, detail, outcomeOpen }))
+    )
+  }
+
+  /** Takes an acknowledged offset, which only ever grows within an exchange. */
+  acknowledge(offset: number): Effect.Effect<void, DeadEnd | E> {
+    return Effect.gen(this, function* () {
+      if (offset > this.size) {
+        const detail = `offset ${offset} of an upload of ${this.size} bytes`
+        return yield* this.violation("OffsetBeyondLength", detail)
+      }
+      this.revise((resource) => ({ ...resource, offset: Math.max(resource.offset, offset) }))
+      yield* this.options.observe({ _tag: "BytesAcknowledged", offset })
+    })
+  }
+
+  /** Whether an upload of this size can be had under these limits at all. */
+  requireWithin(limits: Fields.UploadLimits): Effect.Effect<void, DeadEnd> {
+    const { origin } = this
+    const { maxSize, maxAppendSize, minAppendSize } = limits
+    const exceeded = (limit: UploadLimitExceeded["limit"], allowedBytes: number, neededBytes: number) =>
+      Effect.fail(
+        new DeadEnd(
+          (outcomeOpen) => new UploadLimitExceeded({ origin, limit, allowedBytes, neededBytes, outcomeOpen })
         )
       )
-    )
-  })
+    if (maxSize !== undefined && maxSize < this.size) return exceeded("max-size", maxSize, this.size)
+    if (maxAppendSize === undefined || this.fitsOneRequest(limits)) return Effect.void
+    const needed = Math.max(1, minAppendSize ?? 1)
+    return maxAppendSize < needed ? exceeded("max-append-size", maxAppendSize, needed) : Effect.void
+  }
 
-const partBody = <E>(
-  session: Session<E>,
-  part: Part,
-  sourceFailure: Ref.Ref<Option.Option<E>>
-): HttpBody.HttpBody => {
-  if (part.length === 0) return HttpBody.uint8Array(new Uint8Array(0), part.contentType)
-  const { interimResponses, onWritten, representation } = session.options
-  const slice = Representation.slice(representation, part.offset, part.length)
-  const bytes = interimResponses ? slice : counted(slice, part.offset, onWritten)
-  return HttpBody.stream(
-    Stream.tapError(bytes, (error) => Ref.set(sourceFailure, Option.some(error))),
-    part.contentType,
-    part.length
-  )
+  fitsOneRequest({ maxAppendSize }: Fields.UploadLimits): boolean {
+    return maxAppendSize === undefined || maxAppendSize >= this.size
+  }
 }
 
-/** For a transport that does not report what it writes, what it takes has to do. */
-const counted = <E>(
-  bytes: Stream.Stream<Uint8Array, E>,
-  offset: number,
-  onWritten: (offset: number) => Effect.Effect<void>
-): Stream.Stream<Uint8Array, E> =>
-  Stream.suspend(() => {
-    let position = offset
-    return Stream.tap(bytes, (chunk) => {
-      position += chunk.length
-      return onWritten(position)
-    })
-  })
-
-/** @internal */
-export const remember = <E>(session: Session<E>, resource: UploadResource): Effect.Effect<void, E> =>
-  Effect.zipRight(Ref.set(session.resource, Option.some(resource)), session.options.onResource(resource))
-
-/** @internal */
-export const forget = <E>(session: Session<E>): Effect.Effect<void, E> =>
-  Effect.flatMap(Ref.getAndSet(session.resource, Option.none()), (known) =>
-    Option.isNone(known) ? Effect.void : session.options.onResource(undefined)
-  )
-
-/**
- * Gives the upload up: tells the server, forgets the resource. The cancellation is a courtesy: its own failure changes
- * nothing.
- *
- * @internal
- */
-export const giveUp = <E>(session: Session<E>): Effect.Effect<void, E> =>
-  Effect.gen(function* () {
-    const request = Option.flatMap(yield* Ref.get(session.resource), (resource) =>
-      resourceRequest("DELETE", session.options.request, resource)
-    )
-    if (Option.isSome(request)) yield* Effect.ignore(session.options.client.execute(request.value))
-    yield* forget(session)
-  })
-
-/** The upload cannot go on. @internal */
-export const abandon = <E>(
-  session: Session<E>,
-  error: ResumableUploadError
-): Effect.Effect<never, ResumableUploadError | E> => Effect.zipRight(giveUp(session), Effect.fail(error))
-
-/** @internal */
-export const violation = (
-  session: Session<unknown>,
-  rule: UploadProtocolViolation["rule"],
-  detail: string
-): UploadProtocolViolation => new UploadProtocolViolation({ origin: session.origin, rule, detail })
-
-/** Takes an acknowledged offset, which only ever grows within an exchange. @internal */
-export const acknowledge = <E>(
-  session: Session<E>,
-  offset: number
-): Effect.Effect<void, UploadProtocolViolation> =>
-  offset > session.size
-    ? Effect.fail(
-        violation(session, "OffsetBeyondLength", `offset ${offset} of an upload of ${session.size} bytes`)
-      )
-    : Ref.update(session.resource, (known) =>
-        Option.map(known, (resource) => ({ ...resource, offset: Math.max(resource.offset, offset) }))
-      ).pipe(Effect.zipRight(session.options.onAcknowledged(offset)))
-
-/** A resource under newly announced limits. What is not announced again stays as it was. @internal */
-export const withLimits = (resource: UploadResource, limits: UploadLimits): Effect.Effect<UploadResource> =>
+/** A resource under newly announced limits. What is not announced again stays as it was. */
+export const withLimits = (
+  resource: UploadResource,
+  limits: Fields.UploadLimits
+): Effect.Effect<UploadResource> =>
   Effect.map(Clock.currentTimeMillis, (now) => ({
     ...resource,
     limits: { ...resource.limits, ...limits },
@@ -235,17 +319,3 @@ export const withLimits = (resource: UploadResource, limits: UploadLimits): Effe
 
 /** The largest time a date can hold: a server may announce any integer. */
 const farFuture = 8.64e15
-
-/** Whether an upload of this size can be had under these limits at all. @internal */
-export const withinLimits = (
-  session: Session<unknown>,
-  limits: UploadLimits
-): Effect.Effect<void, UploadLimitExceeded> => {
-  const { maxSize, maxAppendSize, minAppendSize } = limits
-  const exceeded = (limit: UploadLimitExceeded["limit"], allowedBytes: number, neededBytes: number) =>
-    Effect.fail(new UploadLimitExceeded({ origin: session.origin, limit, allowedBytes, neededBytes }))
-  if (maxSize !== undefined && maxSize < session.size) return exceeded("max-size", maxSize, session.size)
-  if (maxAppendSize === undefined || maxAppendSize >= session.size) return Effect.void
-  const needed = Math.max(1, minAppendSize ?? 1)
-  return maxAppendSize < needed ? exceeded("max-append-size", maxAppendSize, needed) : Effect.void
-}
