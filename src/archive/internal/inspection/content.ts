@@ -57,7 +57,11 @@ interface Open {
   readonly hasDescriptor: boolean
   crc: number
   unpacked: number
+  /** Bytes that went by, */
   packed: number
+  /** and those of them that the compressed data really has. */
+  inflated: number
+  hasEnded: boolean
   /** Why its content counts for nothing from here on. */
   damage: string | undefined
 }
@@ -158,6 +162,8 @@ class Walk {
       crc: 0,
       unpacked: 0,
       packed: 0,
+      inflated: 0,
+      hasEnded: false,
       damage: undefined
     })
     return length
@@ -209,6 +215,7 @@ class Walk {
     const unpacked = inflateAtOnce(packed, isKnown ? uncompressedSize : 16 * atOnce)
     if (unpacked === undefined) return undefined
     open.packed = unpacked.packedBytes
+    open.inflated = unpacked.packedBytes
     open.unpacked = unpacked.bytes.length
     open.crc = crc32(unpacked.bytes)
     this.position += isKnown ? compressedSize : open.packed
@@ -223,10 +230,11 @@ class Walk {
       const { compressedSize, method } = open.header
       const left = open.hasDescriptor ? bytes.length : compressedSize - open.packed
       const part = bytes.subarray(0, Math.min(bytes.length, left))
-      if (open.damage !== undefined || method === stored) {
-        if (open.damage === undefined) {
+      if (open.damage !== undefined || open.hasEnded || method === stored) {
+        if (open.damage === undefined && !open.hasEnded) {
           open.crc = crc32(part, open.crc)
           open.unpacked += part.length
+          open.inflated += part.length
         }
         return Effect.succeed(this.took(open, part.length))
       }
@@ -261,21 +269,18 @@ class Walk {
         }
         return this.took(open, part.length)
       }
-      if (state._tag === "Ended") {
-        this.close()
-        if (open.hasDescriptor) {
-          open.packed += state.taken
-          this.position += state.taken
-          this.endData()
-          return state.taken
-        }
-        // Bytes that the compressed data leaves over: Java takes them for a wrong size.
-        if (!isLast || state.taken < part.length) {
-          this.damaged(open, "its compressed data ends before its size says so")
-        }
+      if (state._tag === "More") {
+        open.inflated += part.length
         return this.took(open, part.length)
       }
-      return this.took(open, part.length)
+      this.close()
+      open.inflated += state.taken
+      open.hasEnded = true
+      if (!open.hasDescriptor) return this.took(open, part.length)
+      open.packed += state.taken
+      this.position += state.taken
+      this.endData()
+      return state.taken
     })
   }
 
@@ -326,8 +331,8 @@ class Walk {
     if (open.damage === undefined) {
       if (open.unpacked !== unpacked) {
         this.damaged(open, `it unpacks to ${open.unpacked} bytes instead of ${unpacked}`)
-      } else if (open.packed !== packed) {
-        this.damaged(open, `its compressed data has ${open.packed} bytes instead of ${packed}`)
+      } else if (open.inflated !== packed) {
+        this.damaged(open, `its compressed data has ${open.inflated} bytes instead of ${packed}`)
       } else if (open.crc !== crc) {
         this.damaged(open, "its bytes do not match its checksum")
       }
