@@ -111,7 +111,7 @@ export class InvalidArchive extends Schema.TaggedError<InvalidArchive>(
 
   /** The next step. */
   get remedy(): string {
-    return `Fix it, or allow it by name: ${this.codes.join(", ")}.`
+    return `Fix it, or allow by name: ${this.codes.join(", ")}.`
   }
 
   override get message(): string {

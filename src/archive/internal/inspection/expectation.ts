@@ -27,13 +27,13 @@ const otherType = (actual: "plugin" | "bundle"): Finding =>
         code: "type-mismatch",
         severity: "error",
         message:
-          "The extension is a plugin, but the archive is a bundle: it has no plugin-descriptor.properties at its root.",
+          "The archive is a bundle, but the extension is a plugin: there is no plugin-descriptor.properties at its root.",
         remedy: "Check that it is the right archive and the right extension."
       }
     : {
         code: "type-mismatch",
         severity: "error",
-        message: "The extension is a bundle, but the archive is a plugin: it has a descriptor at its root.",
+        message: "The archive is a plugin, but the extension is a bundle.",
         remedy: "Check that it is the right archive and the right extension."
       }
 

@@ -9,7 +9,14 @@ import { checkLocalHeaders } from "./localHeaders.ts"
 import { type Problems, plural } from "./problems.ts"
 import { Reader, type ZipError } from "./reader.ts"
 import { type Recognised, recognise } from "./recognition.ts"
-import { type Directory, EntryTable, findDirectory, readDirectory, zipInputStream } from "./zip.ts"
+import {
+  type Directory,
+  EntryTable,
+  findDirectory,
+  readDirectory,
+  type ZipEntry,
+  zipInputStream
+} from "./zip.ts"
 
 export interface Seen extends Recognised {
   readonly contents: Contents
@@ -75,11 +82,23 @@ const scan = Effect.fnUntraced(function* (
     })
   }
   rules.finish()
+  // Before the walk along the headers, which begins near a descriptor that was packed first.
+  for (const descriptor of rules.contents.descriptors.values()) yield* pinStart(reader, descriptor)
   const isSound = isAll && (yield* checkStructure(reader, directory, table, problems))
   const recognised = yield* recognise(reader, rules.contents, problems)
   const entries = isSound ? { count: table.count, sum: table.sum } : undefined
   return { ...recognised, contents: rules.contents, isZip: true, entries }
 })
+
+const pinnedBytes = 64 * 1024
+
+const pinStart = (
+  reader: Reader<never>,
+  { compressedSize, offset }: ZipEntry
+): Effect.Effect<void, ZipError | ArchiveError> => {
+  const length = Math.min(pinnedBytes, compressedSize + 1024, reader.size - offset)
+  return length > 0 && offset >= 0 ? Effect.asVoid(reader.pin(offset, length)) : Effect.void
+}
 
 const checkStructure = Effect.fnUntraced(function* (
   reader: Reader<never>,

@@ -30,6 +30,7 @@ export class Reader<R> {
   private window: Buffer = Buffer.alloc(0)
   private next: Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<ArchiveError>, R> | undefined
   private scope: Scope.CloseableScope | undefined
+  private readonly pinned: Array<{ readonly start: number; readonly bytes: Buffer }> = []
 
   constructor(archive: Archive<R>, stat: ArchiveStat) {
     this.archive = archive
@@ -39,10 +40,22 @@ export class Reader<R> {
 
   /** The bytes, if they are in memory. They are valid until the next `read`. */
   held(position: number, length: number): Buffer | undefined {
-    const from = position - this.start
-    return from >= 0 && from + length <= this.window.length
-      ? this.window.subarray(from, from + length)
-      : undefined
+    const found = part(this.start, this.window, position, length)
+    if (found !== undefined) return found
+    for (const { bytes, start } of this.pinned) {
+      const kept = part(start, bytes, position, length)
+      if (kept !== undefined) return kept
+    }
+    return undefined
+  }
+
+  /** Reads a stretch and keeps it: what is needed again later is not asked for again. */
+  pin(position: number, length: number): Effect.Effect<Buffer, ZipError | ArchiveError, R> {
+    return Effect.map(this.read(position, length), (held) => {
+      const bytes = Buffer.from(held)
+      this.pinned.push({ start: position, bytes })
+      return bytes
+    })
   }
 
   /** The bytes. They are valid until the next `read`. */
@@ -103,6 +116,11 @@ export class Reader<R> {
       return this.window.subarray(position - start, position - start + length)
     })
   }
+}
+
+const part = (start: number, bytes: Buffer, position: number, length: number): Buffer | undefined => {
+  const from = position - start
+  return from >= 0 && from + length <= bytes.length ? bytes.subarray(from, from + length) : undefined
 }
 
 const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)

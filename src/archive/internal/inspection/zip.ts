@@ -72,7 +72,7 @@ export const findDirectory = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Directory | undefined, ZipError | ArchiveError> {
   const length = Math.min(reader.size, searchBytes)
   const from = reader.size - length
-  const tail = Buffer.from(yield* reader.read(from, length))
+  const tail = yield* reader.pin(from, length)
   const end = chooseEnd(tail, from)
   if (end === undefined) return undefined
   if (end.disk !== 0 && end.disk !== 0xffff) {
