@@ -90,6 +90,8 @@ export interface ArchiveDigest {
 export interface ComputeOptions {
   /** Runs after every chunk with the bytes hashed so far. */
   readonly onProgress?: ((bytesHashed: number) => Effect.Effect<void>) | undefined
+  /** Runs on every chunk before it is hashed, in the same reading. The bytes are valid only until it is done. */
+  readonly onChunk?: ((bytes: Uint8Array) => Effect.Effect<void>) | undefined
   /** Distance between checkpoints in bytes: the most that is read again to continue a check. Default 8 MiB. */
   readonly checkpointBytes?: number | undefined
 }
@@ -134,10 +136,16 @@ export const compute = <R>(
       }
       return options.onProgress?.(running.position) ?? Effect.void
     }
+    const onChunk = options.onChunk ?? (() => Effect.void)
 
-    yield* archive
-      .read({ offset: 0, expected: stat, recycle: 1, chunkBytes: digestChunkBytes })
-      .pipe(Stream.runForEach((bytes) => Effect.suspend(() => hash(bytes))))
+    yield* archive.read({ offset: 0, expected: stat, recycle: 1, chunkBytes: digestChunkBytes }).pipe(
+      Stream.runForEach((bytes) =>
+        Effect.zipRight(
+          onChunk(bytes),
+          Effect.suspend(() => hash(bytes))
+        )
+      )
+    )
     if (sealer !== undefined) tags.push(sealer.seal())
     return {
       sha256: running.hex,

@@ -5,16 +5,32 @@
  */
 import * as Schema from "effect/Schema"
 
-/** One sentence for what happened, one for what to do, per reason. */
-const advice = {
-  NotFound: (path) =>
-    `The archive ${path} does not exist. Check the path, relative to the working directory.`,
-  PermissionDenied: (path) => `The archive ${path} may not be read by this user. Check its permissions.`,
-  IsDirectory: (path) => `${path} is a directory, not an archive. Pack it into a ZIP file first.`,
-  Empty: (path) => `The archive ${path} is empty (0 bytes). Check the step that builds it.`,
-  ReadFailed: (path, detail) =>
-    `The archive ${path} could not be read${detail === undefined ? "" : `: ${detail.replace(/\.$/, "")}`}. Check the disk or source it comes from.`
-} as const satisfies Record<string, (path: string, detail: string | undefined) => string>
+const reasons = {
+  NotFound: {
+    what: (path) => `The archive ${path} does not exist.`,
+    remedy: "Check the path, relative to the working directory."
+  },
+  PermissionDenied: {
+    what: (path) => `The archive ${path} may not be read by this user.`,
+    remedy: "Check its permissions."
+  },
+  IsDirectory: {
+    what: (path) => `${path} is a directory, not an archive.`,
+    remedy: "Pack it into a ZIP file first."
+  },
+  Empty: {
+    what: (path) => `The archive ${path} is empty (0 bytes).`,
+    remedy: "Check the step that builds it."
+  },
+  ReadFailed: {
+    what: (path, detail) =>
+      `The archive ${path} could not be read${detail === undefined ? "" : `: ${detail.replace(/\.$/, "")}`}.`,
+    remedy: "Check the disk or source it comes from."
+  }
+} as const satisfies Record<
+  string,
+  { readonly what: (path: string, detail: string | undefined) => string; readonly remedy: string }
+>
 
 /**
  * The archive could not be read at all.
@@ -33,8 +49,13 @@ export class ArchiveUnreadable extends Schema.TaggedError<ArchiveUnreadable>(
 }) {
   readonly isRetryable = false
 
+  /** The next step. */
+  get remedy(): string {
+    return reasons[this.reason].remedy
+  }
+
   override get message(): string {
-    return advice[this.reason](`"${this.path}"`, this.detail)
+    return `${reasons[this.reason].what(`"${this.path}"`, this.detail)} ${this.remedy}`
   }
 }
 
@@ -54,9 +75,14 @@ export class ArchiveChanged extends Schema.TaggedError<ArchiveChanged>(
 }) {
   readonly isRetryable = false
 
+  /** The next step. */
+  get remedy(): string {
+    return "Let the build finish, then upload again."
+  }
+
   override get message(): string {
     const what = { Shrank: "shrank", Grew: "grew", Modified: "was modified" }[this.reason]
-    return `The archive "${this.path}" ${what} while it was being uploaded (${this.detail}). Let the build finish, then upload again.`
+    return `The archive "${this.path}" ${what} while it was being uploaded (${this.detail}). ${this.remedy}`
   }
 }
 

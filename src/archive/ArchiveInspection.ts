@@ -2,20 +2,22 @@
  * Looks into an archive before it travels: what kind of extension it is, for which Elasticsearch, and what would keep
  * Elastic Cloud from taking it.
  *
+ * A plugin is judged as Elasticsearch's installer judges it, which unpacks the local headers from byte 0 on and never reads
+ * the ZIP's directory, and as the directory tells of it. Where the two disagree, that is an error.
+ *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { Archive, ArchiveStat } from "./Archive.ts"
+import * as ArchiveDigest from "./ArchiveDigest.ts"
 import type { ArchiveError } from "./ArchiveError.ts"
-import { Problem, type ProblemCode } from "./ArchiveProblem.ts"
-import * as descriptors from "./internal/descriptor.ts"
-import { EntryRules } from "./internal/entryRules.ts"
-import { mismatches } from "./internal/expectation.ts"
-import { type Found, type Limits, Rules } from "./internal/extensionRules.ts"
-import { errorsFirst, isError, Problems } from "./internal/problems.ts"
-import { withDirectory, type ZipDirectory, type ZipError } from "./internal/zipDirectory.ts"
+import { describe, Problem, type ProblemCode } from "./ArchiveProblem.ts"
+import { type Content, type ContentCheck, makeContentCheck } from "./internal/inspection/content.ts"
+import { mismatches, sizeProblems } from "./internal/inspection/expectation.ts"
+import { look } from "./internal/inspection/look.ts"
+import { errorsFirst, isError, Problems, plural } from "./internal/inspection/problems.ts"
 
 /**
  * The length in bytes up to which Elastic documents that an archive can be uploaded directly.
@@ -63,7 +65,7 @@ export class ArchiveInspection extends Schema.Class<ArchiveInspection>(
   /** Length of the archive in bytes. */
   size: Schema.Number,
   type: ArchiveType,
-  /** The descriptor's keys and values; empty for a bundle. */
+  /** The descriptor's keys and values as Java reads them; empty for a bundle. */
   descriptor: Schema.Record({ key: Schema.String, value: Schema.String }),
   /** The version of Elasticsearch a plugin was built for. */
   elasticsearchVersion: Schema.optionalWith(Schema.String, { exact: true }),
@@ -72,6 +74,8 @@ export class ArchiveInspection extends Schema.Class<ArchiveInspection>(
   /** Sum over the entries, in bytes, as the ZIP's directory gives it. */
   compressedBytes: Schema.Number,
   uncompressedBytes: Schema.Number,
+  /** Whether the content of every entry was unpacked and compared with its checksum, as far as it can be read at all. */
+  contentChecked: Schema.Boolean,
   /** Errors first. */
   problems: Schema.Array(Problem)
 }) {
@@ -100,12 +104,21 @@ export class InvalidArchive extends Schema.TaggedError<InvalidArchive>(
 }) {
   readonly isRetryable = false
 
+  /** The codes by which the errors can be allowed. */
+  get codes(): ReadonlyArray<ProblemCode> {
+    return [...new Set(this.problems.map((problem) => problem.code))]
+  }
+
+  /** The next step. */
+  get remedy(): string {
+    return `Fix it, or allow by name: ${this.codes.join(", ")}.`
+  }
+
   override get message(): string {
-    const shown = this.problems.slice(0, 5).map((problem) => problem.message)
+    const shown = this.problems.slice(0, 5).map(describe)
     const more = this.problems.length - shown.length
     const rest = more > 0 ? ` And ${more} more.` : ""
-    const codes = [...new Set(this.problems.map((problem) => problem.code))].join(", ")
-    return `The archive "${this.path}" cannot be used: ${shown.join(" ")}${rest} Mend it, or allow by name: ${codes}.`
+    return `The archive "${this.path}" cannot be used: ${shown.join(" ")}${rest} ${this.remedy}`
   }
 }
 
@@ -122,7 +135,7 @@ export interface ExpectedExtension {
 }
 
 /**
- * What an archive is held against, and where its inspection stops.
+ * What an archive is held against, how deep the look goes, and where it stops.
  *
  * @since 0.1.0
  * @category models
@@ -130,6 +143,11 @@ export interface ExpectedExtension {
 export interface InspectOptions {
   /** The extension the archive is meant for, compared as by `against`. */
   readonly expected?: ExpectedExtension | undefined
+  /**
+   * Whether to unpack every entry and compare it with its checksum, which reads the whole archive. Default: for archives
+   * of up to `contentByDefaultBytes`. `false` is for those who go on to `digest`, which does it in the same reading.
+   */
+  readonly content?: boolean | undefined
   /** Above this many bytes Elastic Cloud wants a download URL instead of an upload. Default `directUploadLimitBytes`. */
   readonly directUploadLimitBytes?: number | undefined
   /** Reading stops after this many entries. Default 100 000. */
@@ -137,8 +155,22 @@ export interface InspectOptions {
 }
 
 /**
- * Inspects an archive. Reads the ZIP's directory and the descriptor only, in constant memory, whatever the archive's
- * length. Whatever is wrong with the content is a problem in the result; only an archive that cannot be read fails.
+ * The length in bytes up to which `inspect` checks the content unless told otherwise: where nobody notices the time.
+ *
+ * @since 0.1.0
+ * @category limits
+ */
+export const contentByDefaultBytes = 16 * 1024 * 1024
+
+/** More entries than these take longer to unpack than is to be done unasked, however small they are. */
+const contentByDefaultEntries = 5000
+
+const defaultEntries = 100_000
+
+/**
+ * Inspects an archive in constant memory, whatever its length: the ZIP's directory, the headers of its entries, the
+ * descriptor, and the content of small archives. Whatever is wrong with it is a problem in the result; only an archive
+ * that cannot be read fails.
  *
  * @example
  * ```ts
@@ -154,94 +186,122 @@ export interface InspectOptions {
  * @since 0.1.0
  * @category constructors
  */
-export const inspect = <R>(
+export const inspect = Effect.fn("ArchiveInspection.inspect")(function* <R>(
   archive: Archive<R>,
   options: InspectOptions = {}
-): Effect.Effect<ArchiveInspection, ArchiveError, R> =>
-  Effect.gen(function* () {
-    const stat = yield* archive.stat
-    const limits: Limits = {
-      extensionBytes: extensionLimitBytes,
-      directUploadBytes: options.directUploadLimitBytes ?? directUploadLimitBytes,
-      entries: options.maxEntries ?? defaultEntries
-    }
-    const problems = new Problems()
-    const entries = new EntryRules(stat, problems)
-    const rules = new Rules(problems, limits)
-
-    rules.checkSize(stat.size)
-    const found = yield* withDirectory(archive, stat, (zip) => scan(zip, stat, entries, rules, limits)).pipe(
-      Effect.catchTag("ZipError", (error) => Effect.as(explain(archive, stat, error, problems), nothing))
-    )
-
-    const { compressedBytes, count, uncompressedBytes } = entries.totals
-    const version = found.descriptor.get("elasticsearch.version")?.trim()
-    const inspection = new ArchiveInspection({
-      path: archive.path,
-      size: stat.size,
-      type: found.type,
-      descriptor: Object.fromEntries(found.descriptor),
-      ...(version === undefined ? {} : { elasticsearchVersion: version }),
-      entryCount: count,
-      compressedBytes,
-      uncompressedBytes,
-      problems: problems.all
-    })
-    return options.expected === undefined ? inspection : against(inspection, options.expected)
+): Effect.fn.Return<ArchiveInspection, ArchiveError, R> {
+  const stat = yield* archive.stat
+  const problems = new Problems()
+  for (const finding of sizeProblems(stat.size, {
+    extensionBytes: extensionLimitBytes,
+    directUploadBytes: options.directUploadLimitBytes ?? directUploadLimitBytes
+  })) {
+    problems.add(finding)
+  }
+  const seen = yield* look(archive, stat, options.maxEntries ?? defaultEntries, problems)
+  const { compressedBytes, count, uncompressedBytes } = seen.contents
+  const version = seen.descriptor.get("elasticsearch.version")
+  const inspection = new ArchiveInspection({
+    path: archive.path,
+    size: stat.size,
+    type: seen.type,
+    descriptor: Object.fromEntries(seen.descriptor),
+    ...(version === undefined ? {} : { elasticsearchVersion: version }),
+    entryCount: count,
+    compressedBytes,
+    uncompressedBytes,
+    contentChecked: false,
+    problems: problems.all(seen.type)
   })
+  if (seen.entries !== undefined) entriesOf.set(inspection, seen.entries)
+  const isSmall = stat.size <= contentByDefaultBytes && count <= contentByDefaultEntries
+  const checked =
+    seen.isZip && (options.content ?? isSmall)
+      ? withContent(inspection, yield* readContent(archive, stat))
+      : inspection
+  return options.expected === undefined ? checked : against(checked, options.expected)
+})
 
-const defaultEntries = 100_000
-const nothing: Found = { type: "unknown", descriptor: new Map() }
+/** The entries of an inspected archive as one number, to recognise them in its content. They live in memory only. */
+const entriesOf = new WeakMap<ArchiveInspection, Pick<Content, "count" | "sum">>()
 
-/** Reads entry after entry, then the descriptor. */
-const scan = (
-  zip: ZipDirectory,
-  stat: ArchiveStat,
-  entries: EntryRules,
-  rules: Rules,
-  limits: Limits
-): Effect.Effect<Found, ZipError | ArchiveError> =>
-  Effect.gen(function* () {
-    const found = new descriptors.FoundDescriptors()
-    yield* zip.entries.pipe(
-      Stream.takeWhile(() => entries.totals.count < limits.entries || rules.tooManyEntries()),
-      Stream.runForEach((entry) =>
-        Effect.sync(() => {
-          entries.add(entry)
-          found.add(entry)
-        })
-      )
-    )
-    entries.finish()
-    return yield* rules.recognise(zip, stat, entries.totals, found)
-  })
-
-/** Says what a file is that could not be read as a ZIP: cut off, damaged, or something else altogether. */
-const explain = <R>(
+const readContent = Effect.fnUntraced(function* <R>(
   archive: Archive<R>,
-  stat: ArchiveStat,
-  error: ZipError,
-  problems: Problems
-): Effect.Effect<void, ArchiveError, R> =>
-  archive.read({ offset: 0, expected: stat }).pipe(
-    Stream.take(1),
-    Stream.runForEach((start) =>
-      Effect.sync(() => {
-        const beginsLikeZip = start[0] === 0x50 && start[1] === 0x4b
-        const noEnd = error.detail.startsWith("End of central directory")
-        if (!noEnd) {
-          problems.error("unreadable-directory", `The ZIP's directory is damaged: ${error.detail}.`)
-        } else if (beginsLikeZip) {
-          problems.error(
-            "truncated",
-            "The ZIP is cut off: it begins like one, but its directory is missing at the end."
-          )
-        } else {
-          problems.error("not-a-zip", "The file is not a ZIP: it neither begins nor ends like one.")
-        }
-      })
+  stat: ArchiveStat
+): Effect.fn.Return<Content, ArchiveError, R> {
+  return yield* Effect.scoped(
+    Effect.flatMap(makeContentCheck, ({ accept, finish }) =>
+      archive
+        .read({ offset: 0, expected: stat, recycle: 1 })
+        .pipe(Stream.runForEach(accept), Effect.zipRight(finish))
     )
   )
+})
+
+/**
+ * Digests an archive and checks the content of its entries in the same reading: the inspection comes back with what is
+ * wrong with the content, as by the option `content` of `inspect`.
+ *
+ * @example
+ * ```ts
+ * import { Archive, ArchiveInspection } from "effect-elastic-extensions"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.gen(function* () {
+ *   const archive = Archive.file("dist/analysis-acme-2.1.0.zip")
+ *   const before = yield* ArchiveInspection.inspect(archive, { content: false })
+ *   const { digest, inspection } = yield* ArchiveInspection.digest(before, archive)
+ *   yield* ArchiveInspection.check(inspection)
+ *   return digest.sha256
+ * })
+ * ```
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const digest = Effect.fn("ArchiveInspection.digest")(function* <R>(
+  inspection: ArchiveInspection,
+  archive: Archive<R>,
+  options: ArchiveDigest.ComputeOptions = {}
+): Effect.fn.Return<
+  { readonly inspection: ArchiveInspection; readonly digest: ArchiveDigest.ArchiveDigest },
+  ArchiveError,
+  R
+> {
+  return yield* Effect.scoped(
+    Effect.gen(function* () {
+      const check: ContentCheck = yield* makeContentCheck
+      const digest = yield* ArchiveDigest.compute(archive, { ...options, onChunk: check.accept })
+      return { digest, inspection: withContent(inspection, yield* check.finish) }
+    })
+  )
+})
+
+/** Adds what the content tells, but for what was said already. */
+const withContent = (inspection: ArchiveInspection, content: Content): ArchiveInspection => {
+  const wrongOffsets = new Set(inspection.errors.map(({ offset }) => offset))
+  const problems = new Problems()
+  for (const finding of content.findings) if (!wrongOffsets.has(finding.offset)) problems.add(finding)
+  const entries = entriesOf.get(inspection)
+  const isOther = entries !== undefined && (entries.count !== content.count || entries.sum !== content.sum)
+  // After a damaged entry, other numbers are what follows from it.
+  if (isOther && content.isWhole && content.findings.length === 0) {
+    problems.add({
+      code: "hidden-entry",
+      severity: "error",
+      message: `Unpacked from its beginning, as Elasticsearch does it, the ZIP holds ${plural(content.count, "entry", "entries")}, which are not those that its directory lists.`,
+      remedy: "Pack the ZIP again, with another tool.",
+      source: "java.util.zip.ZipInputStream"
+    })
+  }
+  const checked = new ArchiveInspection({
+    ...inspection,
+    contentChecked: true,
+    problems: errorsFirst([...inspection.problems, ...problems.all(inspection.type)])
+  })
+  if (entries !== undefined) entriesOf.set(checked, entries)
+  return checked
+}
 
 /**
  * Adds what is wrong with the archive as that of a certain extension: its type, and for a plugin its version of
@@ -250,11 +310,15 @@ const explain = <R>(
  * @since 0.1.0
  * @category combinators
  */
-export const against = (inspection: ArchiveInspection, expected: ExpectedExtension): ArchiveInspection =>
-  new ArchiveInspection({
+export const against = (inspection: ArchiveInspection, expected: ExpectedExtension): ArchiveInspection => {
+  const compared = new ArchiveInspection({
     ...inspection,
     problems: errorsFirst([...inspection.problems, ...mismatches(inspection, expected)])
   })
+  const entries = entriesOf.get(inspection)
+  if (entries !== undefined) entriesOf.set(compared, entries)
+  return compared
+}
 
 /**
  * Refuses an archive with errors, but for those whose codes are in `allow`.

@@ -456,9 +456,9 @@ const digest = Effect.fnUntraced(function* (
   inspected: LocalArchive.Inspected,
   known: Option.Option<JournalRecord>
 ) {
-  const { archive, inspection } = inspected
-  if (!Option.exists(known, hasBegun)) yield* LocalArchive.requireUsable(inspection)
-  return { extensionId, archive, inspection, digest: yield* LocalArchive.digest(inspected) }
+  const { archive } = inspected
+  if (!Option.exists(known, hasBegun)) yield* LocalArchive.requireUsable(inspected.inspection)
+  return { extensionId, archive, ...(yield* LocalArchive.digest(inspected)) }
 })
 
 /** What came of a plan. */

@@ -6,10 +6,9 @@
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type * as Archive from "../archive/Archive.ts"
-import * as ArchiveDigest from "../archive/ArchiveDigest.ts"
 import { ArchiveChanged, type ArchiveError } from "../archive/ArchiveError.ts"
 import * as ArchiveInspection from "../archive/ArchiveInspection.ts"
-import type { Problem } from "../archive/ArchiveProblem.ts"
+import { describe, type Problem } from "../archive/ArchiveProblem.ts"
 import { ArchiveTooLarge } from "./UploadError.ts"
 import { emit } from "./UploadEvent.ts"
 import { UploadSettings } from "./UploadSettings.ts"
@@ -43,7 +42,9 @@ export const inspect = Effect.fnUntraced(function* <R>(
   const stat = yield* archive.stat
   const limit = ArchiveInspection.extensionLimitBytes
   if (stat.size > limit) return yield* new ArchiveTooLarge({ path: archive.path, size: stat.size, limit })
-  const inspection = yield* ArchiveInspection.inspect(archive, { expected, directUploadLimitBytes })
+  // The content is checked while the archive is digested.
+  const options = { expected, directUploadLimitBytes, content: false }
+  const inspection = yield* ArchiveInspection.inspect(archive, options)
   const { compressedBytes, elasticsearchVersion, entryCount, type, uncompressedBytes } = inspection
   yield* emit({
     _tag: "ArchiveInspected",
@@ -101,28 +102,32 @@ const warn = Effect.fnUntraced(function* (problems: ReadonlyArray<Problem>) {
   const harmless = problems.filter(({ code, severity }) => severity === "warning" || allow.includes(code))
   yield* Effect.forEach(
     harmless,
-    ({ code, message }) => emit({ _tag: "Warning", code: "ArchiveProblem", problem: code, message }),
+    (problem) =>
+      emit({ _tag: "Warning", code: "ArchiveProblem", problem: problem.code, message: describe(problem) }),
     { discard: true }
   )
 })
 
 /**
- * Reads the whole archive once. Fails with `ArchiveChanged` if it is no longer what was inspected.
+ * Reads the whole archive once, and adds to its inspection what is wrong with the content of its entries. Fails with
+ * `ArchiveChanged` if it is no longer what was inspected.
  *
  * @since 0.1.0
  * @category steps
  */
-export const digest = Effect.fnUntraced(function* ({ archive, stat }: Inspected) {
-  const digest = yield* ArchiveDigest.compute(archive, {
+export const digest = Effect.fnUntraced(function* ({ archive, inspection, stat }: Inspected) {
+  const whole = yield* ArchiveInspection.digest(inspection, archive, {
     onProgress: (bytes) => emit({ _tag: "DigestProgress", bytes, total: stat.size })
   })
-  if (stat.size !== digest.stat.size || stat.modifiedMillis !== digest.stat.modifiedMillis) {
+  const digested = whole.digest.stat
+  if (stat.size !== digested.size || stat.modifiedMillis !== digested.modifiedMillis) {
     return yield* new ArchiveChanged({
       path: archive.path,
       reason: "Modified",
       detail: "after it was inspected"
     })
   }
-  yield* emit({ _tag: "DigestComputed", sha256: digest.sha256, size: digest.stat.size })
-  return digest
+  yield* emit({ _tag: "DigestComputed", sha256: whole.digest.sha256, size: digested.size })
+  yield* warn(whole.inspection.problems.filter((problem) => !inspection.problems.includes(problem)))
+  return whole
 })

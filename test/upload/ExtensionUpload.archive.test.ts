@@ -237,7 +237,7 @@ describe("a large archive", () => {
           code: "ArchiveProblem",
           problem: "over-direct-upload-limit",
           message: expect.stringContaining(
-            `has ${content.length} bytes, over the 1000 bytes of a direct upload`
+            `is ${content.length} bytes, over the 1000 bytes of a direct upload`
           )
         }
       ])

@@ -31,7 +31,7 @@ describe("an archive that cannot be used", () => {
     ["encrypted-entry", '"dictionaries/en.dic"', of({ ...dictionary, flags: 1 })],
     ["symbolic-link", '"scripts/link"', of({ name: "scripts/link", mode: 0o120777, data: "x" })],
     ["two-descriptors", "stable-plugin-descriptor", of(classic(), stable(), jar)],
-    ["plugin-and-bundle", '"dictionaries"', of(classic(), jar, dictionary)],
+    ["descriptor-missing", '"acme.jar"', of(jar)],
     ["plugin-without-jar", ".jar", of(classic())],
     [
       "descriptor-not-at-root",

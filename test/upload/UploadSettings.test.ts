@@ -94,7 +94,7 @@ describe("UploadSettings", () => {
   it.effect("config names the problems that can be allowed", () =>
     Effect.gen(function* () {
       const error = String(yield* Effect.flip(from({ EC_UPLOAD_ALLOW: "unsafe-path,unsafe_path" })))
-      expect(error).toContain("there is no unsafe_path, only bomb-like, ")
+      expect(error).toContain("there is no unsafe_path, only ambiguous-name, ")
       expect(error).toContain(", version-not-exact")
       expect(yield* from({ EC_UPLOAD_ALLOW: "" })).toMatchObject({ allow: [] })
     })

@@ -8,7 +8,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Archive from "../../archive/Archive.ts"
 import * as ArchiveInspection from "../../archive/ArchiveInspection.ts"
-import type { Problem } from "../../archive/ArchiveProblem.ts"
+import * as ArchiveProblem from "../../archive/ArchiveProblem.ts"
 import type { ExtensionType } from "../../cloud/Extension.ts"
 import { exitCodes } from "../ExitCode.ts"
 import * as Command from "../internal/command.ts"
@@ -108,8 +108,8 @@ const describe = (inspection: ArchiveInspection.ArchiveInspection, style: Style)
   ]
 }
 
-const problemLines = (problems: ReadonlyArray<Problem>, style: Style): ReadonlyArray<string> =>
-  problems.flatMap(({ code, message, severity }) => [
-    `${severity === "error" ? style.red("error") : style.yellow("warning")} ${code}`,
-    ...indent(wrap(printable(message), pageWidth - 2), 2)
+const problemLines = (problems: ReadonlyArray<ArchiveProblem.Problem>, style: Style): ReadonlyArray<string> =>
+  problems.flatMap((problem) => [
+    `${problem.severity === "error" ? style.red("error") : style.yellow("warning")} ${problem.code}`,
+    ...indent(wrap(printable(ArchiveProblem.describe(problem)), pageWidth - 2), 2)
   ])

@@ -40,9 +40,9 @@ export const originOf = ({ url }: Pick<Source, "url">): string => new URL(url).o
 /** Of the local archive, where there is one. */
 export const contentOf = ({ archive }: Source) =>
   Effect.transposeMapOption(archive, (inspected) =>
-    Effect.map(
-      LocalArchive.digest(inspected),
-      ({ sha256, stat }): StoredArchive.Content => ({ size: stat.size, sha256 })
+    LocalArchive.digest(inspected).pipe(
+      Effect.tap(({ inspection }) => LocalArchive.requireUsable(inspection)),
+      Effect.map(({ digest: { sha256, stat } }): StoredArchive.Content => ({ size: stat.size, sha256 }))
     )
   )
 

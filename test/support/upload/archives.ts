@@ -10,7 +10,7 @@ import * as Yazl from "yazl"
 export const zipOf = (bytes: number): Effect.Effect<Buffer> =>
   Effect.promise(async () => {
     const zip = new Yazl.ZipFile()
-    zip.addBuffer(randomBytes(bytes), "dictionaries/words.dic", { compress: false })
+    zip.addBuffer(randomBytes(bytes), "dictionaries/words.dic")
     zip.end()
     const chunks: Array<Buffer> = []
     zip.outputStream.on("data", (chunk: Buffer) => chunks.push(chunk))

@@ -1,6 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Either from "effect/Either"
-import { parse } from "../../../src/archive/internal/javaProperties.ts"
+import { parse as parseBytes } from "../../../src/archive/internal/inspection/properties.ts"
+
+const parse = (text: string) => parseBytes(Buffer.from(text, "latin1"))
 
 const entries = (text: string) => [...Either.getOrThrow(parse(text))]
 
