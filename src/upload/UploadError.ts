@@ -62,8 +62,12 @@ export class UploadConflict extends Schema.TaggedError<UploadConflict>(
 }) {
   readonly isRetryable = false
 
+  get remedy(): string {
+    return 'Look at it, then upload again if yours should replace it, or use onConflict "overwrite".'
+  }
+
   override get message(): string {
-    return `Extension ${this.extensionId} was written by someone else during this upload (now: ${written(this.now)}; before: ${written(this.before)}). Their archive was left alone. Look at it, then upload again if yours should replace it, or use onConflict "overwrite".`
+    return `Extension ${this.extensionId} was written by someone else during this upload (now: ${written(this.now)}; before: ${written(this.before)}). Their archive was left alone. ${this.remedy}`
   }
 }
 
@@ -84,8 +88,12 @@ export class OutcomeUnknown extends Schema.TaggedError<OutcomeUnknown>(
 }) {
   readonly isRetryable = false
 
+  get remedy(): string {
+    return "Run the same upload again: it asks the server first, and sends the archive only if it has not arrived."
+  }
+
   override get message(): string {
-    return `It is not known whether the upload to extension ${this.extensionId} took effect (${this.cause}), because ${this.detail}. Run the same upload again: it asks the server first and sends only what is missing.`
+    return `It is not known whether the upload to extension ${this.extensionId} took effect (${this.cause}), because ${this.detail}. ${this.remedy}`
   }
 }
 
@@ -142,8 +150,12 @@ export class ArchiveTooLarge extends Schema.TaggedError<ArchiveTooLarge>(
 )("ArchiveTooLarge", { path: Schema.String, size: Schema.Number, limit: Schema.Number }) {
   readonly isRetryable = false
 
+  get remedy(): string {
+    return "Split it, or leave out what is not needed."
+  }
+
   override get message(): string {
-    return `The archive "${this.path}" has ${this.size} bytes; Elastic Cloud accepts at most ${this.limit}. Split it, or leave out what is not needed.`
+    return `The archive "${this.path}" is ${this.size} bytes large; Elastic Cloud accepts at most ${this.limit}. ${this.remedy}`
   }
 }
 
@@ -163,8 +175,12 @@ export class ExtensionProtected extends Schema.TaggedError<ExtensionProtected>(
 }) {
   readonly isRetryable = false
 
+  get remedy(): string {
+    return "Upload to a new extension and move the deployments to that one, or allow the replacement by leaving out protectInUse."
+  }
+
   override get message(): string {
-    return `The file of extension ${this.extensionId} was not replaced, because the extension is used by ${listedDeployments(this.deployments)}. Upload to an extension of its own and move the deployments to that one, or allow the replacement by leaving out protectInUse.`
+    return `The file of extension ${this.extensionId} was not replaced, because the extension is used by ${listedDeployments(this.deployments)}. ${this.remedy}`
   }
 }
 
@@ -179,8 +195,12 @@ export class InvalidExtensionId extends Schema.TaggedError<InvalidExtensionId>(
 )("InvalidExtensionId", { extensionId: Schema.String, detail: Schema.String }) {
   readonly isRetryable = false
 
+  get remedy(): string {
+    return "Use the id that the service gave the extension, as `list` shows it."
+  }
+
   override get message(): string {
-    return `${JSON.stringify(this.extensionId)} cannot be uploaded to. ${this.detail}`
+    return `${JSON.stringify(this.extensionId)} is not the id of an extension. ${this.detail} ${this.remedy}`
   }
 }
 

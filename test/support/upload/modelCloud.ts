@@ -55,6 +55,8 @@ export interface ModelCloudOptions {
   readonly onAnswer?: Effect.Effect<void>
   /** Runs before a question about the extension is answered. */
   readonly onGet?: Effect.Effect<void>
+  /** `Retry-After` of its 503, in seconds. */
+  readonly retryAfter?: number
   /** What it holds at the beginning. */
   readonly holds?: Uint8Array | undefined
 }
@@ -97,7 +99,12 @@ export const modelCloud = (options: ModelCloudOptions) => {
       request,
       new Response(typeof body === "string" ? body : Buffer.from(body), {
         status,
-        headers: tells.version ? { "x-cloud-resource-version": String(version) } : {}
+        headers: {
+          ...(tells.version ? { "x-cloud-resource-version": String(version) } : {}),
+          ...(status === 503 && options.retryAfter !== undefined
+            ? { "retry-after": String(options.retryAfter) }
+            : {})
+        }
       })
     )
   const told = (request: HttpClientRequest.HttpClientRequest) =>
