@@ -179,7 +179,7 @@ export const namesIn = (config: Config.Config<unknown>): Effect.Effect<ReadonlyA
         patch: ConfigProviderPathPatch.empty
       })
     )
-    return Effect.as(Effect.ignore(recorder.load(config)), [...names])
+    return Effect.map(Effect.ignore(recorder.load(config)), () => [...names])
   })
 
 /**
