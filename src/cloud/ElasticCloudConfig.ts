@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import * as Arr from "effect/Array"
 import * as Config from "effect/Config"
 import * as ConfigError from "effect/ConfigError"
 import * as Context from "effect/Context"
@@ -12,7 +13,20 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-import { type Endpoint, parseApiKey, parseEndpoint } from "./internal/settings.ts"
+import * as Variable from "../transfer/Variable.ts"
+
+/**
+ * Where the API is.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Endpoint {
+  /** Everything before `/deployments/extensions`, such as `https://api.elastic-cloud.com/api/v1`. */
+  readonly baseUrl: string
+  /** Scheme, host and port: what may be shown. */
+  readonly origin: string
+}
 
 /**
  * The settings in force, checked.
@@ -20,12 +34,8 @@ import { type Endpoint, parseApiKey, parseEndpoint } from "./internal/settings.t
  * @since 0.1.0
  * @category models
  */
-export interface ElasticCloudConfigService {
+export interface ElasticCloudConfigService extends Endpoint {
   readonly apiKey: Redacted.Redacted<string>
-  /** Everything before `/deployments/extensions`, such as `https://api.elastic-cloud.com/api/v1`. */
-  readonly baseUrl: string
-  /** Scheme, host and port: what may be shown. */
-  readonly origin: string
 }
 
 /**
@@ -52,47 +62,47 @@ export class InvalidElasticCloudConfig extends Schema.TaggedError<InvalidElastic
   "effect-elastic-extensions/cloud/InvalidElasticCloudConfig"
 )("InvalidElasticCloudConfig", { setting: Schema.Literal("apiKey", "endpoint"), problem: Schema.String }) {
   readonly isRetryable = false
+  readonly remedy = "Correct this setting."
 
   override get message(): string {
-    return `The Elastic Cloud setting "${this.setting}" cannot be used: ${this.problem}`
+    return `The Elastic Cloud setting "${this.setting}" cannot be used: ${this.problem} ${this.remedy}`
   }
 }
 
 const defaultEndpoint = "https://api.elastic-cloud.com"
 
-const invalid = (name: string) => (problem: string) => ConfigError.InvalidData([name], problem)
-
-const apiKey = Config.option(Config.redacted("EC_API_KEY")).pipe(
+const apiKey = Config.option(Variable.parsed("EC_API_KEY", (text) => parseApiKey(Redacted.make(text)))).pipe(
   Config.mapOrFail(
-    Option.match({
-      onNone: () =>
-        Either.left(
-          ConfigError.MissingData(
-            ["EC_API_KEY"],
-            "EC_API_KEY is not set. Create an API key in the Elastic Cloud console and put it there."
-          )
-        ),
-      onSome: (key) => Either.mapLeft(parseApiKey(key), invalid("EC_API_KEY"))
-    })
+    Either.fromOption(() =>
+      ConfigError.MissingData(
+        ["EC_API_KEY"],
+        "EC_API_KEY is not set, or empty. Create an API key in the Elastic Cloud console and put it there."
+      )
+    )
   ),
   Config.withDescription("API key of the Elastic Cloud user who owns the extensions (EC_API_KEY).")
 )
 
-// CI systems set an unset variable to the empty string.
 const address = (name: string, description: string) =>
-  Config.string(name).pipe(
-    Config.withDescription(description),
+  Config.map(Variable.text(name), (text) => ({ name, text })).pipe(
     Config.option,
-    Config.map(Option.filter((text) => text.trim() !== ""))
+    Config.withDescription(description)
   )
 
-const endpoint: Config.Config<Endpoint> = Config.all({
+/**
+ * Which endpoint is meant: `EC_ENDPOINT`, else `EC_HOST`, else the public cloud; plain http to another machine only with
+ * `EC_ALLOW_INSECURE_HTTP`. For programs that need no key, such as a diagnosis; `config` reads it too.
+ *
+ * @since 0.1.0
+ * @category config
+ */
+export const endpoint: Config.Config<Endpoint> = Config.all({
   endpoint: address(
     "EC_ENDPOINT",
     `Address of the Elastic Cloud API (EC_ENDPOINT). Default ${defaultEndpoint}.`
   ),
   host: address("EC_HOST", "The same under the name that ecctl uses (EC_HOST). EC_ENDPOINT goes first."),
-  allowInsecureHttp: Config.boolean("EC_ALLOW_INSECURE_HTTP").pipe(
+  allowInsecureHttp: Variable.boolean("EC_ALLOW_INSECURE_HTTP").pipe(
     Config.withDefault(false),
     Config.withDescription(
       "Set to true to send the API key unencrypted over plain http (EC_ALLOW_INSECURE_HTTP). Loopback needs no permission."
@@ -100,11 +110,16 @@ const endpoint: Config.Config<Endpoint> = Config.all({
   )
 }).pipe(
   Config.mapOrFail(({ endpoint, host, allowInsecureHttp }) => {
-    const name = Option.isNone(endpoint) && Option.isSome(host) ? "EC_HOST" : "EC_ENDPOINT"
-    const text = Option.getOrElse(endpoint, () => Option.getOrElse(host, () => defaultEndpoint))
+    const { name, text } = Option.getOrElse(
+      Option.orElse(endpoint, () => host),
+      () => ({
+        name: "EC_ENDPOINT",
+        text: defaultEndpoint
+      })
+    )
     return Either.mapLeft(
       parseEndpoint(text, allowInsecureHttp, "set EC_ALLOW_INSECURE_HTTP=true"),
-      invalid(name)
+      (problem) => ConfigError.InvalidData([name], problem)
     )
   })
 )
@@ -185,3 +200,86 @@ export const layer = (
     ElasticCloudConfig,
     Effect.suspend(() => checked(options))
   )
+
+/** What a key cannot be, and what is probably the matter. The first that fits is told. */
+const keyProblems: ReadonlyArray<readonly [fits: RegExp, problem: string]> = [
+  [/^$/, "it is empty. Create an API key in the Elastic Cloud console."],
+  [/^(ApiKey|Bearer|Basic)\s/i, "it begins with the name of a scheme. Give the key alone."],
+  [/^["'`]|["'`]$/, "it is in quotes. Give the key alone."],
+  [
+    /^(\$|%\w+%$|\{\{|<)/,
+    "it is the name of a variable or a placeholder, not a key. Check how the variable is filled in."
+  ],
+  [/^[*•.…]+$/, "it is the mask that is shown instead of a key. Copy the key itself."],
+  [
+    /[^\x21-\x7e]/,
+    "it contains a space, a line break or another character that no API key has. Copy the key again, on one line."
+  ]
+]
+
+/** A problem never repeats the value: it can be a secret, or hold one. */
+const parseApiKey = (apiKey: Redacted.Redacted<string>): Either.Either<Redacted.Redacted<string>, string> => {
+  const key = Redacted.value(apiKey).trim()
+  return Option.match(
+    Arr.findFirst(keyProblems, ([fits]) => fits.test(key)),
+    {
+      onNone: () => Either.right(Redacted.make(key)),
+      onSome: ([, problem]) => Either.left(problem)
+    }
+  )
+}
+
+const isLoopback = (url: URL): boolean =>
+  url.hostname === "localhost" || url.hostname === "[::1]" || /^127(\.\d{1,3}){3}$/.test(url.hostname)
+
+const addressProblems: ReadonlyArray<readonly [fits: (url: URL) => boolean, problem: string]> = [
+  [({ protocol }) => !/^https?:$/.test(protocol), "it is not an https address."],
+  [
+    ({ password, username }) => username !== "" || password !== "",
+    "it contains a user name or password. Give the API key as EC_API_KEY and the address alone here."
+  ],
+  [({ href }) => /[?#]/.test(href), "it has a query or a fragment. Give scheme, host and path only."],
+  [
+    ({ pathname }) => /\/deployments(\/|$)|\/api\/v1\/+[^/]/.test(pathname),
+    "it leads to a part of the API. Give the address up to /api/v1, or the host alone."
+  ],
+  [
+    ({ hostname }) => hostname === "cloud.elastic.co",
+    `it is the console for people. The API is at ${defaultEndpoint}.`
+  ]
+]
+
+const apiPath = "/api/v1"
+
+const withApiPath = (path: string): string => {
+  const trimmed = path.replace(/\/+$/, "")
+  return trimmed.endsWith(apiPath) ? trimmed : `${trimmed}${apiPath}`
+}
+
+/**
+ * A host alone means https, unless it is this machine, where plain http is as likely. `howToAllow` completes "or … if you
+ * accept that" for plain http.
+ */
+const parseEndpoint = (
+  text: string,
+  allowInsecureHttp: boolean,
+  howToAllow: string
+): Either.Either<Endpoint, string> => {
+  const trimmed = text.trim()
+  const address = trimmed.includes("://") ? trimmed : `https://${trimmed}`
+  if (!URL.canParse(address)) {
+    return Either.left(`it is not an address. It should look like ${defaultEndpoint}.`)
+  }
+  const url = new URL(address)
+  if (address !== trimmed && isLoopback(url)) {
+    return Either.left("it does not say whether http or https is meant. Write http:// or https:// before it.")
+  }
+  const problem = Arr.findFirst(addressProblems, ([fits]) => fits(url))
+  if (Option.isSome(problem)) return Either.left(problem.value[1])
+  if (url.protocol === "http:" && !allowInsecureHttp && !isLoopback(url)) {
+    return Either.left(
+      `plain http would send the API key unencrypted. Use https, or ${howToAllow} if you accept that.`
+    )
+  }
+  return Either.right({ baseUrl: url.origin + withApiPath(url.pathname), origin: url.origin })
+}

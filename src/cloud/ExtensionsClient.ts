@@ -11,6 +11,7 @@ import type * as ConfigError from "effect/ConfigError"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
@@ -28,7 +29,6 @@ import {
 import { type ExtensionId, toPathSegment } from "./ExtensionId.ts"
 import type { ExtensionsError, InvalidRequest, Operation } from "./ExtensionsError.ts"
 import * as Answer from "./internal/answer.ts"
-import type { Call } from "./internal/errorAnswer.ts"
 import * as Request from "./internal/request.ts"
 import { makeScrub } from "./internal/scrub.ts"
 import * as VerificationLink from "./internal/verificationLink.ts"
@@ -138,6 +138,32 @@ const deleted = {
   emptyBody: "{}"
 }
 
+/** A cache or a proxy that mixes up two answers must not make one extension's state pass for another's. */
+const isAbout =
+  (id: ExtensionId) =>
+  ({ extension }: VersionedExtension): Option.Option<Answer.Refusal> =>
+    extension.id === id
+      ? Option.none()
+      : Option.some({
+          reason: "OtherExtension",
+          problems: [{ path: "body.id", message: `it is ${JSON.stringify(extension.id)}` }]
+        })
+
+/** What was asked for and is answered otherwise was not done, whatever the status says. */
+const shows =
+  (id: ExtensionId, request: UpdateExtensionRequest) =>
+  (value: VersionedExtension): Option.Option<Answer.Refusal> =>
+    Option.orElse(isAbout(id)(value), () => {
+      const { extension } = value
+      const problems = (["name", "version", "type"] as const)
+        .filter((field) => extension[field] !== request[field])
+        .map((field) => ({
+          path: `body.${field}`,
+          message: `it is ${JSON.stringify(extension[field])}, and not ${JSON.stringify(request[field])}`
+        }))
+      return problems.length === 0 ? Option.none() : Option.some({ reason: "NotApplied", problems })
+    })
+
 /**
  * The client over the `HttpClient` and the configuration in the context.
  *
@@ -156,24 +182,25 @@ export const make: Effect.Effect<
   const api = HttpClient.mapRequest(client, prepared)
   const scrub = makeScrub(config.apiKey)
 
-  const callOf = (operation: Operation, extensionId?: ExtensionId): Call => ({
+  const callOf = (operation: Operation, extensionId?: ExtensionId): Answer.Call => ({
     operation,
     scrub,
     ...(extensionId === undefined ? {} : { extensionId })
   })
 
   const perform = <A, I>(
-    call: Call,
+    call: Answer.Call,
     request: Effect.Effect<HttpClientRequest.HttpClientRequest, InvalidRequest>,
-    expected: Answer.Expected<A, I>
+    expected: Answer.Expected<A, I>,
+    check?: (value: A) => Option.Option<Answer.Refusal>
   ) =>
     request.pipe(
       Effect.flatMap((request) => Effect.mapError(api.execute(request), fromHttpClientError)),
-      Effect.flatMap(Answer.read(call, expected)),
+      Effect.flatMap(Answer.read(call, expected, check)),
       Request.traced(call, config.origin)
     )
 
-  const post = <A, I>(call: Call, path: string, schema: Schema.Schema<A, I>, request: A) =>
+  const post = <A, I>(call: Answer.Call, path: string, schema: Schema.Schema<A, I>, request: A) =>
     Effect.map(Request.encodeRequest(call, schema, request), (body) =>
       HttpClientRequest.bodyUnsafeJson(HttpClientRequest.post(path), body)
     )
@@ -187,7 +214,7 @@ export const make: Effect.Effect<
     const call = callOf("upload", id)
     const { request, transport } = uploadTarget(id)
     return send(transport, request).pipe(
-      Effect.flatMap(Answer.read(call, found)),
+      Effect.flatMap(Answer.read(call, found, isAbout(id))),
       Request.traced(call, config.origin)
     )
   }
@@ -204,7 +231,7 @@ export const make: Effect.Effect<
         pathOf(id),
         options?.includeDeployments === true ? { urlParams: { include_deployments: "true" } } : {}
       )
-      return perform(callOf("get", id), Effect.succeed(request), found)
+      return perform(callOf("get", id), Effect.succeed(request), found, isAbout(id))
     },
     create: (request) => {
       const call = callOf("create")
@@ -212,11 +239,11 @@ export const make: Effect.Effect<
     },
     update: (id, request) => {
       const call = callOf("update", id)
-      return perform(call, post(call, pathOf(id), UpdateExtensionRequest, request), found)
+      return perform(call, post(call, pathOf(id), UpdateExtensionRequest, request), found, shows(id, request))
     },
     upload: (id, body) => {
       const request = HttpClientRequest.setBody(HttpClientRequest.put(pathOf(id)), body)
-      return perform(callOf("upload", id), Effect.succeed(request), found)
+      return perform(callOf("upload", id), Effect.succeed(request), found, isAbout(id))
     },
     uploadWith,
     delete: (id) =>

@@ -12,8 +12,7 @@ import * as Schema from "effect/Schema"
 import type * as Archive from "../archive/Archive.ts"
 import { CreateExtensionRequest, type Extension, type ExtensionType } from "../cloud/Extension.ts"
 import { ExtensionsClient } from "../cloud/ExtensionsClient.ts"
-import { InvalidRequest } from "../cloud/ExtensionsError.ts"
-import { problemsOf } from "../cloud/internal/problems.ts"
+import { invalidRequest } from "../cloud/ExtensionsError.ts"
 import { UploadJournal } from "../journal/UploadJournal.ts"
 import * as Monotonic from "../transfer/Monotonic.ts"
 import * as ExtensionUpload from "../upload/ExtensionUpload.ts"
@@ -208,7 +207,7 @@ const requireValid = <R>({ downloadUrl, ...wanted }: PublishRequest<R>) =>
       ...Ensure.createRequest(wanted),
       ...(downloadUrl === undefined ? {} : { downloadUrl })
     }),
-    (error) => new InvalidRequest({ operation: "create", problems: problemsOf(error, (text) => text) })
+    (error) => invalidRequest({ operation: "create" }, error)
   )
 
 /** How the archive gets there. */

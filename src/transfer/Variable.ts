@@ -179,7 +179,7 @@ export const namesIn = (config: Config.Config<unknown>): Effect.Effect<ReadonlyA
         patch: ConfigProviderPathPatch.empty
       })
     )
-    return Effect.as(Effect.ignore(recorder.load(config)), [...names])
+    return Effect.map(Effect.ignore(recorder.load(config)), () => [...names])
   })
 
 /**
@@ -211,19 +211,20 @@ export const unknownNames = (prefix: string, known: Iterable<string>): Effect.Ef
     // The environment's provider lists names in parts: EC, then UPLOAD, then what follows.
     const leadsThere = (name: string) => name.startsWith(prefix) || prefix.startsWith(`${name}_`)
     const below = (path: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<string>> =>
-      provider.flattened.enumerateChildren(path).pipe(
-        Effect.orElseSucceed(() => HashSet.empty<string>()),
-        Effect.flatMap(
-          Effect.forEach((child) => {
-            const name = [...path, child].join("_")
-            return leadsThere(name)
-              ? Effect.zipWith(isUnknown(name), below([...path, child]), (unknown, further) =>
-                  unknown ? [name, ...further] : further
-                )
-              : Effect.succeed([])
-          })
-        ),
-        Effect.map(Arr.flatten)
+      Effect.gen(function* () {
+        const children = yield* Effect.orElseSucceed(provider.flattened.enumerateChildren(path), () =>
+          HashSet.empty<string>()
+        )
+        const paths = Arr.map([...children], (child) => [...path, child])
+        const found = yield* Effect.forEach(paths, named)
+        return found.flat()
+      })
+    const named = (path: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<string>> => {
+      const name = path.join("_")
+      if (!leadsThere(name)) return Effect.succeed([])
+      return Effect.zipWith(isUnknown(name), below(path), (unknown, further) =>
+        unknown ? [name, ...further] : further
       )
+    }
     return Effect.map(below([]), Arr.sort(Order.string))
   })

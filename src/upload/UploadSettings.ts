@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import * as Config from "effect/Config"
-import * as ConfigError from "effect/ConfigError"
+import type * as ConfigError from "effect/ConfigError"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -13,6 +13,7 @@ import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import { directUploadLimitBytes } from "../archive/ArchiveInspection.ts"
 import { ProblemCode } from "../archive/ArchiveProblem.ts"
+import * as Variable from "../transfer/Variable.ts"
 
 /**
  * Everything that can be chosen about an upload.
@@ -116,14 +117,12 @@ const given = (options: UploadOverrides): Partial<UploadOptions> =>
 const isProblemCode = Schema.is(ProblemCode)
 
 /** Names of problems, separated by commas. */
-const parseAllowed = (text: string): Either.Either<ReadonlyArray<ProblemCode>, ConfigError.ConfigError> => {
+const parseAllowed = (text: string): Either.Either<ReadonlyArray<ProblemCode>, string> => {
   const names = text.split(",").flatMap((name) => name.trim() || [])
   const unknown = names.filter((name) => !isProblemCode(name))
-  if (unknown.length === 0) return Either.right(names.filter(isProblemCode))
-  const known = ProblemCode.literals.join(", ")
-  return Either.left(
-    ConfigError.InvalidData(["EC_UPLOAD_ALLOW"], `there is no ${unknown.join(", ")}, only ${known}`)
-  )
+  return unknown.length === 0
+    ? Either.right(names.filter(isProblemCode))
+    : Either.left(`there is no ${unknown.join(", ")}, only ${ProblemCode.literals.join(", ")}`)
 }
 
 /**
@@ -135,65 +134,47 @@ const parseAllowed = (text: string): Either.Either<ReadonlyArray<ProblemCode>, C
  * @category config
  */
 export const config: Config.Config<UploadOptions> = Config.all({
-  contentType: Config.literal(
-    "raw",
-    "multipart"
-  )("EC_UPLOAD_CONTENT_TYPE").pipe(
+  contentType: Variable.oneOf("EC_UPLOAD_CONTENT_TYPE", "raw", "multipart").pipe(
     Config.withDefault(defaults.contentType),
     Config.withDescription(
       'How the archive is framed: "raw" (application/zip) or "multipart" (field "file").'
     )
   ),
-  verification: Config.literal(
-    "hash",
-    "size",
-    "response"
-  )("EC_UPLOAD_VERIFICATION").pipe(
+  verification: Variable.oneOf("EC_UPLOAD_VERIFICATION", "hash", "size", "response").pipe(
     Config.withDefault(defaults.verification),
     Config.withDescription('The strongest proof to seek after an upload: "hash", "size" or "response".')
   ),
-  resumable: Config.literal(
-    "auto",
-    "never",
-    "required"
-  )("EC_UPLOAD_RESUMABLE").pipe(
+  resumable: Variable.oneOf("EC_UPLOAD_RESUMABLE", "auto", "never", "required").pipe(
     Config.withDefault(defaults.resumable),
     Config.withDescription('Whether to use resumable uploads: "auto", "never" or "required".')
   ),
-  interopVersion: Config.literal(
-    8,
-    7,
-    6
-  )("EC_UPLOAD_INTEROP_VERSION").pipe(
+  interopVersion: Variable.oneOf("EC_UPLOAD_INTEROP_VERSION", 8, 7, 6).pipe(
     Config.withDefault(defaults.interopVersion),
     Config.withDescription("Interop version of the resumable-upload draft to speak: 8, 7 or 6.")
   ),
-  onConflict: Config.literal(
-    "fail",
-    "overwrite"
-  )("EC_UPLOAD_ON_CONFLICT").pipe(
+  onConflict: Variable.oneOf("EC_UPLOAD_ON_CONFLICT", "fail", "overwrite").pipe(
     Config.withDefault(defaults.onConflict),
     Config.withDescription(
       'What to do when someone else wrote to the extension meanwhile: "fail" or "overwrite".'
     )
   ),
-  reconcileWindow: Config.duration("EC_UPLOAD_RECONCILE_WINDOW").pipe(
+  reconcileWindow: Variable.duration("EC_UPLOAD_RECONCILE_WINDOW", {
+    example: "10s",
+    min: 0,
+    max: "1 day"
+  }).pipe(
     Config.withDefault(Duration.decode(defaults.reconcileWindow)),
     Config.withDescription("How long the server is watched after a lost answer before sending again.")
   ),
-  directUploadLimitBytes: Config.integer("EC_UPLOAD_DIRECT_LIMIT").pipe(
-    Config.validate({ message: "must be greater than 0 bytes", validation: (bytes) => bytes > 0 }),
+  directUploadLimitBytes: Variable.bytes("EC_UPLOAD_DIRECT_LIMIT", { example: "200MB" }).pipe(
     Config.withDefault(defaults.directUploadLimitBytes),
-    Config.withDescription("Archives larger than this many bytes bring a warning before they are sent.")
+    Config.withDescription("Archives larger than this bring a warning before they are sent, such as 200MB.")
   ),
-  allow: Config.string("EC_UPLOAD_ALLOW").pipe(
-    Config.mapOrFail(parseAllowed),
+  allow: Variable.parsed("EC_UPLOAD_ALLOW", parseAllowed).pipe(
     Config.withDefault(defaults.allow),
-    Config.withDescription(
-      "Errors of an archive's content to put up with, by their names, separated by commas."
-    )
+    Config.withDescription("Archive problems to tolerate: comma-separated codes.")
   ),
-  protectInUse: Config.boolean("EC_UPLOAD_PROTECT_IN_USE").pipe(
+  protectInUse: Variable.boolean("EC_UPLOAD_PROTECT_IN_USE").pipe(
     Config.withDefault(defaults.protectInUse),
     Config.withDescription("Whether to refuse an upload to an extension that deployments use.")
   )

@@ -67,7 +67,13 @@ describe("ElasticCloudConfig.layerConfig", () => {
     [{ EC_ENDPOINT: "https://api.example/#top" }, "query or a fragment"],
     [{ EC_ENDPOINT: "ftp://api.example" }, "not an https address"],
     [{ EC_ENDPOINT: "https://" }, "not an address"],
-    [{ EC_ENDPOINT: "a b" }, "not an address"]
+    [{ EC_ENDPOINT: "a b" }, "not an address"],
+    [{ EC_ENDPOINT: "https://api.example/api/v1/deployments/extensions" }, "up to /api/v1"],
+    [{ EC_ENDPOINT: "https://api.example/deployments/extensions/882519870" }, "up to /api/v1"],
+    [{ EC_ENDPOINT: "https://api.example/api/v1/stack" }, "up to /api/v1"],
+    [{ EC_ENDPOINT: "https://cloud.elastic.co/home" }, "the console"],
+    [{ EC_ENDPOINT: "127.0.0.1:9200" }, "whether http or https is meant"],
+    [{ EC_ENDPOINT: "localhost:9200" }, "whether http or https is meant"]
   ]
 
   it.effect.each(refusedEndpoints)("refuses %j", ([env, why]) =>
@@ -76,6 +82,22 @@ describe("ElasticCloudConfig.layerConfig", () => {
       expect(message).toContain(why)
       expect(message).not.toContain("hunter2")
     })
+  )
+
+  it.effect("takes an empty variable for an unset one", () =>
+    Effect.map(endpointOf({ EC_ENDPOINT: "", EC_HOST: " ", EC_ALLOW_INSECURE_HTTP: "" }), (baseUrl) =>
+      expect(baseUrl).toBe("https://api.elastic-cloud.com/api/v1")
+    )
+  )
+
+  it.effect("tells the endpoint alone, without a key", () =>
+    Effect.map(
+      ElasticCloudConfig.endpoint.pipe(
+        Effect.withConfigProvider(ConfigProvider.fromMap(new Map([["EC_HOST", "one.example"]])))
+      ),
+      (endpoint) =>
+        expect(endpoint).toEqual({ baseUrl: "https://one.example/api/v1", origin: "https://one.example" })
+    )
   )
 
   it.effect("names EC_HOST when that is the wrong one", () =>
@@ -91,12 +113,20 @@ describe("ElasticCloudConfig.layerConfig", () => {
   )
 
   const refusedKeys: ReadonlyArray<readonly [env: Record<string, string>, why: string]> = [
-    [{}, "EC_API_KEY is not set. Create an API key"],
-    [{ EC_API_KEY: "  " }, "it is empty"],
+    [{}, "EC_API_KEY is not set, or empty. Create an API key"],
+    [{ EC_API_KEY: "  " }, "EC_API_KEY is not set, or empty"],
     [{ EC_API_KEY: "hunter2\r\nx-evil: 1" }, "a line break"],
     [{ EC_API_KEY: "hunter2 hunter2" }, "a space"],
     [{ EC_API_KEY: "hünter2" }, "no API key has"],
-    [{ EC_API_KEY: "ApiKey hunter2" }, "Give the key alone"]
+    [{ EC_API_KEY: "ApiKey hunter2" }, "begins with the name of a scheme"],
+    [{ EC_API_KEY: '"hunter2"' }, "in quotes"],
+    [{ EC_API_KEY: "'hunter2'" }, "in quotes"],
+    [{ EC_API_KEY: "$hunter2" }, "name of a variable"],
+    [{ EC_API_KEY: "$" + "{hunter2}" }, "name of a variable"],
+    [{ EC_API_KEY: "%hunter2%" }, "name of a variable"],
+    [{ EC_API_KEY: "{{hunter2}}" }, "name of a variable"],
+    [{ EC_API_KEY: "<hunter2>" }, "a placeholder"],
+    [{ EC_API_KEY: "***" }, "the mask that is shown"]
   ]
 
   it.effect.each(refusedKeys)("refuses the key of %j", ([env, why]) =>

@@ -106,7 +106,12 @@ describe.each([
   it.effect("updates, sending again what stays", () =>
     Effect.gen(function* () {
       const { exit, requests } = yield* against(
-        answer(200),
+        (response, { method }) => {
+          response.writeHead(200, { "content-type": "application/json", ...resourceHeaders })
+          response.end(
+            JSON.stringify({ ...extensionBody, ...(method === "POST" ? { version: "8.17.1" } : {}) })
+          )
+        },
         (client) =>
           Effect.flatMap(client.get(id), ({ extension }) =>
             client.update(id, updateRequest(extension, { version: "8.17.1" }))

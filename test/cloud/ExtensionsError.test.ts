@@ -1,3 +1,4 @@
+import * as HttpBody from "@effect/platform/HttpBody"
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -153,7 +154,17 @@ describe("an undocumented status", () => {
         { reason: "Firewall" },
         { reason: "Refused" }
       ])
-      expect(page.message).toContain("send the archive raw")
+      expect(page.message).toContain("Check that the firewall allows this machine's address")
+      const script = { status: 403, body: html }
+      const multipart = yield* errorFrom(script, (client) =>
+        client.upload(id, HttpBody.formData(new FormData()))
+      )
+      const raw = yield* errorFrom(script, (client) =>
+        client.upload(id, HttpBody.uint8Array(new Uint8Array(3), "application/zip"))
+      )
+      expect([multipart, raw]).toMatchObject([{ contentType: "multipart" }, { contentType: "raw" }])
+      expect(multipart.message).toContain("send the archive raw")
+      expect(raw.message).not.toContain("raw")
     })
   )
 
@@ -311,19 +322,125 @@ describe("Retry-After", () => {
     Effect.gen(function* () {
       yield* TestClock.setTime(now)
       const errors = yield* Effect.forEach([429, 503, 408, 409], (status) =>
-        errorFrom({ status, headers: { "retry-after": value } })
+        errorFrom({ status, headers: { "retry-after": value, date: new Date(now).toUTCString() } })
       )
       for (const error of errors) {
         expect("retryAfterMillis" in error ? error.retryAfterMillis : undefined).toBe(millis)
       }
       expect(errors[0]?.message).toContain(
-        millis === undefined ? "Try again later" : `Try again in ${millis / 1000} s`
+        new Map([
+          [0, "Try again."],
+          [7000, "Try again in 7 seconds."],
+          [60_000, "Try again in 1 minute."]
+        ]).get(millis ?? -1) ?? "Try again later."
       )
     })
   )
 })
 
+describe("Retry-After as a date", () => {
+  it.effect.each([
+    { clock: "an hour ahead", at: "2026-01-02T04:04:05Z" },
+    { clock: "an hour behind", at: "2026-01-02T02:04:05Z" }
+  ])("of a server whose clock is $clock is read against the answer's own Date", ({ at }) =>
+    Effect.gen(function* () {
+      yield* TestClock.setTime(Date.parse("2026-01-02T03:04:05Z"))
+      const date = (millis: number) => new Date(Date.parse(at) + millis).toUTCString()
+      const error = yield* errorFrom({
+        status: 503,
+        headers: { date: date(0), "retry-after": date(1000) }
+      })
+      expect(error).toMatchObject({ _tag: "ServiceUnavailable", retryAfterMillis: 1000 })
+    })
+  )
+
+  it.effect("is read against this machine's clock where the answer has no Date", () =>
+    Effect.gen(function* () {
+      yield* TestClock.setTime(Date.parse("2026-01-02T03:04:05Z"))
+      const error = yield* errorFrom((response) => {
+        response.sendDate = false
+        response.writeHead(503, { "retry-after": "Fri, 02 Jan 2026 03:04:09 GMT" })
+        response.end()
+      })
+      expect(error).toMatchObject({ retryAfterMillis: 4000 })
+    })
+  )
+})
+
+describe("an answer about something else", () => {
+  const other = { ...extensionBody, id: "111" }
+  const update = { name: "new-name", version: "8.17.0", type: "plugin" } as const
+  const cases: ReadonlyArray<
+    readonly [operation: string, call: (client: ExtensionsClientService) => Effect.Effect<unknown, unknown>]
+  > = [
+    ["get", get],
+    ["update", (client) => client.update(id, update)],
+    ["upload", (client) => client.upload(id, HttpBody.uint8Array(new Uint8Array(3), "application/zip"))],
+    [
+      "uploadWith",
+      (client) => client.uploadWith(id, (transport, request) => transport.client.execute(request))
+    ]
+  ]
+
+  it.effect.each(cases)("is no answer to %s", ([, call]) =>
+    Effect.map(errorFrom({ status: 200, body: other }, call), (error) => {
+      expect(error).toMatchObject({ _tag: "InvalidResponse", reason: "OtherExtension", extensionId: id })
+      expect(error.message).toContain('the answer is about another extension: body.id: it is "111"')
+    })
+  )
+
+  it.effect("is told when an update does not show", () =>
+    Effect.map(
+      errorFrom({ status: 200, body: extensionBody }, (client) => client.update(id, update)),
+      (error) => {
+        expect(error).toMatchObject({ _tag: "InvalidResponse", reason: "NotApplied" })
+        expect(error.message).toContain('body.name: it is "analysis-acme", and not "new-name"')
+        expect(error.message).toContain("read the extension before doing it again")
+      }
+    )
+  )
+})
+
+describe("a hostile answer", () => {
+  const nested = "[".repeat(3000) + "]".repeat(3000)
+
+  it.effect.each([
+    { name: "a success", status: 200, tag: "InvalidResponse" },
+    { name: "an error", status: 500, tag: "ServiceUnavailable" }
+  ])("nested 3000 deep is no defect: $name", ({ status, tag }) =>
+    Effect.gen(function* () {
+      for (const body of [nested, `{"errors":${nested}}`, `{"errors":[{"code":${nested}}]}`]) {
+        expect((yield* errorFrom({ status, body }))._tag).toBe(tag)
+      }
+    })
+  )
+
+  it.effect("of the wrong shape is refused for its first problem when it is large", () =>
+    Effect.gen(function* () {
+      const startedAt = performance.now()
+      const empty = JSON.stringify({ extensions: Array.from({ length: 1_000_000 }, () => ({})) })
+      const list = yield* errorFrom({ status: 200, body: empty }, (client) => client.list)
+      expect(list).toMatchObject({ _tag: "InvalidResponse", reason: "WrongShape", problems: { length: 1 } })
+      const deployments = Array.from({ length: 1_000_000 }, () => 1)
+      const one = yield* errorFrom({ status: 200, body: { ...extensionBody, deployments } })
+      expect(one).toMatchObject({ reason: "WrongShape", problems: { length: 1 } })
+      expect(performance.now() - startedAt).toBeLessThan(20_000)
+    })
+  )
+})
+
 describe("secrets", () => {
+  it.effect("in relative links, and in the headers that hold links, stay out", () =>
+    Effect.gen(function* () {
+      const link = "/u/TOKEN-0123456789"
+      const headers = { location: link, "content-location": link, link: `<${link}>; rel=next`, refresh: "1" }
+      for (const status of [302, 400, 404, 418]) {
+        const error = yield* errorFrom({ status, headers, body: `no upload at ${link}` })
+        expect(JSON.stringify(error) + error.message).not.toContain("TOKEN")
+      }
+    })
+  )
+
   const link = "https://store.example/secret-path/file.zip?X-Amz-Signature=topsecret"
   const escaped = apiKey.replaceAll("=", "\\u003d").replaceAll("/", "\\/")
   const text = [apiKey, encodeURIComponent(apiKey), escaped, apiKey.replaceAll("=", "&#61;"), link].join(" ")

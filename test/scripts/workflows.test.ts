@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
 import { parse } from "yaml"
-import { version } from "../../src/cloud/internal/version.ts"
+import { packageVersion as version } from "../../src/cloud/PackageVersion.ts"
 
 const Manifest = Schema.Struct({
   version: Schema.String,

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { type Duration, Effect, Fiber, TestClock } from "effect"
 import * as Bandwidth from "../../src/transfer/Bandwidth.ts"
+import { settableClock } from "../support/transfer/clocks.ts"
 
 /** Takes bytes as a writer does: what is granted, until all is. */
 const spend = (bytes: number): Effect.Effect<number, never, Bandwidth.Bandwidth> =>
@@ -63,5 +64,25 @@ describe("Bandwidth", () => {
       yield* TestClock.adjust("1 hour")
       expect(yield* within(spend(10_000), "1 minute")).toBeGreaterThanOrEqual(800)
     }).pipe(Effect.provide(Bandwidth.layer(10_000)))
+  )
+
+  it.live.each([{ jump: -3_600_000 }, { jump: 3_600_000 }])(
+    "neither stands still nor rushes when the wall clock is set by $jump ms",
+    ({ jump }) =>
+      Effect.gen(function* () {
+        const time = settableClock()
+        const startedAt = performance.now()
+        yield* Effect.gen(function* () {
+          const bandwidth = yield* Bandwidth.Bandwidth
+          let left = 10_000
+          while (left > 0) {
+            left -= yield* bandwidth.reserve(left)
+            time.jump(jump)
+          }
+        }).pipe(Effect.provide(Bandwidth.layer(20_000)), Effect.withClock(time.clock))
+        const took = performance.now() - startedAt
+        expect(took).toBeGreaterThan(300)
+        expect(took).toBeLessThan(60_000)
+      })
   )
 })

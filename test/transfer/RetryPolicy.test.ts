@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Clock from "effect/Clock"
 import * as ConfigProvider from "effect/ConfigProvider"
+import * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -13,6 +14,7 @@ import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import * as TestClock from "effect/TestClock"
 import * as RetryPolicy from "../../src/transfer/RetryPolicy.ts"
+import { settableClock } from "../support/transfer/clocks.ts"
 
 class Failed extends Data.TaggedError("Failed")<
   RetryPolicy.Retryable & { readonly attempt: number; readonly takesMillis?: number }
@@ -254,6 +256,90 @@ describe("the policy in force", () => {
   )
 })
 
+describe("a schedule of one's own", () => {
+  const everySecond = Schedule.spaced("1 second")
+
+  it.effect("decides the delays and when to end", () =>
+    Effect.gen(function* () {
+      const run = yield* runAttempts(forever)
+      expect(run.delays).toEqual([1000, 1000, 1000])
+      expect(run.retries.map(({ retry }) => retry)).toEqual([1, 2, 3])
+      expect(Exit.isFailure(run.exit)).toBe(true)
+    }).pipe(Effect.provide(RetryPolicy.layerSchedule(Schedule.intersect(everySecond, Schedule.recurs(3)))))
+  )
+
+  it.effect("may know errors, and is asked about no other than retryable ones", () =>
+    Effect.gen(function* () {
+      const asked: Array<boolean> = []
+      const curious = Schedule.tapInput(everySecond, ({ isRetryable }: RetryPolicy.Retryable) =>
+        Effect.sync(() => asked.push(isRetryable))
+      )
+      const run = yield* runAttempts([{}, { isRetryable: false }, {}]).pipe(
+        Effect.provide(RetryPolicy.layerSchedule(curious))
+      )
+      expect(run.begun).toEqual([0, 1000])
+      expect(run.exit).toMatchObject({ cause: { error: { attempt: 1 } } })
+    })
+  )
+
+  it.effect("undercuts no Retry-After, and starts over after progress", () =>
+    Effect.gen(function* () {
+      const run = yield* runAttempts([{}, { retryAfterMillis: 9000 }, { madeProgress: true }, {}, {}])
+      expect(run.delays).toEqual([1000, 9000, 1000, 2000, 4000])
+      expect(run.retries.map(({ retry }) => retry)).toEqual([1, 2, 1, 2, 3])
+    }).pipe(Effect.provide(RetryPolicy.layerSchedule(Schedule.exponential("1 second"))))
+  )
+
+  it.effect("has a deadline and a budget as well", () =>
+    Effect.gen(function* () {
+      const hurried = RetryPolicy.layerSchedule(everySecond, { deadline: "3 seconds" })
+      expect((yield* runAttempts(forever).pipe(Effect.provide(hurried))).begun).toEqual([0, 1000, 2000, 3000])
+      const thrifty = RetryPolicy.layerSchedule(everySecond, { budget: 2 })
+      const both = Effect.all([runAttempts(forever), runAttempts(forever)])
+      const [first, second] = yield* both.pipe(Effect.provide(thrifty))
+      expect([first.begun.length, second.begun.length]).toEqual([3, 1])
+    })
+  )
+
+  it.effect("may need services", () =>
+    Effect.gen(function* () {
+      class Patience extends Context.Tag("test/Patience")<Patience, number>() {}
+      const patient = Schedule.addDelayEffect(Schedule.recurs(2), () =>
+        Effect.map(Patience, Duration.seconds)
+      )
+      const policy = Layer.provide(RetryPolicy.layerSchedule(patient), Layer.succeed(Patience, 7))
+      const run = yield* runAttempts(forever).pipe(Effect.provide(policy))
+      expect(run.delays).toEqual([7000, 7000])
+    })
+  )
+})
+
+describe("a wall clock that is set while it waits", () => {
+  const hour = 3_600_000
+  it.live.each([{ jump: -hour }, { jump: hour }])("by $jump ms changes no deadline and no wait", ({ jump }) =>
+    Effect.gen(function* () {
+      const time = settableClock()
+      const begun: Array<number> = []
+      const attempt = Effect.gen(function* () {
+        begun.push(performance.now())
+        yield* Effect.sleep("20 millis")
+        time.jump(jump)
+        return yield* new Failed({ isRetryable: true, attempt: begun.length })
+      })
+      const exit = yield* attempt.pipe(
+        RetryPolicy.retry<Failed>(),
+        Effect.provide(RetryPolicy.layerSchedule(Schedule.spaced("50 millis"), { deadline: "400 millis" })),
+        Effect.withClock(time.clock),
+        Effect.exit
+      )
+      expect(Exit.isFailure(exit)).toBe(true)
+      const took = (begun.at(-1) ?? 0) - (begun[0] ?? 0)
+      expect(begun.length).toBeGreaterThan(1)
+      expect(took).toBeLessThanOrEqual(400)
+    })
+  )
+})
+
 describe("layerConfig", () => {
   const withVariables = (variables: Record<string, string>) =>
     Effect.provide(
@@ -296,7 +382,9 @@ describe("layerConfig", () => {
     ["EC_UPLOAD_RETRIES", "2.5"],
     ["EC_UPLOAD_RETRIES", "often"],
     ["EC_UPLOAD_RETRY_BASE_DELAY", "soon"],
+    ["EC_UPLOAD_RETRIES", "1001"],
     ["EC_UPLOAD_RETRY_MAX_DELAY", "30"],
+    ["EC_UPLOAD_RETRY_BASE_DELAY", "0s"],
     ["EC_UPLOAD_RETRY_DEADLINE", "1 fortnight"]
   ] as const)("refuses %s=%s by name", ([name, value]) =>
     Effect.gen(function* () {

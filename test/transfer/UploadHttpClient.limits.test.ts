@@ -7,6 +7,7 @@ import { Bandwidth } from "../../src/transfer/Bandwidth.ts"
 import { Exchange } from "../../src/transfer/Exchange.ts"
 import { fromHttpClientError } from "../../src/transfer/TransferError.ts"
 import * as UploadHttpClient from "../../src/transfer/UploadHttpClient.ts"
+import { settableClock } from "../support/transfer/clocks.ts"
 import { eventually, serve, whenWhole } from "../support/transfer/wire.ts"
 
 const mebibyte = 1024 * 1024
@@ -135,6 +136,72 @@ describe("limits", () => {
         phase: "resolving"
       })
     })
+  )
+})
+
+describe("a wall clock that is set while a request is under way", () => {
+  const hour = 3_600_000
+  const jumps = [{ jump: -hour }, { jump: hour }]
+  /** The failure of a request during which the clock is set again and again, and how long it took in truth. */
+  const underChange = (jump: number, url: string, options: Options) =>
+    Effect.gen(function* () {
+      const time = settableClock()
+      const startedAt = performance.now()
+      const setting = yield* Effect.fork(
+        Effect.forever(
+          Effect.zipRight(
+            Effect.sync(() => time.jump(jump)),
+            Effect.sleep("30 millis")
+          )
+        )
+      )
+      const error = yield* failure(url, 8, options).pipe(Effect.withClock(time.clock))
+      yield* Fiber.interrupt(setting)
+      return { error, took: performance.now() - startedAt }
+    })
+
+  it.live.each(jumps)("by $jump ms ends no limit early or late: while sending", ({ jump }) =>
+    Effect.gen(function* () {
+      const server = yield* serve({ onHead: ({ socket }) => socket.pause() })
+      const { error, took } = yield* underChange(jump, server.url, { stallTimeout: "300 millis" })
+      expect(error).toMatchObject({ _tag: "UploadStalled", phase: "sending", limitMillis: 300 })
+      expect(took).toBeGreaterThan(290)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live.each(jumps)("by $jump ms ends no limit early or late: awaiting the answer", ({ jump }) =>
+    Effect.gen(function* () {
+      const server = yield* serve({})
+      const { error, took } = yield* underChange(jump, server.url, { responseTimeout: "300 millis" })
+      expect(error).toMatchObject({ _tag: "UploadStalled", phase: "awaiting-response" })
+      expect(server.connections[0]?.bodyBytes).toBe(8 * mebibyte)
+      expect(took).toBeGreaterThan(290)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live.each(jumps)("by $jump ms ends no limit early or late: reading the answer", ({ jump }) =>
+    Effect.gen(function* () {
+      const server = yield* serve(
+        whenWhole(({ socket, write }) => {
+          write("HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n")
+          const drip = setInterval(() => write("x"), 20)
+          socket.on("close", () => clearInterval(drip))
+        })
+      )
+      const { error, took } = yield* underChange(jump, server.url, { deadline: "600 millis" })
+      expect(error).toMatchObject({ _tag: "DeadlineExceeded", phase: "receiving" })
+      expect(took).toBeGreaterThan(590)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live.each(jumps)("by $jump ms ends no limit early or late: connecting", ({ jump }) =>
+    Effect.gen(function* () {
+      const server = yield* serve({})
+      const url = server.url.replace("http:", "https:")
+      const { error, took } = yield* underChange(jump, url, { connectTimeout: "300 millis" })
+      expect(error).toMatchObject({ _tag: "ConnectTimeout", phase: "securing" })
+      expect(took).toBeGreaterThan(290)
+    }).pipe(Effect.scoped)
   )
 })
 

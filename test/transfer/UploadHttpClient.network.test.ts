@@ -1,8 +1,10 @@
+import * as Net from "node:net"
 import * as HttpBody from "@effect/platform/HttpBody"
 import * as HttpClient from "@effect/platform/HttpClient"
 import { afterEach, describe, expect, it, vi } from "@effect/vitest"
 import { Effect, Stream } from "effect"
-import { fromHttpClientError } from "../../src/transfer/TransferError.ts"
+import * as RetryPolicy from "../../src/transfer/RetryPolicy.ts"
+import { fromHttpClientError, type TransferError } from "../../src/transfer/TransferError.ts"
 import * as UploadHttpClient from "../../src/transfer/UploadHttpClient.ts"
 import { authority } from "../support/transfer/authority.ts"
 import { proxyTo } from "../support/transfer/proxy.ts"
@@ -83,6 +85,28 @@ describe("TLS", () => {
   )
 })
 
+describe("TLS to a port that is plain", () => {
+  it.scopedLive("is explained in one line, and not tried again", () =>
+    Effect.gen(function* () {
+      const plain = yield* Effect.acquireRelease(
+        Effect.async<Net.Server>((resume) => {
+          const listening = Net.createServer((socket) => {
+            socket.on("error", () => {})
+            socket.once("data", () => socket.end("HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n"))
+          }).listen(0, "127.0.0.1", () => resume(Effect.succeed(listening)))
+        }),
+        (listening) => Effect.sync(() => listening.close())
+      )
+      const { port } = plain.address() as Net.AddressInfo
+      const error = yield* failure(`https://127.0.0.1:${port}`, {})
+      expect(error).toMatchObject({ _tag: "ConnectionFailed", phase: "securing", isRetryable: false })
+      expect(error.message).toContain("the server does not speak TLS on this port")
+      expect(error.message).toContain("Use an http:// address")
+      expect(error.message).not.toContain("\n")
+    })
+  )
+})
+
 describe("proxies", () => {
   it.scopedLive("tunnel to TLS servers, with the proxy's own credentials", () =>
     Effect.gen(function* () {
@@ -140,6 +164,75 @@ describe("proxies", () => {
         bytesSent: 0
       })
       expect(JSON.stringify(error) + error.message).not.toContain("secret")
+    })
+  )
+
+  it.scopedLive("that want another password are not asked again: accounts are locked for less", () =>
+    Effect.gen(function* () {
+      const proxy = yield* proxyTo({ port: 9, refuse: 407 })
+      const error = yield* put("https://upload.test/", 1, { proxy: proxy.url }).pipe(
+        Effect.mapError(fromHttpClientError),
+        RetryPolicy.retry<TransferError>(),
+        Effect.provide(RetryPolicy.layer({ baseDelay: "1 millis" })),
+        Effect.flip
+      )
+      expect(error.isRetryable).toBe(false)
+      expect(error.message).toMatch(/refused the tunnel with status 407.* Check the user name and password/)
+      expect(proxy.tunnels).toHaveLength(1)
+    })
+  )
+
+  it.scopedLive("that are overloaded are", () =>
+    Effect.gen(function* () {
+      const proxy = yield* proxyTo({ port: 9, refuse: 503 })
+      const error = yield* failure("https://upload.test/", { proxy: proxy.url })
+      expect(error).toMatchObject({ code: "PROXY_503", isRetryable: true })
+    })
+  )
+
+  it.scopedLive("are named where they fail, by host and port", () =>
+    Effect.gen(function* () {
+      const server = yield* serve(ok)
+      const proxy = yield* proxyTo(server)
+      const gone = yield* Effect.scoped(proxyTo(server))
+      const address = (url: string) => new URL(url).host
+      const withPassword = (url: string) => url.replace("//", "//user:hunter2@")
+
+      const absent = yield* failure("https://upload.test/", { proxy: withPassword(gone.url) })
+      expect(absent).toMatchObject({ _tag: "ConnectionFailed", phase: "connecting", code: "ECONNREFUSED" })
+      expect(absent.message).toContain(
+        `The connection to the proxy ${address(gone.url)} (for https://upload.test) failed while connecting`
+      )
+      expect(absent.message).toContain("Check HTTPS_PROXY")
+
+      // The server behind it speaks no TLS: the proxy has done its part.
+      const behind = yield* failure("https://upload.test/", { proxy: withPassword(proxy.url) })
+      expect(behind).toMatchObject({ phase: "securing", proxy: address(proxy.url) })
+      expect(behind.message).toContain(`https://upload.test through the proxy ${address(proxy.url)}`)
+      expect(JSON.stringify([absent, behind])).not.toContain("hunter2")
+    })
+  )
+
+  it.scopedLive("that speak something else are told apart", () =>
+    Effect.gen(function* () {
+      const socks = yield* serve({ onHead: ({ socket }) => socket.end("\u0005\u0000\r\n\r\n") })
+      const error = yield* failure("https://upload.test/", { proxy: socks.url })
+      expect(error).toMatchObject({ code: "PROXY_INVALID", isRetryable: false })
+      expect(error.message).toContain("its answer is not HTTP")
+    })
+  )
+
+  it.scopedLive("that cannot be used are named before anything is sent", () =>
+    Effect.gen(function* () {
+      const server = yield* serve(ok)
+      vi.stubEnv("http_proxy", "")
+      vi.stubEnv("HTTP_PROXY", "http://user:hunter2%zz@127.0.0.1:1")
+      vi.stubEnv("no_proxy", "")
+      vi.stubEnv("NO_PROXY", "")
+      const error = yield* failure("http://upload.test/", {})
+      expect(error).toMatchObject({ _tag: "InvalidProxy", variable: "HTTP_PROXY", bytesSent: 0 })
+      expect(JSON.stringify(error) + error.message).not.toContain("hunter2")
+      expect((yield* put(server.url, 1, {})).status).toBe(200)
     })
   )
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Config, ConfigProvider, Duration, Effect } from "effect"
+import * as Variable from "../../src/transfer/Variable.ts"
 import * as UploadSettings from "../../src/upload/UploadSettings.ts"
 
 const from = (variables: Record<string, string>) =>
@@ -88,6 +89,23 @@ describe("UploadSettings", () => {
   ] as const)("config refuses %s=%s, by name", ([name, value]) =>
     Effect.gen(function* () {
       expect(String(yield* Effect.flip(from({ [name]: value })))).toContain(name)
+    })
+  )
+
+  it.effect("config takes an empty variable for an unset one", () =>
+    Effect.gen(function* () {
+      const names = yield* Variable.namesIn(UploadSettings.config)
+      expect(names).toContain("EC_UPLOAD_ALLOW")
+      const empty = yield* from(Object.fromEntries(names.map((name) => [name, ""])))
+      expect(millis(empty)).toEqual({ ...defaults, reconcileWindow: 10_000 })
+    })
+  )
+
+  it.effect("config takes durations and sizes as people write them", () =>
+    Effect.gen(function* () {
+      const settings = yield* from({ EC_UPLOAD_RECONCILE_WINDOW: "5m", EC_UPLOAD_DIRECT_LIMIT: "5 MiB" })
+      expect(millis(settings)).toMatchObject({ reconcileWindow: 300_000, directUploadLimitBytes: 5_242_880 })
+      expect(millis(yield* from({ EC_UPLOAD_RECONCILE_WINDOW: "0s" }))).toMatchObject({ reconcileWindow: 0 })
     })
   )
 

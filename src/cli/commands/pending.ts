@@ -5,10 +5,11 @@
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import * as ElasticCloudConfig from "../../cloud/ElasticCloudConfig.ts"
 import * as UploadJournal from "../../journal/UploadJournal.ts"
 import * as Command from "../internal/command.ts"
 import { Output } from "../internal/output.ts"
-import { endpointAlone, Unfinished, unfinishedAt } from "../internal/pending.ts"
+import { Unfinished, unfinishedAt } from "../internal/pending.ts"
 import { bytes, clock, printable, table } from "../internal/text.ts"
 import * as Variables from "../internal/variables.ts"
 
@@ -40,7 +41,7 @@ export const pending = Command.define({
   run: () =>
     Effect.gen(function* () {
       const output = yield* Output
-      const { baseUrl: endpoint } = yield* endpointAlone
+      const { baseUrl: endpoint } = yield* ElasticCloudConfig.endpoint
       const { corrupt, elsewhere, uploads } = yield* unfinishedAt(endpoint)
       yield* output.result({
         schema: Pending,

@@ -9,8 +9,7 @@ import * as Schema from "effect/Schema"
 import { type Extension, ExtensionType } from "../../cloud/Extension.ts"
 import { ExtensionId } from "../../cloud/ExtensionId.ts"
 import * as ExtensionsClient from "../../cloud/ExtensionsClient.ts"
-import { InvalidRequest, type Operation } from "../../cloud/ExtensionsError.ts"
-import { problemsOf } from "../../cloud/internal/problems.ts"
+import { type InvalidRequest, invalidRequest, type Operation } from "../../cloud/ExtensionsError.ts"
 import * as RetryPolicy from "../../transfer/RetryPolicy.ts"
 import * as UploadHttpClient from "../../transfer/UploadHttpClient.ts"
 import { UsageError } from "../Failure.ts"
@@ -48,9 +47,8 @@ export const check = <A, I>(
   schema: Schema.Schema<A, I>,
   request: A
 ): Effect.Effect<I, InvalidRequest> =>
-  Effect.mapError(
-    Schema.encode(schema, { errors: "all" })(request),
-    (error) => new InvalidRequest({ operation, problems: problemsOf(error, (text) => text) })
+  Effect.mapError(Schema.encode(schema, { errors: "all" })(request), (error) =>
+    invalidRequest({ operation }, error)
   )
 
 /** What a user says of an extension. */

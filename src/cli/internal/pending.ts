@@ -1,14 +1,11 @@
 /** The uploads that a journal remembers: what a person wants to know of them, and finishing them one at a time. */
 import type * as FileSystem from "@effect/platform/FileSystem"
 import * as Clock from "effect/Clock"
-import type * as ConfigError from "effect/ConfigError"
-import * as ConfigProvider from "effect/ConfigProvider"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Archive from "../../archive/Archive.ts"
-import * as ElasticCloudConfig from "../../cloud/ElasticCloudConfig.ts"
 import { ExtensionsClient } from "../../cloud/ExtensionsClient.ts"
 import { isUploadExpired, JournalPhase, type JournalRecord } from "../../journal/JournalRecord.ts"
 import { UploadJournal } from "../../journal/UploadJournal.ts"
@@ -125,16 +122,3 @@ export const finish = Effect.fnUntraced(function* (record: JournalRecord, givens
     onSome: Effect.succeed
   })
 })
-
-const someKey = ConfigProvider.fromMap(new Map([["EC_API_KEY", "none"]]))
-
-/** The endpoint without the key, for commands that can do without one. */
-export const endpointAlone: Effect.Effect<
-  Omit<ElasticCloudConfig.ElasticCloudConfigService, "apiKey">,
-  ConfigError.ConfigError
-> = Effect.configProviderWith((environment) =>
-  Effect.withConfigProvider(
-    ElasticCloudConfig.config,
-    ConfigProvider.orElse(someKey, () => environment)
-  )
-)

@@ -9,7 +9,7 @@ import * as Arr from "effect/Array"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { version } from "../../cloud/internal/version.ts"
+import { packageVersion } from "../../cloud/PackageVersion.ts"
 import { UsageError } from "../Failure.ts"
 import { exit, type Page } from "./command.ts"
 import * as help from "./help.ts"
@@ -41,7 +41,11 @@ export const makeProgram = <Name extends string, R, A>(
   about: Omit<Page, "entries">,
   commands: ReadonlyArray<{ readonly page: Page }>
 ) => {
-  const parseAndRun = Command.run(root, { name: commandName, version, executable: commandName })
+  const parseAndRun = Command.run(root, {
+    name: commandName,
+    version: packageVersion,
+    executable: commandName
+  })
   const pages = commands.map(({ page }) => page)
   return (
     args: ReadonlyArray<string>

@@ -6,10 +6,9 @@ import { flow } from "effect/Function"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import type { ElasticCloudConfigService } from "../ElasticCloudConfig.ts"
-import { InvalidRequest } from "../ExtensionsError.ts"
-import type { Call } from "./errorAnswer.ts"
-import { problemsOf } from "./problems.ts"
-import { version } from "./version.ts"
+import { invalidRequest } from "../ExtensionsError.ts"
+import { packageVersion } from "../PackageVersion.ts"
+import type { Call } from "./answer.ts"
 
 /**
  * The spans of an `HttpClient` record whole URLs, headers and `Location`s; ours name the operation instead. The trace
@@ -26,7 +25,7 @@ export const prepare = (config: ElasticCloudConfigService) =>
     HttpClientRequest.prependUrl(config.baseUrl),
     HttpClientRequest.setHeaders({
       authorization: `ApiKey ${Redacted.value(config.apiKey)}`,
-      "user-agent": `effect-elastic-extensions/${version}`
+      "user-agent": `effect-elastic-extensions/${packageVersion}`
     }),
     HttpClientRequest.acceptJson
   )
@@ -42,12 +41,6 @@ export const traced = (call: Call, origin: string) =>
   })
 
 export const encodeRequest = <A, I>(call: Call, schema: Schema.Schema<A, I>, request: A) =>
-  Effect.mapError(
-    Schema.encode(schema, { errors: "all" })(request),
-    (error) =>
-      new InvalidRequest({
-        operation: call.operation,
-        ...(call.extensionId === undefined ? {} : { extensionId: call.extensionId }),
-        problems: problemsOf(error, call.scrub)
-      })
+  Effect.mapError(Schema.encode(schema, { errors: "all" })(request), (error) =>
+    invalidRequest(call, error, call.scrub)
   )

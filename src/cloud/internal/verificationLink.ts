@@ -7,7 +7,7 @@ import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import { fromHttpClientError, type TransferError } from "../../transfer/TransferError.ts"
 import { type ExtensionsError, VerificationLinkRefused } from "../ExtensionsError.ts"
-import { type Call, statusError } from "./errorAnswer.ts"
+import { type Call, statusError } from "./answer.ts"
 import { scrubAddresses } from "./scrub.ts"
 
 const call: Call = { operation: "download", scrub: scrubAddresses }

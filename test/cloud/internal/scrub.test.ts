@@ -12,27 +12,69 @@ const hexEscape = (text: string) =>
 const jsonEscape = (text: string) =>
   text.replace(/[^A-Za-z0-9]/g, (character) => `\\u00${character.charCodeAt(0).toString(16)}`)
 
+const fully = (notation: (hex: string, code: number) => string) => (text: string) =>
+  Array.from(text, (character) => {
+    const code = character.charCodeAt(0)
+    return notation(code.toString(16), code)
+  }).join("")
+
+const swapped = (text: string) => text.replaceAll("+", "-").replaceAll("/", "_")
+const bytesOf = (text: string) => Buffer.from(text, "latin1")
+
+const notationsOf = (key: string): Readonly<Record<string, string>> => ({
+  itself: key,
+  "percent-encoded": encodeURIComponent(key),
+  "percent-encoded twice": encodeURIComponent(encodeURIComponent(key)),
+  "a JSON text": JSON.stringify(key).slice(1, -1),
+  "HTML references": htmlEscape(key),
+  "HTML hexadecimal references": hexEscape(key),
+  "JSON escapes": jsonEscape(key),
+  "every character a JSON escape": fully((hex) => `\\u00${hex}`)(key),
+  "every character percent-encoded": fully((hex) => `%${hex}`)(key),
+  "every character percent-encoded twice": fully((hex) => `%25${hex}`)(key),
+  "every character an HTML reference": fully((_, code) => `&#${code};`)(key),
+  "every character a string escape": fully((hex) => `\\x${hex}`)(key),
+  hexadecimal: bytesOf(key).toString("hex"),
+  "capital hexadecimal": bytesOf(key).toString("hex").toUpperCase()
+})
+
 describe("makeScrub", () => {
   it.prop(
     "finds the key in every notation",
     [visible, FastCheck.string(), FastCheck.string()],
     ([key, before, after]) => {
       const scrub = makeScrub(Redacted.make(key))
-      const notations = [
-        key,
-        encodeURIComponent(key),
-        JSON.stringify(key),
-        htmlEscape(key),
-        hexEscape(key),
-        jsonEscape(key)
-      ]
-      for (const notation of notations) {
+      for (const [name, notation] of Object.entries(notationsOf(key))) {
         const text = scrub(`${before} ${notation} ${after}`)
-        expect(text).toContain("<redacted>")
-        expect(text).not.toContain(notation)
+        expect(text, name).toContain("<redacted>")
+        expect(text, name).not.toContain(notation)
       }
     }
   )
+
+  it.prop(
+    "finds it in base64, wherever it begins in what was encoded",
+    [visible, FastCheck.string({ maxLength: 5 }), FastCheck.string({ maxLength: 5 })],
+    ([key, before, after]) => {
+      const scrub = makeScrub(Redacted.make(key))
+      const encoded = Buffer.concat([Buffer.from(before), bytesOf(key), Buffer.from(after)]).toString(
+        "base64"
+      )
+      for (const notation of [encoded, encoded.replace(/=+$/, ""), swapped(encoded)]) {
+        const text = scrub(`echo ${notation}.`)
+        expect(text).toContain("<redacted>")
+        const left = Buffer.from(text.replace(/^echo |<redacted>|\.$/g, ""), "base64").toString("latin1")
+        expect(left).not.toContain(key)
+      }
+    }
+  )
+
+  it("finds what Elastic's key stands for, and the key without its padding", () => {
+    const key = Buffer.from("VuaCfGcBCdbkQm-e5aOx:ui2lp2axTNmsyakw9tvNnw").toString("base64")
+    const scrub = makeScrub(Redacted.make(key))
+    expect(scrub("id:key is VuaCfGcBCdbkQm-e5aOx:ui2lp2axTNmsyakw9tvNnw")).toBe("id:key is <redacted>")
+    expect(scrub(`without ${key.replace(/=+$/, "")} padding`)).toBe("without <redacted> padding")
+  })
 })
 
 describe("scrubAddresses", () => {
@@ -41,16 +83,26 @@ describe("scrubAddresses", () => {
     ["https://user:word@a.example/p", "https://a.example/<redacted>"],
     ['"https:\\/\\/a.example\\/p"', '"https:\\/\\/a.example/<redacted>"'],
     ["GET /file?sig=1&x=2 done", "GET /file?<redacted> done"],
+    ["Location: /u/TOKEN", "Location: /<redacted>"],
+    ["no upload /TOKEN-0123456789", "no upload /<redacted>"],
+    ['{"location":"\\/u\\/TOKEN"}', '{"location":"/<redacted>"}'],
+    ["/u/TOKEN is gone", "/<redacted> is gone"],
+    ["no /api/v1/deployments/extensions/882519870 here", "no /api/v1/deployments/extensions/882519870 here"],
+    ["/deployments/extensions/1/uploads/TOKEN", "/<redacted>"],
+    ["and/or, 1/2, </title>", "and/or, 1/2, </title>"],
     ["why? because", "why? because"],
     ["nothing to hide", "nothing to hide"]
   ])("%s", (text, scrubbed) => {
     expect(scrubAddresses(text)).toBe(scrubbed)
   })
 
-  it.each(["?", "\\", "http:", "&#0", "http://@", "/"])("takes linear time for many %j", (unit) => {
-    const scrub = makeScrub(Redacted.make("+/=+/=+/="))
-    const startedAt = performance.now()
-    scrub(unit.repeat(65_536 / unit.length))
-    expect(performance.now() - startedAt).toBeLessThan(1000)
-  })
+  it.each(["?", "\\", "http:", "&#0", "http://@", "/", " /", " /a", "/a", "%25", "\\u00", "%2"])(
+    "takes linear time for many %j",
+    (unit) => {
+      const scrub = makeScrub(Redacted.make("+/=+/=+/="))
+      const startedAt = performance.now()
+      scrub(unit.repeat(65_536 / unit.length))
+      expect(performance.now() - startedAt).toBeLessThan(1000)
+    }
+  )
 })

@@ -14,12 +14,11 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as ElasticCloudConfig from "../../../cloud/ElasticCloudConfig.ts"
 import * as ExtensionsClient from "../../../cloud/ExtensionsClient.ts"
-import { version } from "../../../cloud/internal/version.ts"
+import { packageVersion } from "../../../cloud/PackageVersion.ts"
 import * as RetryPolicy from "../../../transfer/RetryPolicy.ts"
 import * as UploadHttpClient from "../../../transfer/UploadHttpClient.ts"
 import * as UploadSettings from "../../../upload/UploadSettings.ts"
 import { fromConfigError } from "../../Failure.ts"
-import { endpointAlone } from "../pending.ts"
 import { type Finding, failed, ok } from "./finding.ts"
 import { examineJournal } from "./journal.ts"
 import { examineEndpoint, examineExpect, examineKey, examineResumption, examineUser } from "./server.ts"
@@ -44,7 +43,7 @@ export const diagnosis: Findings<HttpClient.HttpClient | FileSystem.FileSystem |
 const examineRuntime: Effect.Effect<Finding> = Effect.sync(() =>
   ok(
     "runtime",
-    `effect-elastic-extensions ${version}, Effect ${ModuleVersion.getCurrentVersion()}, ${runtime(process)}, ${process.platform} ${process.arch}`
+    `effect-elastic-extensions ${packageVersion}, Effect ${ModuleVersion.getCurrentVersion()}, ${runtime(process)}, ${process.platform} ${process.arch}`
   )
 )
 
@@ -57,7 +56,7 @@ const runtime = ({ versions }: typeof process): string => {
 interface Environment {
   readonly findings: ReadonlyArray<Finding>
   /** Where the API is, with whatever key there is. */
-  readonly endpoint: Option.Option<Pick<ElasticCloudConfig.ElasticCloudConfigService, "baseUrl" | "origin">>
+  readonly endpoint: Option.Option<ElasticCloudConfig.Endpoint>
   /** The same with a key that can be sent. */
   readonly access: Option.Option<ElasticCloudConfig.ElasticCloudConfigService>
   readonly upload: UploadSettings.UploadOptions
@@ -66,7 +65,7 @@ interface Environment {
 }
 
 const readSettings: Effect.Effect<Environment> = Effect.gen(function* () {
-  const endpoint = yield* Effect.either(endpointAlone)
+  const endpoint = yield* Effect.either(ElasticCloudConfig.endpoint)
   const access = yield* Effect.either(ElasticCloudConfig.config)
   const transport = yield* Effect.either(UploadHttpClient.config)
   const upload = yield* Effect.either(UploadSettings.config)

@@ -10,7 +10,7 @@ import type { FiberId } from "effect/FiberId"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type { InterimResponse } from "../../Exchange.ts"
-import * as Proxy from "../../Proxy.ts"
+import * as HttpProxy from "../../HttpProxy.ts"
 import { ConnectionFailed, InvalidProxy } from "../../TransferError.ts"
 import type { Interim } from "./interim.ts"
 import type { Progress } from "./limits.ts"
@@ -56,7 +56,7 @@ export const open = Effect.fnUntraced(function* (
 ) {
   const { headers, method, url } = target
   const proxy = yield* Effect.mapError(
-    Proxy.forUrl(url, network.proxy),
+    HttpProxy.forUrl(url, network.proxy),
     (error) => new InvalidProxy({ ...error, ...progress.snapshot, phase: error.phase })
   )
   progress.proxy = Option.getOrUndefined(Option.map(proxy, ({ address }) => address))

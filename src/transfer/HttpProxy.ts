@@ -19,7 +19,7 @@ import * as Variable from "./Variable.ts"
  * @since 0.1.0
  * @category models
  */
-export interface Proxy {
+export interface HttpProxy {
   /** Its address with the user name and password that may be in it. */
   readonly url: Redacted.Redacted<URL>
   /** Host and port: what may be shown. */
@@ -39,7 +39,7 @@ export interface Proxy {
 export const forUrl = (
   url: URL,
   option?: string | false
-): Effect.Effect<Option.Option<Proxy>, InvalidProxy> => {
+): Effect.Effect<Option.Option<HttpProxy>, InvalidProxy> => {
   if (option === false) return Effect.succeedNone
   if (option !== undefined) return Effect.asSome(use(url, { text: option }))
   return Effect.gen(function* () {
@@ -75,7 +75,7 @@ const firstOf = (...names: ReadonlyArray<string>): Effect.Effect<Option.Option<S
     )
   )
 
-const use = (url: URL, { text, variable }: Setting): Effect.Effect<Proxy, InvalidProxy> =>
+const use = (url: URL, { text, variable }: Setting): Effect.Effect<HttpProxy, InvalidProxy> =>
   Effect.mapError(
     Effect.suspend(() => parse(text)),
     (problem) =>
@@ -92,7 +92,7 @@ const use = (url: URL, { text, variable }: Setting): Effect.Effect<Proxy, Invali
 const canBeDecoded = (text: string): boolean => Either.isRight(Either.try(() => decodeURIComponent(text)))
 
 /** Problems say nothing of the value. A character that cuts an address short usually comes from a password. */
-const parse = (text: string): Either.Either<Proxy, string> => {
+const parse = (text: string): Either.Either<HttpProxy, string> => {
   const address = text.includes("://") ? text : `http://${text}`
   if (/^socks/i.test(address)) return Either.left("it names a SOCKS proxy; only HTTP proxies are supported")
   if (!/^https?:\/\//i.test(address)) return Either.left("it is not an http or https address")
