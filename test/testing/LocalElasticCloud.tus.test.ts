@@ -5,6 +5,7 @@
  * It creates uploads by POST and names no media type of theirs. Both belong to the resource that is uploaded to, not to
  * the draft, so they are set to what the extensions API takes; all else is the client's own.
  */
+import * as Http from "node:http"
 import { describe, expect, it } from "@effect/vitest"
 import { Data, Deferred, Effect, Runtime } from "effect"
 import * as Tus from "tus-js-client"
@@ -15,7 +16,8 @@ import { bigZip, KEY, pathOf, seedBundle, sha256 } from "../support/testing/serv
 
 class TusFailed extends Data.TaggedError("TusFailed")<{ readonly cause: Error }> {}
 
-const node = new Tus.DefaultHttpStack({})
+/** A connection for each request: Deno sends a request again by itself when a connection that it used before breaks. */
+const node = new Tus.DefaultHttpStack({ agent: new Http.Agent({ keepAlive: false }) })
 
 const httpStack: Tus.HttpStack = {
   getName: () => "the extensions API",
