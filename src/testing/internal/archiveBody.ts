@@ -105,7 +105,7 @@ const multipart = (boundary: string): Framing => {
 
 const framingOf = (contentType: string): Effect.Effect<Framing, Refusal> => {
   const boundary = Multipart.boundaryOf(contentType)
-  if (boundary !== undefined) return Effect.succeed(multipart(boundary))
+  if (Option.isSome(boundary)) return Effect.succeed(multipart(boundary.value))
   return contentType.split(";")[0]?.trim().toLowerCase() === RAW_TYPE
     ? Effect.succeed(raw)
     : Effect.fail(

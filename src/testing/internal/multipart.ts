@@ -1,3 +1,5 @@
+import * as Option from "effect/Option"
+
 /** A part's name and what else its head says. */
 interface PartHead {
   readonly name: string | undefined
@@ -23,10 +25,10 @@ const MAX_HEAD_BYTES = 16 * 1024
 const CRLF = "\r\n"
 
 /** The boundary a `Content-Type` names, or none when it is not `multipart/form-data` with one. */
-export const boundaryOf = (contentType: string): string | undefined => {
-  if (!/^multipart\/form-data\s*;/i.test(contentType)) return undefined
+export const boundaryOf = (contentType: string): Option.Option<string> => {
+  if (!/^multipart\/form-data\s*;/i.test(contentType)) return Option.none()
   const match = /;\s*boundary=(?:"([^"]{1,70})"|([^\s;"]{1,70}))/i.exec(contentType)
-  return match?.[1] ?? match?.[2]
+  return Option.fromNullable(match?.[1] ?? match?.[2])
 }
 
 const parameter = (header: string, name: string): string | undefined => {
@@ -76,42 +78,45 @@ export const makeParser = (boundary: string): MultipartParser => {
     return { bytes, found: at >= 0 }
   }
 
-  /** One step; `undefined` when more bytes are needed first. */
-  const step = (): ReadonlyArray<MultipartEvent> | undefined => {
+  /** One step; none when more bytes are needed first. */
+  const step = (): Option.Option<ReadonlyArray<MultipartEvent>> => {
     switch (state) {
       case "preamble": {
-        if (!upToDelimiter().found) return undefined
+        if (!upToDelimiter().found) return Option.none()
         state = "delimiter"
-        return []
+        return Option.some([])
       }
       case "delimiter": {
-        if (pending.length < 2) return undefined
+        if (pending.length < 2) return Option.none()
         const next = pending.toString("latin1", 0, 2)
-        if (next !== "--" && next !== CRLF) return [malformed("a delimiter is not followed by a line end")]
+        if (next !== "--" && next !== CRLF)
+          return Option.some([malformed("a delimiter is not followed by a line end")])
         state = next === "--" ? "epilogue" : "head"
-        return []
+        return Option.some([])
       }
       case "head": {
         const end = pending.indexOf(`${CRLF}${CRLF}`)
         if (end < 0)
-          return pending.length > MAX_HEAD_BYTES ? [malformed("a part's head is too long")] : undefined
+          return pending.length > MAX_HEAD_BYTES
+            ? Option.some([malformed("a part's head is too long")])
+            : Option.none()
         const head = parseHead(pending.toString("utf8", CRLF.length, end))
-        if (head === undefined) return [malformed("a part has no form-data disposition")]
+        if (head === undefined) return Option.some([malformed("a part has no form-data disposition")])
         pending = pending.subarray(end + 2 * CRLF.length)
         state = "body"
-        return [{ _tag: "PartBegan", ...head }]
+        return Option.some([{ _tag: "PartBegan", ...head }])
       }
       case "body": {
         const { bytes, found } = upToDelimiter()
-        if (bytes.length === 0 && !found) return undefined
+        if (bytes.length === 0 && !found) return Option.none()
         if (found) state = "delimiter"
         const data: ReadonlyArray<MultipartEvent> = bytes.length === 0 ? [] : [{ _tag: "PartBytes", bytes }]
-        return found ? [...data, { _tag: "PartEnded" }] : data
+        return Option.some(found ? [...data, { _tag: "PartEnded" }] : data)
       }
       case "epilogue":
       case "malformed": {
         pending = Buffer.alloc(0)
-        return undefined
+        return Option.none()
       }
     }
   }
@@ -123,7 +128,7 @@ export const makeParser = (boundary: string): MultipartParser => {
           ? Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length)
           : Buffer.concat([pending, chunk])
       const events: Array<MultipartEvent> = []
-      for (let next = step(); next !== undefined; next = step()) events.push(...next)
+      for (let next = step(); Option.isSome(next); next = step()) events.push(...next.value)
       return events
     },
     isClosed: () => state === "epilogue"

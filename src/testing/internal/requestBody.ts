@@ -65,7 +65,12 @@ export const stream: Stream.Stream<Uint8Array, ConnectionGone, Exchange> = Strea
       return Option.some(piece)
     })
 
-    return Stream.repeatEffect(next).pipe(Stream.filterMapWhile((piece) => piece))
+    return Stream.repeatEffectOption(
+      Effect.matchEffect(next, {
+        onFailure: (gone) => Effect.fail(Option.some(gone)),
+        onSuccess: Option.match({ onNone: () => Effect.fail(Option.none()), onSome: Effect.succeed })
+      })
+    )
   })
 )
 

@@ -158,9 +158,8 @@ export const uploadLimit = (
   return serializeDictionary(members.length === 0 ? { "min-size": 0 } : Object.fromEntries(members))
 }
 
-/** `Upload-Limit` as the request understands it. */
-export const uploadLimitOf = Effect.fnUntraced(function* (upload: Upload) {
-  const { limits } = yield* Draft
+/** `Upload-Limit` of an upload, as the request understands it. */
+export const uploadLimitOf = Effect.fnUntraced(function* (upload: Upload, limits: ResumableLimits) {
   const now = yield* Clock.currentTimeMillis
   const secondsLeft =
     upload.expiresAtMillis === null

@@ -146,15 +146,16 @@ const checkLimits = Effect.fnUntraced(function* (
 
 /** Receives what there is of the representation, into an upload that the client is told of first. */
 const receiveInto = Effect.fnUntraced(function* (upload: Upload, complete: boolean) {
+  const { limits } = yield* Draft.Draft
   const location = addressOf(upload)
-  yield* Draft.announce({ Location: location, "Upload-Limit": yield* Draft.uploadLimitOf(upload) })
+  yield* Draft.announce({ Location: location, "Upload-Limit": yield* Draft.uploadLimitOf(upload, limits) })
   const offset = yield* Transfer.receive(upload)
   if (!complete) {
     return empty(201, {
       location,
       "upload-complete": Draft.boolean(false),
       "upload-offset": String(offset),
-      "upload-limit": yield* Draft.uploadLimitOf(upload)
+      "upload-limit": yield* Draft.uploadLimitOf(upload, limits)
     })
   }
   const reply = yield* Transfer.complete(upload, offset)
@@ -174,11 +175,12 @@ const find = Effect.fnUntraced(function* (token: string) {
 })
 
 const state = Effect.fnUntraced(function* (upload: Upload) {
+  const { limits } = yield* Draft.Draft
   return empty(204, {
     "upload-offset": String(upload.offset),
     "upload-complete": Draft.boolean(upload.answer !== null),
     ...(upload.length === null ? {} : { "upload-length": String(upload.length) }),
-    "upload-limit": yield* Draft.uploadLimitOf(upload),
+    "upload-limit": yield* Draft.uploadLimitOf(upload, limits),
     "cache-control": "no-store"
   })
 })
@@ -223,12 +225,13 @@ const appendOf = Effect.gen(function* () {
 })
 
 const appendInTurn = Effect.fnUntraced(function* (token: string, append: Append) {
+  const { limits } = yield* Draft.Draft
   const { update } = yield* Uploads
   const upload = yield* find(token)
   if (append.offset !== upload.offset) return yield* Draft.mismatchingOffset(upload.offset, append.offset)
   if (upload.answer !== null) return yield* appendToComplete(upload, upload.answer, append)
   const length = yield* lengthOf(upload, append.complete)
-  const limit = yield* Draft.uploadLimitOf(upload)
+  const limit = yield* Draft.uploadLimitOf(upload, limits)
   yield* checkContentSize(limit, append.complete)
   const known = { ...upload, length: Option.getOrNull(length) }
   yield* update(known)

@@ -102,14 +102,14 @@ const checkRoom = Effect.fnUntraced(function* (
     yield* remove(upload.token)
     return yield* Draft.tooLarge(
       `The upload is larger than ${maxBytes} bytes.`,
-      yield* Draft.uploadLimitOf(upload)
+      yield* Draft.uploadLimitOf(upload, { ...limits, maxSize: maxBytes })
     )
   }
   const { maxAppendSize = Number.POSITIVE_INFINITY } = limits
   if (offset - upload.offset > maxAppendSize) {
     return yield* Draft.tooLarge(
       `The content is larger than ${maxAppendSize} bytes.`,
-      yield* Draft.uploadLimitOf(upload)
+      yield* Draft.uploadLimitOf(upload, limits)
     )
   }
 })

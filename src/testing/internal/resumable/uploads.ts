@@ -302,14 +302,14 @@ interface Turns {
   ) => Effect.Effect<A, E | ConnectionGone, R | Exchange>
 }
 
-interface Transfer {
+interface Receiving {
   readonly exchange: ExchangeService
   readonly ended: Deferred.Deferred<never, ConnectionGone>
 }
 
 interface Line {
   readonly semaphore: Effect.Semaphore
-  readonly transfers: Set<Transfer>
+  readonly transfers: Set<Receiving>
 }
 
 const makeTurns = (): Turns => {
@@ -346,7 +346,7 @@ const begin = Effect.fnUntraced(function* (line: Line) {
 const endAll = (line: Line): Effect.Effect<void> =>
   Effect.suspend(() => Effect.forEach([...line.transfers], end, { discard: true }))
 
-const end = ({ ended, exchange }: Transfer): Effect.Effect<void> =>
+const end = ({ ended, exchange }: Receiving): Effect.Effect<void> =>
   Effect.suspend(() => {
     exchange.request.socket.destroy()
     return Deferred.fail(ended, new ConnectionGone())
