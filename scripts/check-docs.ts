@@ -37,7 +37,7 @@ const blocks = [
   ...modules.flatMap((file) => blocksIn(read(file), "source").map((block) => ({ file, ...block })))
 ]
 
-/** Each block as a module of its own, in one project. */
+/** Compiles each block as its own module, in one project. */
 const compileBlocks = (): ReadonlyArray<string> => {
   mkdirSync(cache, { recursive: true })
   const workspace = realpathSync(mkdtempSync(join(cache, "check-docs-")))
@@ -78,7 +78,7 @@ const compileBlocks = (): ReadonlyArray<string> => {
   })
 }
 
-/** The folders that the package lets others import from. */
+/** The folders that the package exports. */
 const manifest: { readonly exports: object } = JSON.parse(read("package.json"))
 const publicFolders = new Set(
   Object.keys(manifest.exports).flatMap((entry) => /^\.\/(\w+)\//.exec(entry)?.[1] ?? [])

@@ -1,4 +1,4 @@
-/** The modules of a folder, what they import from each other, and what follows from it. */
+/** The modules of a folder, and what they import from each other. */
 import { readdirSync, readFileSync } from "node:fs"
 import { posix } from "node:path"
 
