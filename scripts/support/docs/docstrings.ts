@@ -28,13 +28,12 @@ const missingIn = (comment: string, tags: ReadonlyArray<"@since" | "@category">)
   ...tags.filter((tag) => !new RegExp(`\\s${tag} \\S`).test(comment))
 ]
 
-/** Exports marked `@internal` owe nothing to anybody. */
 export const gapsIn = (source: string): ReadonlyArray<Gap> => {
   const head = /^\/\*\*[\s\S]*?\*\//.exec(source)?.[0] ?? ""
   const exports = [...source.matchAll(exported)].flatMap(({ 1: name = "", index }) => {
     const before = source.slice(0, index)
     const comment = commentBefore(before)
-    const missing = comment.includes("@internal") ? [] : missingIn(comment, ["@since", "@category"])
+    const missing = missingIn(comment, ["@since", "@category"])
     return [{ line: before.split("\n").length, name, missing }]
   })
   return [{ line: 1, name: "module", missing: missingIn(head, ["@since"]) }, ...exports].filter(
