@@ -5,36 +5,18 @@
 import { FileSystem, Path } from "@effect/platform"
 import { NodeContext } from "@effect/platform-node"
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Either, Layer, Redacted } from "effect"
-import {
-  ElasticCloudConfig,
-  ExtensionsClient,
-  Fault,
-  LocalElasticCloud,
-  RetryPolicy,
-  UploadHttpClient,
-  UploadJournal,
-  UploadSettings
-} from "effect-elastic-extensions"
+import { Effect, Either, Layer, Logger, LogLevel } from "effect"
+import { ExtensionUpload, Fault, LocalElasticCloud } from "effect-elastic-extensions"
 import * as Dictionaries from "./dictionaries.ts"
 import { buildBundle } from "./support/bundle.ts"
 
-/** The library against the stand-in, with short delays. */
-const StandIn = Layer.mergeAll(
-  Layer.unwrapEffect(
-    Effect.map(LocalElasticCloud.LocalElasticCloud, ({ url }) =>
-      ExtensionsClient.layer.pipe(
-        Layer.provide(UploadHttpClient.layer()),
-        Layer.provide(ElasticCloudConfig.layer({ endpoint: url, apiKey: Redacted.make("local-key") }))
-      )
-    )
-  ),
-  UploadJournal.layerMemory,
-  RetryPolicy.layer({ baseDelay: "5 millis", maxRetries: 2 }),
-  UploadSettings.layer({ reconcileWindow: "50 millis" })
-).pipe(Layer.provideMerge(LocalElasticCloud.layer()))
-
-const Test = Dictionaries.layer.pipe(Layer.provideMerge(StandIn), Layer.provideMerge(NodeContext.layer))
+/** The service, with the library pointed at a stand-in of its own, and without its logs. */
+const Test = Dictionaries.layer.pipe(
+  Layer.provide(ExtensionUpload.layerConfig),
+  Layer.provideMerge(
+    Layer.mergeAll(LocalElasticCloud.layerTest(), NodeContext.layer, Logger.minimumLogLevel(LogLevel.None))
+  )
+)
 
 /** A folder with one archive for each name; every archive holds a dictionary of its own. */
 const folderOf = (...names: ReadonlyArray<string>) =>
@@ -52,7 +34,7 @@ const folderOf = (...names: ReadonlyArray<string>) =>
     return folder
   })
 
-/** Bytes that arrived with each upload, whether it was complete, and the status of the answer. */
+/** Whether each upload arrived completely, and the status of its answer. */
 const uploads = Effect.gen(function* () {
   const cloud = yield* LocalElasticCloud.LocalElasticCloud
   yield* cloud.settled

@@ -15,6 +15,7 @@ import * as ExtensionRelease from "effect-elastic-extensions/workflow/ExtensionR
 import * as ReleaseEvents from "effect-elastic-extensions/workflow/ReleaseEvents"
 import * as ReleasePayload from "effect-elastic-extensions/workflow/ReleasePayload"
 import { ReleaseReceipt } from "effect-elastic-extensions/workflow/ReleaseReceipt"
+import * as ReleaseTarget from "effect-elastic-extensions/workflow/ReleaseTarget"
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
@@ -38,7 +39,7 @@ const Steps = ReleaseEvents.layer((event) =>
 const program = Effect.gen(function* () {
   const payload = yield* ReleasePayload.prepare({
     releaseId: values.release,
-    extension: { _tag: "Named", name: values.name, type: "bundle", version: "*" },
+    extension: ReleaseTarget.named({ name: values.name, type: "bundle", version: "*" }),
     archive: { _tag: "Path", path }
   })
   const receipt = yield* ExtensionRelease.execute(payload)

@@ -69,7 +69,7 @@ const program = args.pipe(
     printFailure({
       _tag: "Interrupted",
       message:
-        "The upload is paused. Run the same command again to go on: it asks the server first, and sends only what is missing."
+        "The upload is paused. Run the same command again to resume it: it asks the server before it sends anything."
     })
   ),
   Effect.tapErrorCause((cause) =>

@@ -2,7 +2,7 @@
  * Measures uploads: `npx tsx scripts/bench.ts [--quick] [--runs N] [--size 1GiB] [--only SECTION] [--write] [--out DIR]`.
  *
  * Prints a table for each section as it is done; with `--write` also puts them into `docs/performance.md` and draws
- * `docs/performance.svg`. What is measured how is written there.
+ * `docs/performance.svg`. That page says how everything is measured.
  */
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
@@ -83,7 +83,7 @@ const bench = Command.make("bench", options, ({ only, out, quick, runs, size, wr
 
 const run = Command.run(bench, { name: "bench", version: "0" })
 
-/** How far it has come goes to standard error, so that standard output is the tables alone. */
+/** Progress goes to standard error, so that standard output holds only the tables. */
 const Progress = Layer.merge(
   Logger.replace(Logger.defaultLogger, Logger.withConsoleError(Logger.make(({ message }) => message))),
   Logger.minimumLogLevel(LogLevel.Debug)

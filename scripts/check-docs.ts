@@ -1,9 +1,18 @@
 /**
- * Checks what nobody would notice to be wrong until somebody reads it: every TypeScript block of the documentation and
- * every `@example` compiles, every export is documented, every link between the pages leads somewhere.
+ * Checks the documentation: every TypeScript block of a page and every `@example` compiles, every public export is
+ * documented, every link between the pages leads somewhere.
  */
 import { spawnSync } from "node:child_process"
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync
+} from "node:fs"
 import { join, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
 import { blocksIn } from "./support/docs/blocks.ts"
@@ -11,7 +20,7 @@ import { gapsIn } from "./support/docs/docstrings.ts"
 import { brokenLinksIn } from "./support/docs/links.ts"
 
 const root = resolve(fileURLToPath(import.meta.url), "../..")
-const workspace = join(root, "node_modules/.cache/check-docs")
+const cache = join(root, "node_modules/.cache")
 
 const filesBelow = (folder: string, ending: string): ReadonlyArray<string> =>
   readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
@@ -28,10 +37,10 @@ const blocks = [
   ...modules.flatMap((file) => blocksIn(read(file), "source").map((block) => ({ file, ...block })))
 ]
 
-/** Each block as a module of its own, in one project. */
+/** Compiles each block as its own module, in one project. */
 const compileBlocks = (): ReadonlyArray<string> => {
-  rmSync(workspace, { recursive: true, force: true })
-  mkdirSync(workspace, { recursive: true })
+  mkdirSync(cache, { recursive: true })
+  const workspace = realpathSync(mkdtempSync(join(cache, "check-docs-")))
   const names = new Map(
     blocks.map((block) => {
       const name = `${block.file.replace(/\W+/g, "-")}-line-${block.line}.ts`
@@ -59,6 +68,7 @@ const compileBlocks = (): ReadonlyArray<string> => {
     [join(root, "node_modules/typescript/bin/tsc"), "-p", workspace, "--pretty", "false"],
     { encoding: "utf8", cwd: workspace }
   )
+  rmSync(workspace, { recursive: true, force: true })
   const lines = stdout.split("\n").filter((line) => line !== "")
   if (status !== 0 && lines.length === 0) return ["the compiler could not be run"]
   return lines.map((line) => {
@@ -68,7 +78,7 @@ const compileBlocks = (): ReadonlyArray<string> => {
   })
 }
 
-/** The folders that the package lets others import from. */
+/** The folders that the package exports. */
 const manifest: { readonly exports: object } = JSON.parse(read("package.json"))
 const publicFolders = new Set(
   Object.keys(manifest.exports).flatMap((entry) => /^\.\/(\w+)\//.exec(entry)?.[1] ?? [])

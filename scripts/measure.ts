@@ -1,5 +1,5 @@
 /**
- * Counts what can be counted about the shape of `src`: `npm run measure`, or `npm run measure -- <folder>` for another tree.
+ * Counts files, lines, imports and circles of `src`: `npm run measure`, or `npm run measure -- <folder>` for another tree.
  */
 import { resolve } from "node:path"
 import { circlesIn, crossingsIn, isPair, type Module, modulesIn } from "./support/modules.ts"

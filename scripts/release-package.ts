@@ -1,7 +1,7 @@
 /**
- * Makes a release of this package: checks, packs and tags what is committed. Publishing is the tag's business.
+ * Makes a release of this package: checks, packs and tags what is committed. The tag starts the workflow that publishes.
  *
- * `npm run release:package -- --dry-run` does all of it but the tag.
+ * `npm run release:package -- --dry-run` does everything except the tag.
  */
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
@@ -13,7 +13,7 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 
-/** Something stands in the way of a release. */
+/** The package cannot be released as it is. */
 class NotReleasable extends Schema.TaggedError<NotReleasable>()("NotReleasable", {
   message: Schema.String
 }) {}
@@ -38,7 +38,7 @@ const output = (command: string, ...args: ReadonlyArray<string>) =>
 const demand = (fine: boolean, message: string) =>
   fine ? Effect.void : Effect.fail(new NotReleasable({ message }))
 
-/** Passes what the command prints through. */
+/** Runs a command, with its output on this terminal. */
 const succeeds = (command: string, ...args: ReadonlyArray<string>) =>
   Process.make(command, ...args).pipe(
     Process.stdout("inherit"),
@@ -52,7 +52,7 @@ const manifest = Effect.flatMap(
   Schema.decode(Manifest)
 )
 
-/** What is said of this version; a version that is released has the day of its release. */
+/** The changelog's section about this version, whose heading must have the day of the release. */
 const changesOf = (version: string) =>
   Effect.gen(function* () {
     const fs = yield* FileSystem.FileSystem

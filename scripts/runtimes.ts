@@ -1,9 +1,9 @@
 /**
- * The whole suite on every runtime, of the source and of the built modules:
+ * Runs the whole suite on every runtime, with the source and with the built modules:
  * `npm run test:runtimes [-- --only RUNTIME] [--subject source|built] [--write] [PART OF A FILE NAME…]`.
  *
- * What cannot run somewhere stands in `runtimes/exclusions.ts` with its reason; any other failure fails this, and so does a
- * reason that is no longer needed. With `--write` the tables go into `docs/runtimes.md`; with `--only` as well, only the
+ * `runtimes/exclusions.ts` lists what cannot run somewhere, with the reason. Any other failure fails the run, and so does an
+ * entry that is no longer needed. With `--write` the tables go into `docs/runtimes.md`; with `--only` as well, only the
  * row of that runtime.
  */
 import * as Args from "@effect/cli/Args"

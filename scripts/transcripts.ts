@@ -1,8 +1,8 @@
 /**
  * Writes the transcripts of the documentation: `npx tsx scripts/transcripts.ts [--check]`.
  *
- * Plays every scene with the real command against a stand-in, in a folder of its own, and puts what a terminal would show
- * between the markers of the documents. With `--check` nothing is written: exits 1 and names the places that are stale.
+ * Runs every scene with the real command against a stand-in, in its own folder, and puts what a terminal would show between
+ * the markers of the documents. With `--check` it writes nothing; it exits with 1 and names the stale places.
  */
 import { resolve } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -21,7 +21,7 @@ import { makeStage } from "./support/transcripts/stage.ts"
 
 const root = resolve(fileURLToPath(import.meta.url), "../..")
 
-/** What is played is shown in at least one of them. */
+/** Every scene is shown in at least one of them. */
 const paths = ["docs/getting-started.md", "docs/cli.md"].map((path) => resolve(root, path))
 
 class StaleTranscripts extends Schema.TaggedError<StaleTranscripts>()("StaleTranscripts", {

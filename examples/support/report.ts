@@ -1,4 +1,4 @@
-/** How the scripts show an upload to a person: one line for each thing worth knowing, on standard error. */
+/** How the examples show an upload to a person: one line for each event worth knowing. */
 import type { UploadEvent, UploadReceipt } from "effect-elastic-extensions"
 
 const units = ["B", "kB", "MB", "GB"] as const
@@ -27,26 +27,30 @@ const kinds = {
 
 const sentence = (event: UploadEvent.UploadEvent): string | undefined => {
   switch (event._tag) {
-    case "ArchiveInspected":
-      return `${kinds[event.type]}${event.elasticsearchVersion === undefined ? "" : ` for Elasticsearch ${event.elasticsearchVersion}`}, ${event.entryCount} entries, ${formatBytes(event.uncompressedBytes)} unpacked`
+    case "ArchiveInspected": {
+      const version =
+        event.elasticsearchVersion === undefined ? "" : ` for Elasticsearch ${event.elasticsearchVersion}`
+      const entries = event.entryCount === 1 ? "1 entry" : `${event.entryCount} entries`
+      return `${kinds[event.type]}${version}, ${entries}, ${formatBytes(event.uncompressedBytes)} unpacked`
+    }
     case "DigestComputed":
       return `sha-256 ${event.sha256.slice(0, 16)}… of ${formatBytes(event.size)}`
     case "UploadContinued":
-      return "an earlier run left this upload unfinished: going on with it"
+      return "resuming the upload that an earlier run left unfinished"
     case "StaleUploadDiscarded":
-      return `gave up the unfinished upload of ${event.name}`
+      return `cancelled the unfinished upload of ${event.name}`
     case "AttemptStarted":
       return `attempt ${event.attempt}`
     case "SendingStarted":
       return event.offset === 0
         ? undefined
-        : `going on at ${formatBytes(event.offset)} of ${formatBytes(event.total)}`
+        : `resuming at ${formatBytes(event.offset)} of ${formatBytes(event.total)}`
     case "BytesWritten":
       return `${bar(event.offset, event.total)}  ${formatBytes(event.offset)} sent`
     case "ResumptionOffered":
       return "the server can resume this upload"
     case "RetryScheduled":
-      return `! ${event.message}\n  trying again in ${formatDuration(event.delayMillis)}`
+      return `! ${event.message}\n  retrying in ${formatDuration(event.delayMillis)}`
     case "ReconciliationStarted":
       return `! ${event.message}\n  asking the server whether the upload took effect`
     case "Reconciled":
@@ -80,9 +84,9 @@ export const makeReporter = (write: (line: string) => void): ((event: UploadEven
 
 const outcome = { Uploaded: "Uploaded", AlreadyCurrent: "Already current: nothing was sent" } as const
 const proofs = {
-  hash: "hash: the stored bytes were fetched and hashed",
-  size: "size: the stored size is ours",
-  response: "response: the service said so"
+  hash: "hash: the stored bytes were downloaded and hashed",
+  size: "size: the stored size is the archive's",
+  response: "response: the service answered 200"
 } as const
 
 export const describeReceipt = (receipt: UploadReceipt.UploadReceipt): string => {

@@ -31,7 +31,7 @@ export class DiskTooFull extends Schema.TaggedError<DiskTooFull>()("DiskTooFull"
 const blockBytes = 16 * 1024 * 1024
 const entryBytes = 1024 * 1024 * 1024
 
-/** The same random block again and again: stored entries make nothing of the repetition. */
+/** The same random block repeated: stored entries are not compressed. */
 const randomStream = (block: Uint8Array, bytes: number): Readable =>
   Readable.from(
     (function* () {
@@ -54,7 +54,7 @@ const write = async (path: string, payloadBytes: number): Promise<void> => {
   await finished(zip.outputStream.pipe(createWriteStream(path, { flush: true })))
 }
 
-/** Everybody is to find the archive in the system's cache. */
+/** Puts the archive into the system's cache, for every program alike. */
 const warm = (path: string): Promise<void> =>
   pipeline(createReadStream(path, { highWaterMark: 1024 * 1024 }), async (chunks) => {
     for await (const _ of chunks);

@@ -10,7 +10,7 @@ use([BarChart, GridComponent, TitleComponent, SVGRenderer])
 
 export interface Bar {
   readonly name: string
-  /** Wall time as a multiple of the yardstick's. */
+  /** Wall time as a multiple of the reference's. */
   readonly ratio: number
   readonly peakBytes: Option.Option<number>
 }

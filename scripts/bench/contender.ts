@@ -13,7 +13,7 @@ export interface Job {
   readonly archive: ArchiveOnDisk
   /** How many times the archive is uploaded, all at once and by one process. */
   readonly uploads: number
-  /** An empty folder, to be used at will. */
+  /** An empty folder for any use. */
   readonly folder: string
 }
 
@@ -37,11 +37,11 @@ const programs = [
 
 type Program = (typeof programs)[number]
 
-/** Some of what is bundled was written for CommonJS and calls `require`. */
+/** Some bundled packages are CommonJS and call `require`. */
 const requireBanner =
   'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);'
 
-/** Every program as one file with everything in it, as a published command would have it. */
+/** Every program as one file, as a command would be published. */
 const bundle = (outdir: string) =>
   Effect.sync(() => {
     buildSync({
@@ -93,7 +93,7 @@ const command = (bin: string) => (job: Job) =>
 
 export interface Contenders {
   readonly curl: Contender
-  /** What the library is measured against: it, too, reads the archive twice, once to hash it. */
+  /** The reference for the library: it also reads the archive twice, once to hash it. */
   readonly opensslAndCurl: Contender
   readonly nodeHttp: Contender
   readonly fetch: Contender

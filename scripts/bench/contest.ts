@@ -1,4 +1,4 @@
-/** Contenders that run in turn, and what comes out of it. */
+/** Runs contenders in turn, and collects their results. */
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -11,7 +11,7 @@ import type { Received } from "./message.ts"
 import { measure, type Usage } from "./usage.ts"
 import { Workbench } from "./workbench.ts"
 
-/** One run: what it took, and what the server saw of it. */
+/** One run: what it cost, and what the server received. */
 export interface Run extends Usage {
   readonly received: ReadonlyArray<Received>
 }
@@ -35,7 +35,7 @@ export interface Result {
   readonly outcome: Either.Either<Arr.NonEmptyReadonlyArray<Run>, string>
 }
 
-/** The server got something else than the archive. */
+/** The server did not receive the archive exactly. */
 class BytesWrong extends Schema.TaggedError<BytesWrong>()("BytesWrong", {
   expected: Schema.Number,
   received: Schema.Number,
@@ -78,7 +78,7 @@ const resultOf = (
   )
 })
 
-/** Each round every contender runs once, in one order and then in the other, so that nobody always comes first. */
+/** Every contender runs once a round, in alternating order, so that none always runs first. */
 export const contest = (entries: ReadonlyArray<Entry>) =>
   Effect.gen(function* () {
     const workbench = yield* Workbench

@@ -1,4 +1,4 @@
-/** Puts figures between the marks that `docs/performance.md` has for them, and leaves the prose around them alone. */
+/** Puts figures between the marks in `docs/performance.md`. */
 import { cpus, totalmem } from "node:os"
 import { join } from "node:path"
 import * as FileSystem from "@effect/platform/FileSystem"
@@ -7,7 +7,7 @@ import { fillMarks } from "../support/docs/marks.ts"
 import { formatSize } from "./format.ts"
 import type { Figures } from "./sections/section.ts"
 
-/** What the figures depend on and the document could not know. */
+/** The machine and settings that the figures depend on. */
 export const describeMachine = (options: { readonly runs: number; readonly size: number }): string => {
   const model = cpus()[0]?.model.trim() ?? "unknown processor"
   const system = `${process.platform} ${process.arch}, Node ${process.versions.node}`

@@ -1,4 +1,4 @@
-/** Figures as people read them. */
+/** Formats figures for people. */
 import * as Arr from "effect/Array"
 import * as Option from "effect/Option"
 import * as Order from "effect/Order"
@@ -21,7 +21,7 @@ export const formatRatio = (ratio: number): string => `${ratio.toFixed(2)} ×`
 
 export const formatRate = (bytesPerMilli: number): string => `${Math.round(bytesPerMilli / 1000)} MB/s`
 
-/** What this system does not tell is an empty cell. */
+/** A cell is empty if this system does not provide the figure. */
 export const cell = <A>(value: Option.Option<A>, format: (value: A) => string): string =>
   Option.match(value, { onNone: () => "–", onSome: format })
 

@@ -28,7 +28,7 @@ export const say = (message: typeof Message.Type): void => {
   process.stdout.write(`${encode(message)}\n`)
 }
 
-/** The server's parent holds its standard input open: a parent that dies takes the server along. */
+/** The parent keeps the server's standard input open, so the server ends when its parent dies. */
 export const endWithParent = (): void => {
   process.stdin.resume().on("end", () => process.exit())
 }

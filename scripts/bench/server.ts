@@ -23,11 +23,11 @@ export interface Server {
   readonly url: string
   /** The uploads since the last call. */
   readonly take: (uploads: number) => Effect.Effect<ReadonlyArray<Received>, UploadsMissing>
-  /** Leaves behind what an earlier failure may have sent. */
+  /** Drops what an earlier, failed run may have sent. */
   readonly forget: Effect.Effect<void>
 }
 
-/** A line may still be on its way when the client has its answer already. */
+/** The server's line may arrive after the client has its answer. */
 const patience = Duration.seconds(5)
 
 /** Starts one of the server scripts, for as long as the scope lives. */

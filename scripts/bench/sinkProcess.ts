@@ -1,6 +1,6 @@
 /**
- * A server that throws away what it is sent and answers as the extensions API would, so that whole uploads of the
- * library end well against it. Plain `node:http`, the same for every contender.
+ * A server that discards what it receives and answers like the extensions API, so that whole uploads of the library
+ * succeed. Plain `node:http`, the same for every contender.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"

@@ -1,5 +1,5 @@
 /**
- * What a process costs from its start to its end, found out the same way for every program:
+ * What a process costs from start to end, measured the same way for every program:
  *
  * - wall time: from before it is started until its end is known, on this process's clock;
  * - processor time: what the kernel has added, when the child was waited for, to the times of this process's children
@@ -38,7 +38,7 @@ export class ToolMissing extends Schema.TaggedError<ToolMissing>()("ToolMissing"
   }
 }
 
-/** A program that could not do its job. */
+/** A program that failed. */
 export class ProgramFailed extends Schema.TaggedError<ProgramFailed>()("ProgramFailed", {
   detail: Schema.String
 }) {

@@ -1,10 +1,10 @@
-/** What the suite runs on: every runtime, with the modules as they are written and as they are published. */
+/** What the suite runs on: every runtime, with the source and with the published modules. */
 import { join, resolve } from "node:path"
 
 export const root = resolve(import.meta.dirname, "../..")
 const bin = (name: string) => join(root, "node_modules/.bin", name)
 
-/** What the suite does to this machine, and so what Deno has to allow it; uploads alone need far less. */
+/** The permissions that the test suite needs on Deno; an upload needs far fewer. */
 export const denoRights = [
   "--allow-env",
   "--allow-net",

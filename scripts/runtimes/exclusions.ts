@@ -1,28 +1,28 @@
-/** What cannot run on some runtime, and why: the one place that says so. */
+/** The tests that cannot run on some runtime, and why. */
 import type { Runtime } from "./columns.ts"
 
 export interface Exclusion {
   readonly on: ReadonlyArray<Runtime>
   readonly file: string
-  /** Finds the full names of the tests. */
+  /** Matches the full names of the tests. */
   readonly tests: RegExp
   /** For the reader of the table. */
   readonly what: string
   readonly why: string
-  /** Left out, where the others are run and have to fail: it would take the machine with it. */
+  /** Not run at all, because it would exhaust the machine. The others are run, and have to fail. */
   readonly leftOut?: true
 }
 
 const namedHolder = {
   on: ["deno"],
   what: "the host's name in `JournalLocked`",
-  why: "Deno asks for a right before it tells the name, and a journal should need none"
+  why: "reading the name needs a permission on Deno, and the journal does without"
 } as const
 
 const undici = {
   on: ["bun"],
   what: "Effect's stock `NodeHttpClient.layerUndici`",
-  why: "it sends nothing on Bun, which has another undici; `UploadHttpClient` and the stock `FetchHttpClient` do"
+  why: "it sends nothing on Bun, which has its own undici; `UploadHttpClient` and the stock `FetchHttpClient` work"
 } as const
 
 export const exclusions: ReadonlyArray<Exclusion> = [
@@ -31,7 +31,7 @@ export const exclusions: ReadonlyArray<Exclusion> = [
     file: "test/workflow/engines.test.ts",
     tests: /^(on SQLite|a database file) /,
     what: "`EngineSqlite`",
-    why: "libsql opens no files on Deno; the engine says so with `EngineUnavailable`"
+    why: "libsql cannot open files on Deno; the engine fails with `EngineUnavailable`"
   },
   {
     ...namedHolder,
@@ -59,7 +59,7 @@ export const exclusions: ReadonlyArray<Exclusion> = [
     tests:
       /^multipart (passes the filename "(with( spaces;| \\"quotes\\"|\\r)|")|wraps a file of \d+ bytes as a real)/,
     what: "reading a multipart body back with `Response.formData`",
-    why: "the test's reader is the runtime's own, and theirs lose some file names or types; what is written is the same"
+    why: "the test reads with the runtime's own parser, which loses some file names or types there; the bytes written are the same"
   },
   {
     on: ["deno"],
@@ -67,14 +67,14 @@ export const exclusions: ReadonlyArray<Exclusion> = [
     tests:
       / (excludes a second process while the first lives, and recovers at once when it was killed|does not wait for a killed process that its parent never asks about)$/,
     what: "taking over the lock of a killed process at once",
-    why: "looking for a process needs a right on Deno; there the lock is taken over after 30 seconds of silence"
+    why: "looking for a process needs a permission on Deno; there the lock is taken over after 30 seconds without a sign of life"
   },
   {
     on: ["bun"],
     file: "test/transfer/UploadHttpClient.test.ts",
     tests: / that nobody can read any more are let go, however large$/,
     what: "counting memory after a collection",
-    why: "the test asks for a collection by a flag of V8"
+    why: "the test triggers a collection with a flag of V8"
   },
   {
     on: ["bun", "deno"],
@@ -88,7 +88,7 @@ export const exclusions: ReadonlyArray<Exclusion> = [
     file: "test/transfer/ResumableUpload.hostile.test.ts",
     tests: /^endless 104s (are held back|end with) /,
     what: "a server that floods with 104 responses without end",
-    why: "the test's server, on Bun, writes without waiting for its reader and fills the memory; against a server on Node the client on Bun holds a flood back",
+    why: "the test's server on Bun writes without backpressure and fills the memory; with a server on Node, the client on Bun holds a flood back",
     leftOut: true
   }
 ]

@@ -1,4 +1,4 @@
-/** One run of the suite: on one runtime, of one form of the modules. */
+/** One run of the suite, on one runtime, with the source or the built modules. */
 import { join } from "node:path"
 import * as Command from "@effect/platform/Command"
 import * as FileSystem from "@effect/platform/FileSystem"
@@ -8,7 +8,7 @@ import * as Sink from "effect/Sink"
 import { type Runtime, root, runtimes, type Subject, subjects } from "./columns.ts"
 import { exclusions } from "./exclusions.ts"
 
-/** The suite could not be run to its end, so nothing is known of its tests. */
+/** The suite did not run to its end, so its results are unknown. */
 export class NoReport extends Schema.TaggedError<NoReport>()("NoReport", {
   runtime: Schema.String,
   subject: Schema.String,
@@ -63,7 +63,7 @@ const resultsOf = (report: typeof Report.Type): ReadonlyArray<Result> =>
         }))
   })
 
-/** The version that the runtime says it has. */
+/** The version that the runtime reports. */
 export const versionOf = (runtime: Runtime) => {
   const [command] = runtimes[runtime].command
   return Effect.map(
@@ -72,7 +72,7 @@ export const versionOf = (runtime: Runtime) => {
   )
 }
 
-/** Finds the names of all tests but those that are left out. */
+/** Matches the names of all tests except those that are not run. */
 const namePattern = (runtime: Runtime): ReadonlyArray<string> => {
   const left = exclusions.filter(({ leftOut, on }) => leftOut === true && on.includes(runtime))
   return left.length === 0

@@ -1,4 +1,4 @@
-/** What the runs showed, as Markdown. */
+/** The results of the runs, as Markdown. */
 import { type Runtime, runtimeNames, runtimes, type Subject, subjectNames } from "./columns.ts"
 import { type Exclusion, exclusions } from "./exclusions.ts"
 import type { Result } from "./run.ts"
@@ -13,7 +13,7 @@ export interface Column {
 const concerns = (exclusion: Exclusion, runtime: Runtime, { file, test }: Result): boolean =>
   exclusion.on.includes(runtime) && exclusion.file === file && exclusion.tests.test(test)
 
-/** What did not pass, be it that it failed or that it was left out. */
+/** Tests that failed or were not run. */
 const missing = (column: Column) =>
   column.results.filter(
     (result) =>
@@ -23,13 +23,13 @@ const missing = (column: Column) =>
 
 const failed = ({ results }: Column) => results.filter(({ status }) => status === "failed")
 
-/** Failures that nobody has given a reason for. */
+/** Failures without a reason. */
 export const unexpected = (column: Column): ReadonlyArray<Result> =>
   failed(column).filter(
     (result) => !exclusions.some((exclusion) => concerns(exclusion, column.runtime, result))
   )
 
-/** Reasons that no failure needs any more, on a runtime that ran all its files. */
+/** Reasons without a failure, on a runtime that ran all files. */
 export const outdated = (column: Column): ReadonlyArray<Exclusion> =>
   exclusions.filter(
     (exclusion) =>
@@ -45,7 +45,7 @@ const cell = (column: Column | undefined): string => {
   return `${passed} pass${not === 0 ? "" : `, ${not} cannot`}`
 }
 
-/** A row for each runtime; of those that did not run, the one that `document` has. */
+/** A row for each runtime; a runtime that did not run keeps its row of `document`. */
 export const matrix = (columns: ReadonlyArray<Column>, document: string): string => {
   const rows = runtimeNames.flatMap((runtime) => {
     const { name } = runtimes[runtime]
@@ -58,7 +58,7 @@ export const matrix = (columns: ReadonlyArray<Column>, document: string): string
   return ["| runtime | version | source | built |", "| --- | --- | --- | --- |", ...rows].join("\n")
 }
 
-/** Only what the runs saw: an exclusion with how many tests it was needed for. */
+/** The exclusions that were needed, with the number of tests. */
 export const reasons = (columns: ReadonlyArray<Column>): string => {
   const rows = [...new Set(exclusions.map(({ what }) => what))].flatMap((what) => {
     const same = exclusions.filter((exclusion) => exclusion.what === what)

@@ -1,4 +1,4 @@
-/** The command as one file with everything in it: it starts fast, and needs none of the optional peers. */
+/** The command line as one file: it starts fast, and needs none of the optional peers. */
 import { readdir, readFile } from "node:fs/promises"
 import { dirname, join, resolve } from "node:path"
 import * as Effect from "effect/Effect"
@@ -32,7 +32,7 @@ interface Manifest {
   readonly license?: string
 }
 
-/** The terms under which each bundled package may be passed on, word for word. */
+/** The licences of the bundled packages, word for word. */
 export const licensesOf = (folders: ReadonlyArray<string>): Effect.Effect<string> =>
   Effect.map(Effect.forEach(folders, licenseOf), (licenses) => licenses.join(`\n${"-".repeat(80)}\n\n`))
 
@@ -44,5 +44,5 @@ const licenseOf = (folder: string): Effect.Effect<string> =>
     return `${manifest.name} ${manifest.version}: ${manifest.license ?? "see below"}\n${text}`
   })
 
-/** Where the license text of the bundled packages stands, next to the bundle. */
+/** The file with those licences, next to the bundle. */
 export const licensesFile = (outfile: string): string => join(dirname(outfile), "THIRD-PARTY-LICENSES")

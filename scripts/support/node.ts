@@ -1,5 +1,4 @@
 /**
- * The Node that programs are started with, also while this process is Bun or Deno: then whoever started it says which in
- * `NODE_BESIDE`.
+ * The Node to start programs with. If this process is Bun or Deno, its parent names the Node in `NODE_BESIDE`.
  */
 export const node: string = process.env["NODE_BESIDE"] ?? process.execPath

@@ -1,11 +1,11 @@
-/** Programs for Node as one file each: that starts faster than its modules one by one. */
+/** Bundles programs for Node into one file each, which starts faster than separate modules. */
 import { type BuildOptions, build, type Metafile } from "esbuild"
 
-/** Some of what is bundled was written for CommonJS and calls `require`. The other name is for those who import it too. */
+/** Some bundled packages are CommonJS and call `require`. The import is renamed because some modules import it too. */
 const banner =
   'import { createRequire as makeRequire } from "node:module"; const require = makeRequire(import.meta.url);'
 
-/** Bundles `entryPoint` into `outfile`, and tells what went into it. */
+/** Bundles `entryPoint` into `outfile`; returns what it contains. */
 export const bundleProgram = async (
   entryPoint: string,
   outfile: string,

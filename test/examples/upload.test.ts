@@ -116,7 +116,7 @@ const documentedRights = [
 
 const timeless = (receipt: UploadReceipt) => Struct.omit(receipt, "durationMillis", "lastModified")
 
-describe("examples/upload.ts", { timeout: 60_000 }, () => {
+describe("examples/upload.ts", { timeout: 120_000 }, () => {
   it.scopedLive("needs no more rights on Deno, over https as well, than the manual gives it", () =>
     Effect.gen(function* () {
       const { place } = yield* scene()
@@ -175,7 +175,7 @@ describe("examples/upload.ts", { timeout: 60_000 }, () => {
     }).pipe(Effect.provide(Live))
   )
 
-  it.scopedLive("recovers from a lost line, and shows what happens on standard error", () =>
+  it.scopedLive("recovers from a lost connection, and shows what happens on standard error", () =>
     Effect.gen(function* () {
       const { cloud, content, id, place } = yield* scene()
       yield* cloud.plan({ method: "PUT", fault: Fault.cut("body") })
@@ -317,7 +317,7 @@ describe("examples/upload.ts", { timeout: 60_000 }, () => {
     ["tsx", []],
     ["bun", []],
     ["deno", ["--json"]]
-  ] as const)("pauses at Ctrl-C, says how to go on, and goes on: %s %j", ([runtime, options]) =>
+  ] as const)("pauses at Ctrl-C, says how to resume, and resumes: %s %j", ([runtime, options]) =>
     Effect.gen(function* () {
       const { cloud, content, id, place } = yield* scene(2_000_000)
       const sending = yield* Effect.makeLatch(false)
@@ -341,7 +341,7 @@ describe("examples/upload.ts", { timeout: 60_000 }, () => {
 
       const ran = yield* run(runtime, place, [id, place.archive])
       expect(ran.code).toBe(0)
-      expect(ran.stderr).toContain("going on with it")
+      expect(ran.stderr).toContain("resuming the upload")
       expect((yield* puts).map(({ bodyBytes, status }) => [bodyBytes, status])).toEqual([
         [1_000_000, undefined],
         [content.length, 200]

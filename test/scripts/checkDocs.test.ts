@@ -21,7 +21,6 @@ describe("docstrings", () => {
   it.each([
     [`${head}/**\n * A number.\n *\n${tags}export const a = 1\n`],
     [`${head}/** A number. @since 0.1.0 @category models */\nexport const a = 1\n`],
-    [`${head}/** @internal */\nexport const a = 1\n`],
     [`${head}const a = 1\n`]
   ])("that are complete are left alone: %j", (source) => {
     expect(gapsIn(source)).toEqual([])

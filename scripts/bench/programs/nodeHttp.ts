@@ -1,4 +1,4 @@
-/** The least that Node needs: one `node:http` request, a file piped into it in reads of 1 MiB. */
+/** The minimum on Node: one `node:http` request, a file piped into it in reads of 1 MiB. */
 import { createReadStream, statSync } from "node:fs"
 import { request } from "node:http"
 

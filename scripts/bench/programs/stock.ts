@@ -1,4 +1,4 @@
-/** An upload as it is written with the clients that Effect brings along: a file's stream as the body. */
+/** An upload with one of Effect's own clients: a file's stream as the body. */
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"

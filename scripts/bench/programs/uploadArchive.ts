@@ -1,6 +1,6 @@
 /**
- * The whole of the library: the archive is inspected, hashed, journaled, sent and the answer decoded. Configured by the
- * environment; with a number, so many uploads to as many extensions at once.
+ * The whole library: it inspects, hashes, journals and sends the archive, and decodes the answer. Configured by the
+ * environment. A number as second argument uploads to that many extensions at once.
  */
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"

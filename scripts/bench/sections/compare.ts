@@ -7,7 +7,7 @@ import { cell, formatMemory, formatRatio, formatSeconds, formatSize, markdownTab
 import { Workbench } from "../workbench.ts"
 import type { Figures, Section } from "./section.ts"
 
-/** Every contender's runs; those of the yardstick among them. */
+/** The runs of every contender, including the reference. */
 export const measured = Effect.gen(function* () {
   const { archive, contenders, size } = yield* Workbench
   const {

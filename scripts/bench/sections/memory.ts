@@ -1,4 +1,4 @@
-/** The command with archives of very different sizes: what it needs is to stay the same. */
+/** The command with archives of very different sizes: its memory should stay the same. */
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"

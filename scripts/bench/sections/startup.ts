@@ -1,4 +1,4 @@
-/** From the start of a process until the server hears of it, and until the first byte of the archive is there. */
+/** From the start of a process to its first connection, and to the first byte of the archive. */
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"

@@ -1,4 +1,4 @@
-/** Whether a module says of everything it exports what it is, since when, and of which kind. */
+/** Finds exports without a description, `@since` or `@category`. */
 
 export interface Gap {
   /** Counted from 1. */
@@ -11,7 +11,7 @@ export interface Gap {
 const exported =
   /^export (?:declare |abstract |async )*(?:const|let|class|interface|type|function\*?) (?!\{)(\w+)/gm
 
-/** The last comment before a place, if nothing but white space is between them. The first one is the module's own. */
+/** The comment directly before a place. The first comment of a file belongs to the module. */
 const commentBefore = (text: string): string => {
   const end = text.trimEnd()
   const start = end.lastIndexOf("/**")
@@ -28,13 +28,12 @@ const missingIn = (comment: string, tags: ReadonlyArray<"@since" | "@category">)
   ...tags.filter((tag) => !new RegExp(`\\s${tag} \\S`).test(comment))
 ]
 
-/** Exports marked `@internal` owe nothing to anybody. */
 export const gapsIn = (source: string): ReadonlyArray<Gap> => {
   const head = /^\/\*\*[\s\S]*?\*\//.exec(source)?.[0] ?? ""
   const exports = [...source.matchAll(exported)].flatMap(({ 1: name = "", index }) => {
     const before = source.slice(0, index)
     const comment = commentBefore(before)
-    const missing = comment.includes("@internal") ? [] : missingIn(comment, ["@since", "@category"])
+    const missing = missingIn(comment, ["@since", "@category"])
     return [{ line: before.split("\n").length, name, missing }]
   })
   return [{ line: 1, name: "module", missing: missingIn(head, ["@since"]) }, ...exports].filter(

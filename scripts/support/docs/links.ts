@@ -1,4 +1,4 @@
-/** Links between the pages, which nothing else would notice to lead nowhere. */
+/** Finds links between the pages that lead nowhere. */
 import { posix } from "node:path"
 
 export interface BrokenLink {
@@ -10,7 +10,7 @@ export interface BrokenLink {
 const withoutCode = (markdown: string): string =>
   markdown.replace(/^```[\s\S]*?^```$/gm, (block) => block.replace(/[^\n]/g, ""))
 
-/** The anchors that a page's headings have where Markdown is shown as pages. */
+/** The anchors of a page's headings, as they are when Markdown is rendered. */
 export const anchorsIn = (markdown: string): ReadonlySet<string> =>
   new Set(
     [...withoutCode(markdown).matchAll(/^#+ +(.+)$/gm)].map(({ 1: heading = "" }) =>

@@ -1,4 +1,4 @@
-/** Generated parts of a document, each between marks that name it; the prose around them stays as it is. */
+/** Replaces the generated parts of a document, each between marks that name it. */
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"

@@ -1,10 +1,10 @@
-/** Archives that are the same byte for byte wherever and whenever they are made. */
+/** Archives that are always the same, byte for byte. */
 import { createWriteStream } from "node:fs"
 import { finished } from "node:stream/promises"
 import * as Effect from "effect/Effect"
 import yazl from "yazl"
 
-/** Without a time zone: archives hold the local time, and leave the zone out when told to. */
+/** Archives hold local time without a time zone. */
 const madeAt = new Date(2026, 10, 23, 12)
 
 /** Bytes that do not compress, and are the same for the same seed. */

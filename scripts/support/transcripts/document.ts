@@ -22,7 +22,7 @@ export const staleIn = (document: string, blocks: ReadonlyMap<string, string>): 
     )
   })
 
-/** Names in one of the two that are missing in the other: a place that nobody fills, or a scene that nobody shows. */
+/** Places without a scene, and scenes without a place. */
 export const unmatched = (document: string, blocks: ReadonlyMap<string, string>): ReadonlyArray<string> => {
   const places = new Set(placesIn(document))
   return [

@@ -6,7 +6,7 @@ import type { Line, Stage } from "./stage.ts"
 
 const command = "effect-elastic-extensions"
 
-/** A name in the document, and how what stands there comes about. */
+/** The name of a place in a document, and the scene that fills it. */
 type Scene = readonly [name: string, play: (stage: Stage) => Effect.Effect<string>]
 
 const lines =
@@ -60,7 +60,7 @@ const managing: ReadonlyArray<Scene> = [
   ]
 ]
 
-/** Every upload is slow enough to be seen happening, and to be cut at a known byte. */
+/** Uploads are slow enough to show progress, and to be cut at a known byte. */
 const slowly = "--bandwidth 500000"
 
 const uploading: ReadonlyArray<Scene> = [

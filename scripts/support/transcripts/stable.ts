@@ -1,4 +1,4 @@
-/** What differs from run to run, put into figures that do not. Widths are kept where columns depend on them. */
+/** Replaces what differs from run to run by constants. Keeps the width where columns depend on it. */
 type Rule = readonly [pattern: RegExp, replacement: string]
 
 const rules: ReadonlyArray<Rule> = [
@@ -15,7 +15,7 @@ const rules: ReadonlyArray<Rule> = [
   [/\bNode \d+\.\d+\.\d+,(\s+)\w+ \w+/g, "Node 24.11.1,$1linux x64"]
 ]
 
-/** `ids` are those that the server made up, each with the one to show instead. */
+/** `ids` maps ids that the server generated to those that are shown instead. */
 export const stable = (text: string, ids: ReadonlyMap<string, string>): string =>
   [...ids].reduce(
     (shown, [id, shownId]) => shown.replaceAll(id, shownId),

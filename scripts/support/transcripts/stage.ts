@@ -1,4 +1,4 @@
-/** Where scenes are played: two stand-ins, one of which can resume, a shell, and what was shown so far. */
+/** What scenes run on: two stand-ins, one of which can resume, a shell, and the output so far. */
 import { join } from "node:path"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Effect from "effect/Effect"
@@ -11,16 +11,16 @@ import { stable } from "./stable.ts"
 type Cloud = LocalElasticCloud.LocalElasticCloudService
 
 export interface Stage {
-  /** As the service is today. */
+  /** Like the service today. */
   readonly cloud: Cloud
-  /** As a gateway would be that speaks the resumable-upload draft. */
+  /** Like a gateway that implements the resumable-upload draft. */
   readonly gateway: Cloud
   readonly shell: Shell
-  /** Plays command lines in turn; returns what a terminal would show of them. */
+  /** Runs command lines in turn; returns what a terminal would show. */
   readonly play: (...lines: ReadonlyArray<Line>) => Effect.Effect<string>
 }
 
-/** A command line, or one that is played under conditions of its own. `$ID` stands for the first extension it created. */
+/** A command line, or one with its own conditions. `$ID` is the first extension that was created. */
 export type Line =
   | string
   | {
@@ -29,7 +29,7 @@ export type Line =
       readonly before?: (kill: (signal: NodeJS.Signals) => void) => Effect.Effect<void>
     }
 
-/** Shown in place of the ids that the stand-in makes up, one after the other. */
+/** Shown instead of the ids that the stand-in generates, in order. */
 const shownIds = ["4711081547", "1618033988", "2718281828"]
 
 const prepareArchives = (folder: string) =>
@@ -59,7 +59,7 @@ const prepareArchives = (folder: string) =>
     })
   })
 
-/** Sets the stage; it is gone with the scope. */
+/** Starts the stand-ins and the shell, for as long as the scope lives. */
 export const makeStage: Effect.Effect<Stage, unknown, FileSystem.FileSystem | Scope.Scope> = Effect.gen(
   function* () {
     const fs = yield* FileSystem.FileSystem
@@ -87,7 +87,7 @@ export const makeStage: Effect.Effect<Stage, unknown, FileSystem.FileSystem | Sc
     ] as const
     for (const each of [cloud, gateway]) for (const seed of seeds) seeded.add((yield* each.seed(seed)).id)
 
-    /** The ids that the stand-in made up, in order of creation, with the ones to show; deleted ones as well. */
+    /** The generated ids in order of creation, deleted ones included, with those to show instead. */
     const ids = new Map<string, string>()
     const learnIds = Effect.map(cloud.extensions, (extensions) => {
       for (const { id } of extensions)
