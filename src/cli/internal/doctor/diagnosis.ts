@@ -19,7 +19,6 @@ import * as RetryPolicy from "../../../transfer/RetryPolicy.ts"
 import * as UploadHttpClient from "../../../transfer/UploadHttpClient.ts"
 import * as UploadSettings from "../../../upload/UploadSettings.ts"
 import { fromConfigError } from "../../Failure.ts"
-import { endpointAlone } from "../pending.ts"
 import { type Finding, failed, ok } from "./finding.ts"
 import { examineJournal } from "./journal.ts"
 import { examineEndpoint, examineExpect, examineKey, examineResumption, examineUser } from "./server.ts"
@@ -161,3 +160,16 @@ const examineAccess = (
       )
     })
   )
+
+const someKey = ConfigProvider.fromMap(new Map([["EC_API_KEY", "none"]]))
+
+/** The endpoint without the key, for commands that can do without one. */
+export const endpointAlone: Effect.Effect<
+  Omit<ElasticCloudConfig.ElasticCloudConfigService, "apiKey">,
+  ConfigError.ConfigError
+> = Effect.configProviderWith((environment) =>
+  Effect.withConfigProvider(
+    ElasticCloudConfig.config,
+    ConfigProvider.orElse(someKey, () => environment)
+  )
+)

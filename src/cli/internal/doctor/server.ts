@@ -15,7 +15,7 @@ import type { Extension } from "../../../cloud/Extension.ts"
 import { ExtensionId } from "../../../cloud/ExtensionId.ts"
 import type { ExtensionsClientService } from "../../../cloud/ExtensionsClient.ts"
 import { Exchange } from "../../../transfer/Exchange.ts"
-import * as Proxy from "../../../transfer/Proxy.ts"
+import { type Proxy as HttpProxy, forUrl as proxyFor } from "../../../transfer/Proxy.ts"
 import { ResumptionUnsupported } from "../../../transfer/ResumableUploadError.ts"
 import { fromHttpClientError, type Phase, type TransferError } from "../../../transfer/TransferError.ts"
 import { type UploadLimits, uploadLimits } from "../../../transfer/UploadFields.ts"
@@ -33,7 +33,7 @@ interface Step {
   readonly remedy: string
 }
 
-const stepsTo = (url: URL, proxy: Option.Option<Proxy.Proxy>): ReadonlyArray<Step> => {
+const stepsTo = (url: URL, proxy: Option.Option<HttpProxy>): ReadonlyArray<Step> => {
   const isName = isIP(url.hostname.replace(/^\[|\]$/g, "")) === 0
   const resolving: Step = {
     check: "name",
@@ -90,14 +90,14 @@ const clockFinding = (date: Option.Option<string>, now: number): Finding => {
       )
 }
 
-const proxyFinding = (proxy: Option.Option<Proxy.Proxy>): Finding =>
+const proxyFinding = (proxy: Option.Option<HttpProxy>): Finding =>
   ok("proxy", Option.match(proxy, { onNone: () => "none", onSome: ({ address }) => address }))
 
 /** Asks without the API key: what is found out here says nothing about the key, and nobody learns it. */
 export const examineEndpoint = Effect.fnUntraced(function* (baseUrl: string) {
   const client = HttpClient.withTracerPropagation(yield* HttpClient.HttpClient, false)
   const url = new URL(`${baseUrl}/deployments/extensions`)
-  const found = yield* Effect.either(Proxy.forUrl(url))
+  const found = yield* Effect.either(proxyFor(url))
   if (Either.isLeft(found)) return { findings: [failed("proxy", found.left)], reachable: false }
   const proxy = found.right
   const steps = stepsTo(url, proxy)
