@@ -29,9 +29,13 @@ export class AmbiguousExtension extends Schema.TaggedError<AmbiguousExtension>(
 }) {
   readonly isRetryable = false
 
+  get remedy(): string {
+    return "Upload to one of them by its id, or delete the others and publish again."
+  }
+
   override get message(): string {
     const empty = this.emptyIds.length === 0 ? "" : ` Without a file: ${quoted(this.emptyIds)}.`
-    return `There are ${this.ids.length} ${this.type}s called ${JSON.stringify(this.name)}: ${quoted(this.ids)}.${empty} Choose one and upload to it by its id (upload <id>), or delete the others and publish again.`
+    return `There are ${this.ids.length} ${this.type}s called ${JSON.stringify(this.name)}: ${quoted(this.ids)}.${empty} ${this.remedy}`
   }
 }
 
@@ -54,9 +58,16 @@ export class NameTaken extends Schema.TaggedError<NameTaken>("effect-elastic-ext
 ) {
   readonly isRetryable = false
 
+  get remedy(): string {
+    return `Publish it as a ${this.otherType} if that is the one you mean, or use another name.`
+  }
+
   override get message(): string {
-    const other = this.type === "plugin" ? "bundle" : "plugin"
-    return `No ${this.type} called ${JSON.stringify(this.name)} could be created (${this.refusal}). A ${other} of that name exists (${JSON.stringify(this.takenBy)}): publish as a ${other} if it is the one you mean, or use another name.`
+    return `No ${this.type} called ${JSON.stringify(this.name)} could be created (${this.refusal}). A ${this.otherType} of that name exists (${JSON.stringify(this.takenBy)}). ${this.remedy}`
+  }
+
+  private get otherType(): ExtensionType {
+    return this.type === "plugin" ? "bundle" : "plugin"
   }
 }
 
@@ -81,14 +92,20 @@ export class DownloadFailed extends Schema.TaggedError<DownloadFailed>(
   /** How the stored archive differs from the local one. */
   detail: Schema.optionalWith(Schema.String, { exact: true })
 }) {
-  /** Running it again asks anew, but what made it fail is not a matter of moments. */
+  /** Not retried automatically: the cause will not clear within seconds. */
   readonly isRetryable = false
+
+  get remedy(): string {
+    return this.reason === "TimedOut"
+      ? "Check that the download URL is reachable from the internet without credentials and serves the ZIP, then publish again: that looks first whether the archive has arrived in the meantime."
+      : "Put the same archive behind the download URL, then publish again."
+  }
 
   override get message(): string {
     const extension = JSON.stringify(this.extensionId)
     return this.reason === "TimedOut"
-      ? `Extension ${extension} has no new archive from ${this.origin} after ${Duration.format(this.waitedMillis)}. Check that the download URL is reachable from the internet without credentials and serves the ZIP, then publish again: that looks first whether the archive has arrived meanwhile.`
-      : `What the service fetched from ${this.origin} into extension ${extension} is not the local archive: ${this.detail ?? "its content differs"}. Put the same archive behind the download URL, then publish again.`
+      ? `Extension ${extension} has no new archive from ${this.origin} after ${Duration.format(this.waitedMillis)}. ${this.remedy}`
+      : `What the service fetched from ${this.origin} into extension ${extension} is not the local archive: ${this.detail ?? "its content differs"}. ${this.remedy}`
   }
 }
 

@@ -62,8 +62,12 @@ export class UploadConflict extends Schema.TaggedError<UploadConflict>(
 }) {
   readonly isRetryable = false
 
+  get remedy(): string {
+    return 'Look at their archive; to replace it with yours, upload again with onConflict "overwrite".'
+  }
+
   override get message(): string {
-    return `Extension ${this.extensionId} was written by someone else during this upload (now: ${written(this.now)}; before: ${written(this.before)}). Their archive was left alone. Look at it, then upload again if yours should replace it, or use onConflict "overwrite".`
+    return `Extension ${this.extensionId} was written by someone else during this upload (now: ${written(this.now)}; before: ${written(this.before)}). Their archive was left alone. ${this.remedy}`
   }
 }
 
@@ -84,8 +88,12 @@ export class OutcomeUnknown extends Schema.TaggedError<OutcomeUnknown>(
 }) {
   readonly isRetryable = false
 
+  get remedy(): string {
+    return "Run the same upload again: it asks the server first; it resumes if the server can, and else sends the archive again."
+  }
+
   override get message(): string {
-    return `It is not known whether the upload to extension ${this.extensionId} took effect (${this.cause}), because ${this.detail}. Run the same upload again: it asks the server first and sends only what is missing.`
+    return `It is not known whether the upload to extension ${this.extensionId} took effect (${this.cause}), because ${this.detail}. ${this.remedy}`
   }
 }
 
@@ -142,8 +150,12 @@ export class ArchiveTooLarge extends Schema.TaggedError<ArchiveTooLarge>(
 )("ArchiveTooLarge", { path: Schema.String, size: Schema.Number, limit: Schema.Number }) {
   readonly isRetryable = false
 
+  get remedy(): string {
+    return "Split it, or remove what is not needed."
+  }
+
   override get message(): string {
-    return `The archive "${this.path}" has ${this.size} bytes; Elastic Cloud accepts at most ${this.limit}. Split it, or leave out what is not needed.`
+    return `The archive "${this.path}" is ${this.size} bytes; Elastic Cloud accepts at most ${this.limit}. ${this.remedy}`
   }
 }
 
@@ -163,8 +175,12 @@ export class ExtensionProtected extends Schema.TaggedError<ExtensionProtected>(
 }) {
   readonly isRetryable = false
 
+  get remedy(): string {
+    return "Upload to another extension and move the deployments to that one, or leave out protectInUse to replace the file anyway."
+  }
+
   override get message(): string {
-    return `The file of extension ${this.extensionId} was not replaced, because the extension is used by ${listedDeployments(this.deployments)}. Upload to an extension of its own and move the deployments to that one, or allow the replacement by leaving out protectInUse.`
+    return `The file of extension ${this.extensionId} was not replaced, because the extension is used by ${listedDeployments(this.deployments)}. ${this.remedy}`
   }
 }
 
@@ -178,6 +194,11 @@ export class InvalidExtensionId extends Schema.TaggedError<InvalidExtensionId>(
   "effect-elastic-extensions/upload/InvalidExtensionId"
 )("InvalidExtensionId", { extensionId: Schema.String, detail: Schema.String }) {
   readonly isRetryable = false
+
+  /** What the rules of an id, and so `detail`, end with. */
+  get remedy(): string {
+    return "The list of extensions shows the ids."
+  }
 
   override get message(): string {
     return `${JSON.stringify(this.extensionId)} cannot be uploaded to. ${this.detail}`
