@@ -30,7 +30,7 @@ export class AmbiguousExtension extends Schema.TaggedError<AmbiguousExtension>(
   readonly isRetryable = false
 
   get remedy(): string {
-    return "Choose one and upload to it by its id, or delete the others and publish again."
+    return "Upload to one of them by its id, or delete the others and publish again."
   }
 
   override get message(): string {
@@ -58,16 +58,16 @@ export class NameTaken extends Schema.TaggedError<NameTaken>("effect-elastic-ext
 ) {
   readonly isRetryable = false
 
-  private get other(): ExtensionType {
-    return this.type === "plugin" ? "bundle" : "plugin"
-  }
-
   get remedy(): string {
-    return `Publish as a ${this.other} if that is the one you mean, or use another name.`
+    return `Publish it as a ${this.otherType} if that is the one you mean, or use another name.`
   }
 
   override get message(): string {
-    return `No ${this.type} called ${JSON.stringify(this.name)} could be created (${this.refusal}). A ${this.other} of that name exists (${JSON.stringify(this.takenBy)}). ${this.remedy}`
+    return `No ${this.type} called ${JSON.stringify(this.name)} could be created (${this.refusal}). A ${this.otherType} of that name exists (${JSON.stringify(this.takenBy)}). ${this.remedy}`
+  }
+
+  private get otherType(): ExtensionType {
+    return this.type === "plugin" ? "bundle" : "plugin"
   }
 }
 

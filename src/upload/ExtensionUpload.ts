@@ -145,13 +145,17 @@ export const plan = <R>(
   UploadPlan,
   UploadError,
   R | ExtensionsClient.ExtensionsClient | UploadJournal.UploadJournal
-> =>
+> => look(request, Option.none())
+
+/** With `begun`, only the archive that an earlier run began with will do, as in `run`. */
+const look = <R>(request: UploadRequest<R>, begun: Option.Option<JournalRecord>) =>
   Effect.gen(function* () {
     const extensionId = yield* decodeId(request.extensionId)
     const inspected = yield* LocalArchive.inspect(request.archive)
     const known = yield* peekJournal(extensionId)
     const subject = yield* digest(extensionId, inspected, known)
-    return yield* decide(known, Option.fromNullable(request.expected)).pipe(
+    return yield* requireSameArchive(begun).pipe(
+      Effect.zipRight(decide(known, Option.fromNullable(request.expected))),
       Effect.provideService(Run.Subject, subject)
     )
   }).pipe(withOptions(request), Effect.withSpan("ExtensionUpload.plan"))
@@ -234,7 +238,9 @@ export const planResume = (
 > =>
   Effect.gen(function* () {
     const record = yield* peekJournal(yield* decodeId(extensionId))
-    return yield* Effect.transposeMapOption(record, (record) => plan(requestOf(record, options)))
+    return yield* Effect.transposeMapOption(record, (begun) =>
+      look(requestOf(begun, options), Option.some(begun))
+    )
   })
 
 /**

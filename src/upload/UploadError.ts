@@ -63,7 +63,7 @@ export class UploadConflict extends Schema.TaggedError<UploadConflict>(
   readonly isRetryable = false
 
   get remedy(): string {
-    return 'Look at it, then upload again if yours should replace it, or use onConflict "overwrite".'
+    return 'Look at their archive; to replace it with yours, upload again with onConflict "overwrite".'
   }
 
   override get message(): string {
@@ -89,7 +89,7 @@ export class OutcomeUnknown extends Schema.TaggedError<OutcomeUnknown>(
   readonly isRetryable = false
 
   get remedy(): string {
-    return "Run the same upload again: it asks the server first, and sends the archive only if it has not arrived."
+    return "Run the same upload again: it asks the server first; it resumes if the server can, and else sends the archive again."
   }
 
   override get message(): string {
@@ -151,11 +151,11 @@ export class ArchiveTooLarge extends Schema.TaggedError<ArchiveTooLarge>(
   readonly isRetryable = false
 
   get remedy(): string {
-    return "Split it, or leave out what is not needed."
+    return "Split it, or remove what is not needed."
   }
 
   override get message(): string {
-    return `The archive "${this.path}" is ${this.size} bytes large; Elastic Cloud accepts at most ${this.limit}. ${this.remedy}`
+    return `The archive "${this.path}" is ${this.size} bytes; Elastic Cloud accepts at most ${this.limit}. ${this.remedy}`
   }
 }
 
@@ -176,7 +176,7 @@ export class ExtensionProtected extends Schema.TaggedError<ExtensionProtected>(
   readonly isRetryable = false
 
   get remedy(): string {
-    return "Upload to a new extension and move the deployments to that one, or allow the replacement by leaving out protectInUse."
+    return "Upload to another extension and move the deployments to that one, or leave out protectInUse to replace the file anyway."
   }
 
   override get message(): string {
@@ -195,8 +195,9 @@ export class InvalidExtensionId extends Schema.TaggedError<InvalidExtensionId>(
 )("InvalidExtensionId", { extensionId: Schema.String, detail: Schema.String }) {
   readonly isRetryable = false
 
+  /** What the rules of an id, and so `detail`, end with. */
   get remedy(): string {
-    return "Use the id that the service gave the extension, as `list` shows it."
+    return "The list of extensions shows the ids."
   }
 
   override get message(): string {

@@ -133,7 +133,7 @@ describe("a create that is refused", () => {
       const error = yield* Effect.flip(ExtensionPublish.publish(request(yield* zipOf(2000))))
       expect(error).toMatchObject({ _tag: "NameTaken", type: "bundle", takenBy })
       expect(error.message).toContain("The name is taken.")
-      expect(error.message).toContain("publish as a plugin")
+      expect(error.message).toContain("Publish it as a plugin")
       expect(yield* changes).toEqual({ creates: 1, updates: 0, uploads: 0 })
     }).pipe(Effect.provide(world()))
   )

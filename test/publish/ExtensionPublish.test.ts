@@ -257,7 +257,7 @@ describe("a name that several have", () => {
         isRetryable: false
       })
       expect(error.message).toContain('"one", "two". Without a file: "two".')
-      expect(error.message).toContain("upload <id>")
+      expect(error.message).toContain("Upload to one of them by its id")
       expect(yield* traffic).toEqual(["GET 200"])
     }).pipe(Effect.provide(world()))
   )

@@ -217,7 +217,7 @@ describe("a large archive", () => {
       })
       const error = yield* Effect.flip(ExtensionUpload.upload({ extensionId: yield* seed(), archive }))
       expect(error).toMatchObject({ _tag: "ArchiveTooLarge", size: 8_000_000_001, limit: 8_000_000_000 })
-      expect(error.message).toContain('"huge.zip" has 8000000001 bytes')
+      expect(error.message).toContain('"huge.zip" is 8000000001 bytes')
       expect(readings).toBe(0)
       expect(yield* traffic).toEqual([])
       expect(yield* journaled).toEqual([])

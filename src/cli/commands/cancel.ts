@@ -7,7 +7,6 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { ExtensionsClient } from "../../cloud/ExtensionsClient.ts"
-import { journalId } from "../../journal/JournalRecord.ts"
 import { UploadJournal } from "../../journal/UploadJournal.ts"
 import * as ExtensionUpload from "../../upload/ExtensionUpload.ts"
 import { NoPendingUpload } from "../Failure.ts"
@@ -60,7 +59,9 @@ export const cancel = Command.define({
     }).pipe(Effect.provide(ExtensionUpload.layerConfig))
 })
 
-const isPending = (origin: string, extensionId: string) =>
-  Effect.flatMap(UploadJournal, (journal) =>
-    Effect.map(journal.get(journalId({ origin, extensionId })), Option.isSome)
-  )
+/** As cancelling would find it. */
+const isPending = Effect.fnUntraced(function* (origin: string, extensionId: string) {
+  const { lockedBy, record } = yield* (yield* UploadJournal).peek({ origin, extensionId })
+  if (Option.isSome(lockedBy)) return yield* lockedBy.value
+  return Option.isSome(record)
+})

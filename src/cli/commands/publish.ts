@@ -13,13 +13,9 @@ import { UsageError } from "../Failure.ts"
 import * as Command from "../internal/command.ts"
 import { Output } from "../internal/output.ts"
 import * as Parameters from "../internal/parameters.ts"
-import {
-  describePublishPlan,
-  type PublishInput,
-  PublishPlan,
-  planPublishing
-} from "../internal/publishPlan.ts"
+import { describePublishPlan, ofPublishing, PublishPlan } from "../internal/plans.ts"
 import { describePublishing } from "../internal/receipts.ts"
+import { makeRemarks } from "../internal/reporter.ts"
 import { archiveFile, resumeCommand, withReport } from "../internal/uploading.ts"
 import * as Variables from "../internal/variables.ts"
 
@@ -52,14 +48,18 @@ export const publish = Command.define({
   run: ({ dryRun, ...taken }, givens) =>
     Effect.gen(function* () {
       const output = yield* Output
-      const input = inputOf(taken)
-      const source = yield* sourceOf(input)
+      const wanted = wantedOf(taken)
+      const source = yield* sourceOf(taken)
       if (dryRun) {
-        const plan = yield* planPublishing(input)
-        return yield* output.result({ schema: PublishPlan, value: plan, lines: describePublishPlan(plan) })
+        const plan = yield* ExtensionPublish.plan({ ...wanted, ...source, onEvent: yield* makeRemarks })
+        return yield* output.result({
+          schema: PublishPlan,
+          value: ofPublishing(plan, wanted),
+          lines: describePublishPlan(plan, wanted)
+        })
       }
-      const receipt = yield* withReport(resumeCommand(wordsOf(input), givens), (onEvent) =>
-        ExtensionPublish.publish({ ...input.wanted, ...source, onEvent })
+      const receipt = yield* withReport(resumeCommand(wordsOf(taken), givens), (onEvent) =>
+        ExtensionPublish.publish({ ...wanted, ...source, onEvent })
       )
       yield* output.result({
         schema: PublishReceipt,
@@ -79,31 +79,46 @@ interface Taken {
   readonly downloadUrl: Option.Option<string>
 }
 
-const inputOf = ({ archive, description, downloadUrl, name, type, version }: Taken): PublishInput => ({
-  wanted: { name, type, version, description: Option.getOrUndefined(description) },
-  archive: Option.getOrUndefined(archive),
-  downloadUrl: Option.getOrUndefined(downloadUrl)
+const wantedOf = ({ description, name, type, version }: Taken): ExtensionPublish.Wanted => ({
+  name,
+  type,
+  version,
+  description: Option.getOrUndefined(description)
 })
 
-const sourceOf = ({ archive, downloadUrl }: PublishInput) => {
-  if (archive !== undefined) {
-    return Effect.map(archiveFile(archive), (archive) => ({ archive, downloadUrl }))
+const sourceOf = ({ archive, downloadUrl }: Taken) => {
+  if (Option.isSome(archive)) {
+    return Effect.map(archiveFile(archive.value), (archive) => ({
+      archive,
+      downloadUrl: Option.getOrUndefined(downloadUrl)
+    }))
   }
-  return downloadUrl === undefined
-    ? new UsageError({
-        problem: "There is nothing to publish: give an archive, a --download-url, or both.",
-        command: "publish"
-      })
-    : Effect.succeed({ downloadUrl })
+  return Option.match(downloadUrl, {
+    onNone: () => nothingToPublish,
+    onSome: (downloadUrl) => Effect.succeed({ downloadUrl })
+  })
 }
 
+const nothingToPublish = new UsageError({
+  problem: "There is nothing to publish: give an archive, a --download-url, or both.",
+  command: "publish"
+})
+
 /** The words that ask for the same again. A URL with a query may carry a signature, and is not repeated. */
-const wordsOf = ({ archive, downloadUrl, wanted }: PublishInput): ReadonlyArray<string> => [
+const wordsOf = ({
+  archive,
+  description,
+  downloadUrl,
+  name,
+  type,
+  version
+}: Taken): ReadonlyArray<string> => [
   "publish",
-  ...(archive === undefined ? [] : [archive]),
-  ...["--name", wanted.name, "--type", wanted.type, "--version", wanted.version],
-  ...(wanted.description === undefined ? [] : ["--description", wanted.description]),
-  ...(downloadUrl === undefined
-    ? []
-    : ["--download-url", downloadUrl.includes("?") ? "<the same URL>" : downloadUrl])
+  ...Option.toArray(archive),
+  ...["--name", name, "--type", type, "--version", version],
+  ...Option.match(description, { onNone: () => [], onSome: (text) => ["--description", text] }),
+  ...Option.match(downloadUrl, {
+    onNone: () => [],
+    onSome: (url) => ["--download-url", url.includes("?") ? "<the same URL>" : url]
+  })
 ]

@@ -6,26 +6,23 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import { ExtensionsClient } from "../../cloud/ExtensionsClient.ts"
 import type { JournalRecord } from "../../journal/JournalRecord.ts"
+import { UploadJournal } from "../../journal/UploadJournal.ts"
 import * as ExtensionUpload from "../../upload/ExtensionUpload.ts"
+import type { UploadError } from "../../upload/UploadError.ts"
 import { UploadReceipt } from "../../upload/UploadReceipt.ts"
-import { UsageError } from "../Failure.ts"
+import { NoPendingUpload, UsageError } from "../Failure.ts"
 import * as Command from "../internal/command.ts"
 import { requireId } from "../internal/extensions.ts"
-import { Exited, Failed, Output } from "../internal/output.ts"
+import { Exited, Failed, Output, type Resumable } from "../internal/output.ts"
 import * as Parameters from "../internal/parameters.ts"
-import {
-  describe as describePending,
-  finish,
-  noPendingUpload,
-  recordsOf,
-  Unfinished
-} from "../internal/pending.ts"
+import { describeUploadPlan, ofUpload, UploadPlan } from "../internal/plans.ts"
 import { describeUpload } from "../internal/receipts.ts"
+import { makeRemarks } from "../internal/reporter.ts"
 import { printable } from "../internal/text.ts"
+import { resumeCommand, withReport } from "../internal/uploading.ts"
 import * as Variables from "../internal/variables.ts"
-
-const WouldResume = Schema.TaggedStruct("WouldResumeUploads", { uploads: Schema.Array(Unfinished) })
 
 const Begun = Schema.TaggedStruct("ResumingUpload", { extensionId: Schema.String, archive: Schema.String })
 
@@ -35,8 +32,15 @@ const FailedUpload = Schema.Struct({
   message: Schema.String
 })
 
+type FailedUpload = typeof FailedUpload.Type
+
 const Resumed = Schema.TaggedStruct("UploadsResumed", {
   finished: Schema.Array(UploadReceipt),
+  failed: Schema.Array(FailedUpload)
+})
+
+const WouldResume = Schema.TaggedStruct("WouldResumeUploads", {
+  uploads: Schema.Array(UploadPlan),
   failed: Schema.Array(FailedUpload)
 })
 
@@ -53,7 +57,7 @@ export const resume = Command.define({
   examples: [
     ["resume 882519870", "Finish the one to this extension."],
     ["resume --all", "In the next job of a pipeline."],
-    ["resume --all --dry-run", "What is there to resume?"]
+    ["resume --all --dry-run", "What would be resumed, and what sent again?"]
   ],
   takes: {
     id: Parameters.optionalArgument(Parameters.extensionId),
@@ -67,12 +71,7 @@ export const resume = Command.define({
   run: ({ all, dryRun, id }, givens) =>
     Effect.gen(function* () {
       if (all === Option.isSome(id)) return yield* chooseOne
-      const extensionId = yield* Effect.transposeMapOption(id, (text) => requireId(text, "resume"))
-      const records = yield* recordsOf(extensionId)
-      const [record] = records
-      if (Option.isSome(extensionId) && record === undefined) return yield* noPendingUpload(extensionId.value)
-      if (dryRun) return yield* announce(records)
-      yield* all || record === undefined ? resumeAll(records, givens) : resumeOne(record, givens)
+      yield* dryRun ? to(planning, id) : to(finishing(givens), id)
     }).pipe(Effect.provide(ExtensionUpload.layerConfig))
 })
 
@@ -81,74 +80,134 @@ const chooseOne = new UsageError({
   command: "resume"
 })
 
-const announce = Effect.fnUntraced(function* (records: ReadonlyArray<JournalRecord>) {
-  const output = yield* Output
-  const uploads = yield* Effect.forEach(records, (record) => describePending(record, false))
-  yield* output.result({
-    schema: WouldResume,
-    value: WouldResume.make({ uploads }),
-    lines: uploads.length === 0 ? ["There are no unfinished uploads."] : uploads.map(announcement)
-  })
-})
-
-const announcement = ({ archive, extensionId, kept }: Unfinished): string => {
-  const where = kept === null ? "from its start" : "from where the server stands"
-  return `Would resume ${printable(archive.path)} to extension ${printable(extensionId)}, ${where}.`
+/** What to do about an unfinished upload: finish it, or say what that would do. */
+interface Work<A, R> {
+  /** `None` where it is no longer unfinished. */
+  readonly perform: (extensionId: string) => Effect.Effect<Option.Option<A>, UploadError | Resumable, R>
+  readonly announce: (record: JournalRecord) => Effect.Effect<void, never, Output>
+  readonly report: (result: A) => Effect.Effect<void, never, Output>
+  readonly reportAll: (
+    results: ReadonlyArray<A>,
+    failed: ReadonlyArray<FailedUpload>
+  ) => Effect.Effect<void, never, Output>
 }
 
-const resumeOne = Effect.fnUntraced(function* (
-  record: JournalRecord,
-  givens: ReadonlyArray<Variables.Given>
-) {
-  const output = yield* Output
-  const receipt = yield* finish(record, givens)
-  yield* output.result({
-    schema: UploadReceipt,
-    value: receipt,
-    lines: describeUpload(receipt, output.style)
-  })
+const orNone = <A>(
+  results: ReadonlyArray<A>,
+  failed: ReadonlyArray<FailedUpload>,
+  describe: (result: A) => ReadonlyArray<string>
+): ReadonlyArray<string> =>
+  results.length + failed.length === 0 ? ["There are no unfinished uploads."] : results.flatMap(describe)
+
+const finishing = (givens: ReadonlyArray<Variables.Given>) =>
+  ({
+    perform: (extensionId: string) =>
+      withReport(resumeCommand(["resume", extensionId], givens), (onEvent) =>
+        ExtensionUpload.resume(extensionId, { onEvent })
+      ),
+    announce: Effect.fnUntraced(function* ({ archive, extensionId }: JournalRecord) {
+      const { event, note } = yield* Output
+      yield* event(Begun, Begun.make({ extensionId, archive: archive.path }))
+      yield* note(`${printable(archive.path)} to extension ${printable(extensionId)}`)
+    }),
+    report: Effect.fnUntraced(function* (receipt: UploadReceipt) {
+      const { result, style } = yield* Output
+      yield* result({ schema: UploadReceipt, value: receipt, lines: describeUpload(receipt, style) })
+    }),
+    reportAll: Effect.fnUntraced(function* (
+      finished: ReadonlyArray<UploadReceipt>,
+      failed: ReadonlyArray<FailedUpload>
+    ) {
+      const { result, style } = yield* Output
+      yield* result({
+        schema: Resumed,
+        value: Resumed.make({ finished, failed }),
+        lines: orNone(finished, failed, (receipt) => describeUpload(receipt, style))
+      })
+    })
+  }) satisfies Work<UploadReceipt, unknown>
+
+const planning = {
+  perform: Effect.fnUntraced(function* (extensionId: string) {
+    const plan = yield* ExtensionUpload.planResume(extensionId, { onEvent: yield* makeRemarks })
+    return Option.map(plan, ofUpload)
+  }),
+  announce: () => Effect.void,
+  report: (plan: UploadPlan) =>
+    Effect.flatMap(Output, ({ result }) =>
+      result({ schema: UploadPlan, value: plan, lines: describeUploadPlan(plan) })
+    ),
+  reportAll: (uploads: ReadonlyArray<UploadPlan>, failed: ReadonlyArray<FailedUpload>) =>
+    Effect.flatMap(Output, ({ result }) =>
+      result({
+        schema: WouldResume,
+        value: WouldResume.make({ uploads, failed }),
+        lines: orNone(uploads, failed, describeUploadPlan)
+      })
+    )
+} satisfies Work<UploadPlan, unknown>
+
+const to = <A, R>(work: Work<A, R>, id: Option.Option<string>) =>
+  Option.match(id, { onNone: () => toAll(work), onSome: (text) => toOne(work, text) })
+
+const toOne = Effect.fnUntraced(function* <A, R>(work: Work<A, R>, id: string) {
+  const extensionId = yield* requireId(id, "resume")
+  yield* work.report(yield* perform(work, extensionId))
 })
 
-type Result =
-  | { readonly _tag: "Finished"; readonly receipt: UploadReceipt }
-  | { readonly _tag: "Failed"; readonly upload: typeof FailedUpload.Type; readonly exitCode: number }
+/** One that another process has finished in the meantime is no longer pending. */
+const perform = <A, R>(work: Work<A, R>, extensionId: string) =>
+  Effect.flatMap(
+    work.perform(extensionId),
+    Option.match({
+      onSome: (result) => Effect.succeed(result),
+      onNone: () =>
+        Effect.flatMap(
+          ExtensionsClient,
+          ({ baseUrl: endpoint }) => new NoPendingUpload({ extensionId, endpoint })
+        )
+    })
+  )
+
+const toAll = Effect.fnUntraced(function* <A, R>(work: Work<A, R>) {
+  const { baseUrl } = yield* ExtensionsClient
+  const { records } = yield* (yield* UploadJournal).list
+  const attempts = yield* Effect.forEach(
+    records.filter(({ origin }) => origin === baseUrl),
+    (record) => attempt(work, record)
+  )
+  const failures = attempts.flatMap((attempt) => (attempt._tag === "Failed" ? [attempt] : []))
+  yield* work.reportAll(
+    attempts.flatMap((attempt) => (attempt._tag === "Done" ? [attempt.result] : [])),
+    failures.map(({ upload }) => upload)
+  )
+  const [first] = failures
+  if (first !== undefined) yield* new Exited({ code: first.exitCode })
+})
+
+type Attempt<A> =
+  | { readonly _tag: "Done"; readonly result: A }
+  | { readonly _tag: "Failed"; readonly upload: FailedUpload; readonly exitCode: number }
 
 /** A failure is told, and the next upload tried; a signal ends them all. */
-const attempt = Effect.fnUntraced(function* (record: JournalRecord, givens: ReadonlyArray<Variables.Given>) {
-  const { ending, event, note } = yield* Output
-  const { archive, extensionId } = record
-  yield* event(Begun, Begun.make({ extensionId, archive: archive.path }))
-  yield* note(`${printable(archive.path)} to extension ${printable(extensionId)}`)
-  return yield* finish(record, givens).pipe(
-    Effect.map((receipt): Result => ({ _tag: "Finished", receipt })),
+const attempt = Effect.fnUntraced(function* <A, R>(work: Work<A, R>, record: JournalRecord) {
+  const { ending } = yield* Output
+  const { extensionId } = record
+  yield* work.announce(record)
+  return yield* perform(work, extensionId).pipe(
+    Effect.map((result): Attempt<A> => ({ _tag: "Done", result })),
     Effect.catchAll((error) => {
       const end = error._tag === "Resumable" ? error : new Failed({ failure: error })
       const { _tag, message } = end.failure
       if (_tag === "UploadPaused") return Effect.fail(error)
       return Effect.map(
         ending(end),
-        (exitCode): Result => ({ _tag: "Failed", upload: { extensionId, error: _tag, message }, exitCode })
+        (exitCode): Attempt<A> => ({
+          _tag: "Failed",
+          upload: { extensionId, error: _tag, message },
+          exitCode
+        })
       )
     })
   )
-})
-
-const resumeAll = Effect.fnUntraced(function* (
-  records: ReadonlyArray<JournalRecord>,
-  givens: ReadonlyArray<Variables.Given>
-) {
-  const output = yield* Output
-  const results = yield* Effect.forEach(records, (record) => attempt(record, givens))
-  const finished = results.flatMap((result) => (result._tag === "Finished" ? [result.receipt] : []))
-  const failures = results.flatMap((result) => (result._tag === "Failed" ? [result] : []))
-  yield* output.result({
-    schema: Resumed,
-    value: Resumed.make({ finished, failed: failures.map(({ upload }) => upload) }),
-    lines:
-      records.length === 0
-        ? ["There are no unfinished uploads."]
-        : finished.flatMap((receipt) => describeUpload(receipt, output.style))
-  })
-  const [first] = failures
-  if (first !== undefined) yield* new Exited({ code: first.exitCode })
 })

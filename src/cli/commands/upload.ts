@@ -10,8 +10,9 @@ import * as Command from "../internal/command.ts"
 import { requireId } from "../internal/extensions.ts"
 import { Output } from "../internal/output.ts"
 import * as Parameters from "../internal/parameters.ts"
-import { describePlan, planUpload, UploadPlan } from "../internal/plan.ts"
+import { describeUploadPlan, ofUpload, UploadPlan } from "../internal/plans.ts"
 import { describeUpload } from "../internal/receipts.ts"
+import { makeRemarks } from "../internal/reporter.ts"
 import { archiveFile, resumeCommand, withReport } from "../internal/uploading.ts"
 import * as Variables from "../internal/variables.ts"
 
@@ -38,11 +39,12 @@ export const upload = Command.define({
     Effect.gen(function* () {
       const output = yield* Output
       const extensionId = yield* requireId(id, "upload")
-      if (dryRun) {
-        const plan = yield* planUpload(extensionId, archive)
-        return yield* output.result({ schema: UploadPlan, value: plan, lines: describePlan(plan) })
-      }
       const file = yield* archiveFile(archive)
+      if (dryRun) {
+        const onEvent = yield* makeRemarks
+        const plan = ofUpload(yield* ExtensionUpload.plan({ extensionId, archive: file, onEvent }))
+        return yield* output.result({ schema: UploadPlan, value: plan, lines: describeUploadPlan(plan) })
+      }
       const receipt = yield* withReport(resumeCommand(["resume", id], givens), (onEvent) =>
         ExtensionUpload.upload({ extensionId, archive: file, onEvent })
       )

@@ -10,7 +10,7 @@ import { byTag, exitCodes } from "../ExitCode.ts"
 import type { Failure } from "../Failure.ts"
 import type { OutputOptions } from "./parameters.ts"
 import { type Sink, Stdio, type Style, styleOf } from "./terminal.ts"
-import { commandLine, hanging, indent, wrap } from "./text.ts"
+import { commandLine, commandName, hanging, indent, wrap } from "./text.ts"
 
 /** What every line of JSON is. */
 interface Tagged {
@@ -176,6 +176,10 @@ const remedyHere = (failure: Failure): Option.Option<string> => {
       )
     case "ResumptionUnsupported":
       return Option.some("To upload without resumption where it is not offered, use: --resumable auto")
+    case "AmbiguousExtension":
+      return Option.some(
+        `Upload to one of them (${commandName} upload <id> <archive>), or delete the others and publish again.`
+      )
     case "ExtensionNotFound":
       return Option.some(`To see which extensions there are: ${commandLine("list")}`)
     default:

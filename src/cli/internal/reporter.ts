@@ -25,6 +25,16 @@ export const makeReport: Effect.Effect<Report, never, Output | Stdio | Scope.Sco
   }
 )
 
+/** For a dry run, in which nothing is under way: only what to know before the real one, and why it takes long. */
+export const makeRemarks: Effect.Effect<Report, never, Output> = Effect.map(
+  Output,
+  ({ note }) =>
+    (event) =>
+      event._tag === "Warning" || event._tag === "RetryScheduled"
+        ? Effect.asVoid(Effect.transposeMapOption(sentenceOf(event), note))
+        : Effect.void
+)
+
 const isDumb = Config.string("TERM").pipe(
   Effect.map((term) => term === "dumb"),
   Effect.orElseSucceed(() => false)

@@ -1,7 +1,6 @@
 /** `cancel`: the server and the journal forget an unfinished upload. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
-import * as UploadJournal from "../../../src/journal/UploadJournal.ts"
 import * as LocalElasticCloud from "../../../src/testing/LocalElasticCloud.ts"
 import { objects } from "../../support/cli/program.ts"
 import { resumable, scene } from "../../support/cli/unfinished.ts"
@@ -32,13 +31,10 @@ describe("cancel", () => {
 
   it.scopedLive("leaves an upload alone that is at work", () =>
     Effect.gen(function* () {
-      const { breakOff, cli, journal, url } = yield* scene
+      const { breakOff, cli, hold } = yield* scene
       const id = yield* seed()
       yield* breakOff(id, 100_000)
-      yield* UploadJournal.UploadJournal.pipe(
-        Effect.flatMap((service) => service.open({ origin: `${url}/api/v1`, extensionId: id })),
-        Effect.provide(UploadJournal.layerFileSystem(journal))
-      )
+      yield* hold(id)
       const ran = yield* cli("cancel", id)
       expect(ran).toMatchObject({ code: 6, out: "" })
       expect(ran.err).toContain("JournalLocked")

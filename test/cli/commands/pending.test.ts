@@ -2,7 +2,6 @@
 import * as FileSystem from "@effect/platform/FileSystem"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Option } from "effect"
-import * as UploadJournal from "../../../src/journal/UploadJournal.ts"
 import * as LocalElasticCloud from "../../../src/testing/LocalElasticCloud.ts"
 import { objects, run } from "../../support/cli/program.ts"
 import { resumable, scene } from "../../support/cli/unfinished.ts"
@@ -56,15 +55,12 @@ describe("pending", () => {
     () =>
       Effect.gen(function* () {
         const fs = yield* FileSystem.FileSystem
-        const { breakOff, cli, env, journal, url } = yield* scene
+        const { breakOff, cli, env, hold } = yield* scene
         const [changed, gone] = [yield* seed({ id: "1111111111" }), yield* seed({ id: "2222222222" })]
         const { archive } = yield* breakOff(changed, 100_000)
         yield* fs.writeFile(archive, yield* zipOf(10))
         yield* fs.remove((yield* breakOff(gone, 100_000)).archive)
-        const session = yield* UploadJournal.UploadJournal.pipe(
-          Effect.flatMap((service) => service.open({ origin: `${url}/api/v1`, extensionId: gone })),
-          Effect.provide(UploadJournal.layerFileSystem(journal))
-        )
+        const session = yield* hold(gone)
         expect(Option.isSome(yield* session.record)).toBe(true)
         const { out } = yield* cli("pending")
         expect(out).toMatch(/1111111111 .* 0:\d\d ago .* \(changed\)\n/)

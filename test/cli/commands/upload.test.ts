@@ -4,6 +4,7 @@ import { Effect } from "effect"
 import * as Fault from "../../../src/testing/Fault.ts"
 import { LocalElasticCloud } from "../../../src/testing/LocalElasticCloud.ts"
 import { objects, type Ran } from "../../support/cli/program.ts"
+import { resumable, scene } from "../../support/cli/unfinished.ts"
 import { changes, place, world } from "../../support/cli/world.ts"
 import { held, seed, sha256 } from "../../support/upload/world.ts"
 
@@ -143,12 +144,13 @@ describe("upload --dry-run", () => {
           archive: { name: "words.zip", size: content.length, sha256: sha256(content) },
           action,
           because,
+          cancels: null,
           deployments: []
         }
       ]
       expect(yield* plan(empty)).toEqual(planned(empty, "upload", "the extension holds no archive yet"))
       expect(yield* plan(same)).toEqual(planned(same, "nothing", "the extension holds this very archive"))
-      expect(yield* plan(other)).toEqual(planned(other, "upload", "the extension holds another archive"))
+      expect(yield* plan(other)).toEqual(planned(other, "upload", "the extension does not hold this archive"))
       expect((yield* cli(["upload", other, archive, "--dry-run"])).out).toMatch(/^Would upload it: /)
       expect(yield* changes).toEqual([])
     }).pipe(Effect.provide(world()))
@@ -178,7 +180,57 @@ describe("upload --dry-run", () => {
       yield* cloud.plan({ method: "PUT", times: 9, fault: Fault.cut({ afterBodyBytes: 1000 }) })
       expect(yield* cli(["upload", id, archive, "--retries", "0"])).toMatchObject({ code: 2 })
       const [plan] = objects(yield* cli(["upload", id, archive, "--dry-run", "--json"]))
-      expect(plan).toMatchObject({ action: "continue" })
+      expect(plan).toMatchObject({ action: "upload", because: expect.stringContaining("an earlier run") })
     }).pipe(Effect.provide(world()))
+  )
+
+  it.scopedLive("starts over where the upload would: with another framing, or resumption switched off", () =>
+    Effect.gen(function* () {
+      const { breakOff, cli } = yield* scene
+      const id = yield* seed()
+      const { archive: file } = yield* breakOff(id, 200_000)
+      for (const option of ["--content-type=multipart", "--resumable=never"]) {
+        const [plan] = objects(yield* cli("upload", id, file, option, "--dry-run", "--json"))
+        expect(plan).toMatchObject({ _tag: "UploadPlan", action: "upload", cancels: "words.zip" })
+      }
+      const again = yield* cli("upload", id, file, "--content-type=multipart", "--json")
+      expect(tags(again)).toContain("StaleUploadDiscarded")
+      expect(tags(again)).not.toContain("UploadContinued")
+    }).pipe(Effect.provide(resumable))
+  )
+
+  it.scopedLive("allows what was allowed when the upload was begun, as the upload does", () =>
+    Effect.gen(function* () {
+      const { breakOff, cli } = yield* scene
+      const id = yield* seed({ extension_type: "plugin", version: "8.17.0" })
+      const { archive, content } = yield* breakOff(id, 200_000, "--allow", "type-mismatch")
+      const dry = yield* cli("upload", id, archive, "--dry-run", "--json")
+      expect(dry.code).toBe(0)
+      expect(objects(dry)).toEqual([expect.objectContaining({ action: "continue", cancels: null })])
+      const ran = yield* cli("upload", id, archive, "--json")
+      expect(ran.code).toBe(0)
+      expect(tags(ran)).toContain("UploadContinued")
+      expect(yield* held(id)).toMatchObject({ sha256: sha256(content), uploads: 1 })
+      const other = yield* breakOff(id, 1000, "--allow", "type-mismatch")
+      expect(yield* cli("upload", id, other.archive, "--resumable=never", "--dry-run")).toMatchObject({
+        code: 5
+      })
+    }).pipe(Effect.provide(resumable))
+  )
+
+  it.scopedLive("is refused while another process uploads, as the upload is", () =>
+    Effect.gen(function* () {
+      const { breakOff, cli, hold } = yield* scene
+      const id = yield* seed()
+      const { archive } = yield* breakOff(id, 100_000)
+      yield* hold(id)
+      const refused = [
+        yield* cli("upload", id, archive, "--dry-run"),
+        yield* cli("resume", id, "--dry-run"),
+        yield* cli("cancel", id, "--dry-run")
+      ]
+      expect(refused.map(({ code }) => code)).toEqual([6, 6, 6])
+      for (const { err } of refused) expect(err).toContain("JournalLocked")
+    }).pipe(Effect.provide(resumable))
   )
 })

@@ -2,6 +2,7 @@
 import * as FileSystem from "@effect/platform/FileSystem"
 import { expect } from "@effect/vitest"
 import { Effect } from "effect"
+import * as UploadJournal from "../../../src/journal/UploadJournal.ts"
 import * as Fault from "../../../src/testing/Fault.ts"
 import * as LocalElasticCloud from "../../../src/testing/LocalElasticCloud.ts"
 import { fileWith, zipOf } from "../upload/archives.ts"
@@ -28,17 +29,24 @@ export const scene = Effect.gen(function* () {
   const cli = (...args: ReadonlyArray<string>) => run(args, { env })
 
   /** Leaves an upload unfinished, as a line that breaks does to somebody who does not retry. */
-  const breakOff = (id: string, bytes: number) =>
+  const breakOff = (id: string, bytes: number, ...options: ReadonlyArray<string>) =>
     Effect.gen(function* () {
       const cloud = yield* LocalElasticCloud.LocalElasticCloud
       const content = yield* zipOf(bytes)
       const archive = yield* fileWith(content)
       yield* cloud.plan({ method: "PUT", fault: Fault.cut({ afterBodyBytes: bytes / 2 }, "reset") })
-      expect(yield* cli("upload", id, archive)).toMatchObject({ code: 2, out: "" })
+      expect(yield* cli("upload", id, archive, ...options)).toMatchObject({ code: 2, out: "" })
       return { archive, content }
     })
 
-  return { breakOff, cli, env, journal, url }
+  /** Is at work on an upload, as another process would be, until the test is over. */
+  const hold = (id: string) =>
+    UploadJournal.UploadJournal.pipe(
+      Effect.flatMap((service) => service.open({ origin: `${url}/api/v1`, extensionId: id })),
+      Effect.provide(UploadJournal.layerFileSystem(journal))
+    )
+
+  return { breakOff, cli, env, hold, journal, url }
 })
 
 export const uploaded = (content: Uint8Array) => ({ sha256: sha256(content), uploads: 1 })

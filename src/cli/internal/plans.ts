@@ -1,0 +1,130 @@
+/** The library's plans, as a dry run shows them: as JSON, and for people. */
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import { ExtensionType } from "../../cloud/Extension.ts"
+import type { Wanted } from "../../publish/ExtensionPublish.ts"
+import * as Publish from "../../publish/PublishPlan.ts"
+import { MetadataField } from "../../publish/PublishReceipt.ts"
+import * as Upload from "../../upload/UploadPlan.ts"
+import { bytes, facts, printable } from "./text.ts"
+
+/** What an upload would do. */
+export const UploadPlan = Schema.TaggedStruct("UploadPlan", {
+  extensionId: Schema.String,
+  archive: Schema.Struct({ name: Schema.String, size: Schema.Number, sha256: Schema.String }),
+  action: Schema.Literal("nothing", "upload", "continue"),
+  because: Schema.String,
+  /** Name of the archive whose unfinished upload would be cancelled first; null for none. */
+  cancels: Schema.NullOr(Schema.String),
+  /** Those that use the extension. They take the new file when they next restart. */
+  deployments: Schema.Array(Schema.String)
+})
+
+export interface UploadPlan extends Schema.Schema.Type<typeof UploadPlan> {}
+
+export const ofUpload = (plan: Upload.UploadPlan): UploadPlan => {
+  const { archive, deployments, extensionId } = plan
+  return { _tag: "UploadPlan", extensionId, archive, cancels: null, ...decisionOf(plan), deployments }
+}
+
+const decisionOf = Upload.UploadPlan.$match({
+  AlreadyCurrent: () => ({ action: "nothing", because: "the extension holds this very archive" }) as const,
+  AlreadyApplied: () =>
+    ({ action: "nothing", because: "an earlier run was interrupted, but its archive arrived" }) as const,
+  Continue: () =>
+    ({ action: "continue", because: "an earlier run left an upload of this archive unfinished" }) as const,
+  SendAgain: () =>
+    ({
+      action: "upload",
+      because: "an earlier run was interrupted, and the server kept nothing to resume"
+    }) as const,
+  Send: ({ discards, stored }) =>
+    ({
+      action: "upload",
+      because:
+        stored.told.file === undefined
+          ? "the extension holds no archive yet"
+          : "the extension does not hold this archive",
+      cancels: Option.getOrNull(Option.map(discards, ({ archive }) => archive.name))
+    }) as const
+})
+
+const actions = { nothing: "send nothing", upload: "upload it", continue: "resume the upload" } as const
+
+export const describeUploadPlan = (plan: UploadPlan): ReadonlyArray<string> => [
+  ...(plan.cancels === null ? [] : [`Would cancel the unfinished upload of ${printable(plan.cancels)}.`]),
+  `Would ${actions[plan.action]}: ${plan.because}.`,
+  ...facts([
+    ["extension", plan.extensionId],
+    ["archive", `${printable(plan.archive.name)}, ${bytes(plan.archive.size)}`],
+    ["sha-256", plan.archive.sha256],
+    ...(plan.deployments.length === 0
+      ? []
+      : [["used by", plan.deployments.map(printable).join(", ")] as const])
+  ])
+]
+
+/** What publishing would do. */
+export const PublishPlan = Schema.TaggedStruct("PublishPlan", {
+  name: Schema.String,
+  type: ExtensionType,
+  version: Schema.String,
+  /** Null where the extension would be created. */
+  extensionId: Schema.NullOr(Schema.String),
+  /** Which of its metadata would be changed. */
+  update: Schema.Array(MetadataField),
+  /** Whether the archive would be sent, or fetched by the service from the download URL. */
+  way: Schema.Literal("upload", "download"),
+  /** What would happen to the archive. */
+  action: Schema.Literal("nothing", "upload", "continue", "fetch"),
+  /** For an extension that exists and an archive that would be sent. */
+  upload: Schema.NullOr(UploadPlan)
+})
+
+export interface PublishPlan extends Schema.Schema.Type<typeof PublishPlan> {}
+
+export const ofPublishing = (plan: Publish.PublishPlan, { name, type, version }: Wanted): PublishPlan => ({
+  _tag: "PublishPlan",
+  name,
+  type,
+  version,
+  ...Publish.ExtensionPlan.$match(plan.extension, {
+    Create: () => ({ extensionId: null, update: [] }),
+    Update: ({ extension, fields }) => ({ extensionId: extension.id, update: fields }),
+    Keep: ({ extension }) => ({ extensionId: extension.id, update: [] })
+  }),
+  ...deliveryOf(plan.delivery)
+})
+
+type Delivery = Pick<PublishPlan, "way" | "action" | "upload">
+
+const deliveryOf = Publish.DeliveryPlan.$match({
+  Upload: ({ upload }): Delivery =>
+    Option.match(Option.map(upload, ofUpload), {
+      onNone: () => ({ way: "upload", action: "upload", upload: null }),
+      onSome: (upload) => ({ way: "upload", action: upload.action, upload })
+    }),
+  Fetch: (): Delivery => ({ way: "download", action: "fetch", upload: null }),
+  AlreadyFetched: (): Delivery => ({ way: "download", action: "nothing", upload: null })
+})
+
+export const describePublishPlan = (
+  plan: Publish.PublishPlan,
+  { name, type, version }: Wanted
+): ReadonlyArray<string> => [
+  Publish.ExtensionPlan.$match(plan.extension, {
+    Create: () => `Would create the ${type} ${name} for Elasticsearch ${version}.`,
+    Update: ({ extension, fields }) =>
+      `Would update the ${fields.join(" and ")} of extension ${printable(extension.id)}.`,
+    Keep: ({ extension }) => `Would leave the metadata of extension ${printable(extension.id)} unchanged.`
+  }),
+  ...Publish.DeliveryPlan.$match(plan.delivery, {
+    Upload: ({ upload }) =>
+      Option.match(upload, {
+        onNone: () => ["Would upload the archive."],
+        onSome: (upload) => describeUploadPlan(ofUpload(upload))
+      }),
+    Fetch: ({ origin }) => [`Would have the service fetch the archive from ${origin}.`],
+    AlreadyFetched: () => ["Would fetch nothing: the extension holds the archive already."]
+  })
+]
