@@ -30,7 +30,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import { EngineLocked, type EngineUnavailable } from "./EngineError.ts"
+import { EngineLocked, EngineUnavailable } from "./EngineError.ts"
 import { layerInsight } from "./internal/cluster.ts"
 import { layerOrUnavailable, toUnavailable } from "./internal/engine.ts"
 
@@ -165,20 +165,21 @@ const onOneConnection = (client: Client): Client => {
   })
 }
 
-const open = (file: string) =>
-  // The cluster's ids are larger than a number can hold.
-  Effect.try(() => createClient({ url: pathToFileURL(file).href, intMode: "bigint" })).pipe(
-    Effect.mapError(({ error }) => error)
-  )
-
-const onDeno = new Error("its client has no access to files on Deno: use PostgreSQL, or an engine in memory")
-
 /** One file, by one connection. */
 const layerClient = (file: string, resource: string): Layer.Layer<SqlClient.SqlClient, EngineUnavailable> =>
-  Effect.acquireRelease("Deno" in globalThis ? Effect.fail(onDeno) : open(file), (client) =>
-    Effect.sync(() => client.close())
-  ).pipe(
+  Effect.acquireRelease(connect(file, resource), (client) => Effect.sync(() => client.close())).pipe(
     Effect.map((client) => LibsqlClient.layer({ liveClient: onOneConnection(client) })),
-    Effect.mapError(toUnavailable(resource)),
     Layer.unwrapScoped
   )
+
+const connect = (file: string, resource: string): Effect.Effect<Client, EngineUnavailable> =>
+  "Deno" in globalThis
+    ? new EngineUnavailable({
+        resource,
+        detail: "its client has no access to files on Deno: use PostgreSQL, or an engine in memory"
+      })
+    : Effect.try({
+        // The cluster's ids are larger than a number can hold.
+        try: () => createClient({ url: pathToFileURL(file).href, intMode: "bigint" }),
+        catch: toUnavailable(resource)
+      })

@@ -138,18 +138,6 @@ export const ensure = (input: Named & { readonly extension: ReleaseTarget }) =>
     execute: work("ensure", ensureTarget(input.extension))
   })
 
-/** The extension of a release: looked up by its id, or found or created by name and type as publishing does it. */
-const ensureTarget = (target: ReleaseTarget) =>
-  target._tag === "Id"
-    ? Effect.map(StoredArchive.readExtension(target.id), ({ extension }) => ({
-        extensionId: extension.id,
-        created: false
-      }))
-    : Effect.map(ExtensionPublish.ensure(target), ({ created, extension }) => ({
-        extensionId: extension.id,
-        created
-      }))
-
 /**
  * Uploads the archive, if the extension does not hold it already. What an earlier run of this activity has sent is
  * continued where its journal of uploads can be read: a folder that all runners share.
@@ -266,6 +254,15 @@ const failureOf = (exit: Exit.Exit<unknown, { readonly _tag: string }>): Option.
     Exit.causeOption(exit),
     flow(Cause.failureOption, Option.match({ onNone: () => "Defect", onSome: ({ _tag }) => _tag }))
   )
+
+const ensureTarget = Effect.fnUntraced(function* (target: ReleaseTarget) {
+  if (target._tag === "Id") {
+    const { extension } = yield* StoredArchive.readExtension(target.id)
+    return { extensionId: extension.id, created: false }
+  }
+  const { created, extension } = yield* ExtensionPublish.ensure(target)
+  return { extensionId: extension.id, created }
+})
 
 const notTheOne = (
   { archive, sha256 }: { readonly archive: ArchiveLocator; readonly sha256: string },

@@ -69,8 +69,8 @@ export const durably = Effect.fnUntraced(function* <A, E extends ReleaseError, R
   const options = yield* ReleaseRetry
   for (let attempt = 1; ; attempt++) {
     const result = yield* Effect.either(Effect.provideService(activity, Activity.CurrentAttempt, attempt))
-    if (Either.isRight(result)) return result.right
-    if (attempt >= options.maxAttempts || !isTransient(result.left)) return yield* Effect.fail(result.left)
+    const isFinal = Either.isRight(result) || attempt >= options.maxAttempts || !isTransient(result.left)
+    if (isFinal) return yield* result
     yield* pause(`${activity.name}/${attempt}`, delay(options, attempt, result.left))
   }
 })

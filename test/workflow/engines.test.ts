@@ -36,7 +36,7 @@ const engines = {
   PostgreSQL: { layer: onPostgres, isHere: hasPostgres }
 }
 
-/** Reads nothing more of a `PUT` after so many bytes; `reached` is done when it has come so far. */
+/** Reads nothing more of a `PUT` after so many bytes; `untilReached` waits until it has come so far. */
 const hangAfter = (afterBodyBytes: number) =>
   Effect.gen(function* () {
     const cloud = yield* LocalElasticCloud
@@ -48,7 +48,7 @@ const hangAfter = (afterBodyBytes: number) =>
         Fault.hang({ afterBodyBytes })
       ]
     })
-    return Deferred.await(reached)
+    return { untilReached: Deferred.await(reached) }
   })
 
 for (const [name, engine] of Object.entries(engines)) {
@@ -108,10 +108,10 @@ for (const [name, engine] of Object.entries(engines)) {
         Effect.gen(function* () {
           const cloud = yield* LocalElasticCloud
           const { executionId, payload } = yield* newRelease({ deleteUnfilledOnCancel: true }, 300_000)
-          const reached = yield* hangAfter(100_000)
+          const { untilReached } = yield* hangAfter(100_000)
           yield* Effect.gen(function* () {
             const outcome = yield* begin(payload)
-            yield* reached
+            yield* untilReached
             yield* ExtensionRelease.cancel(executionId)
             expect(yield* Effect.flip(outcome)).toMatchObject({ _tag: "ReleaseCancelled", executionId })
           }).pipe(Effect.provide(runner().pipe(Layer.provideMerge(yield* engine.layer))))
@@ -188,8 +188,8 @@ describe("a database file", () => {
         const first = record()
         const second = record()
         const { content, executionId, payload } = yield* newRelease({ deleteUnfilledOnCancel: true }, 300_000)
-        const reached = yield* hangAfter(100_000)
-        yield* Effect.zipRight(ExtensionRelease.submit(payload), reached).pipe(
+        const { untilReached } = yield* hangAfter(100_000)
+        yield* Effect.zipRight(ExtensionRelease.submit(payload), untilReached).pipe(
           Effect.provide(runner(first.layer).pipe(Layer.provideMerge(engine)))
         )
         expect(first.steps()).toEqual(["inspect 1", "digest 1", "ensure 1"])

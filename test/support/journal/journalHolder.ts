@@ -19,7 +19,7 @@ const program = Effect.gen(function* () {
   yield* session.save(withUpload(yield* prepared()))
   const before = Option.match(found, { onNone: () => "nothing", onSome: (record) => record.phase })
   yield* Effect.sync(() => console.log(`holding, found ${before}`))
-  if (mode === "hold") yield* Effect.never
+  if (mode === "hold") return yield* Effect.never
 }).pipe(
   Effect.scoped,
   Effect.catchTag("JournalLocked", (error) => Effect.sync(() => console.log(`locked: ${error.message}`)))
