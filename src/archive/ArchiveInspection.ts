@@ -217,7 +217,7 @@ export const inspect = Effect.fn("ArchiveInspection.inspect")(function* <R>(
   const isSmall = stat.size <= contentByDefaultBytes && count <= contentByDefaultEntries
   const checked =
     seen.isZip && (options.content ?? isSmall)
-      ? withContent(inspection, yield* readContent(archive, stat))
+      ? withProblems(inspection, contentProblems(inspection, yield* readContent(archive, stat)))
       : inspection
   return options.expected === undefined ? checked : against(checked, options.expected)
 })
@@ -239,8 +239,21 @@ const readContent = Effect.fnUntraced(function* <R>(
 })
 
 /**
- * Digests an archive and checks the content of its entries in the same reading: the inspection comes back with what is
- * wrong with the content, as by the option `content` of `inspect`.
+ * An archive's digest, and what the same reading told about its content.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Digested {
+  readonly digest: ArchiveDigest.ArchiveDigest
+  /** The inspection, with what is wrong with the content of the entries, as by the option `content` of `inspect`. */
+  readonly inspection: ArchiveInspection
+  /** The problems that were added. */
+  readonly found: ReadonlyArray<Problem>
+}
+
+/**
+ * Digests an archive and checks the content of its entries in the same reading.
  *
  * @example
  * ```ts
@@ -263,22 +276,19 @@ export const digest = Effect.fn("ArchiveInspection.digest")(function* <R>(
   inspection: ArchiveInspection,
   archive: Archive<R>,
   options: ArchiveDigest.ComputeOptions = {}
-): Effect.fn.Return<
-  { readonly inspection: ArchiveInspection; readonly digest: ArchiveDigest.ArchiveDigest },
-  ArchiveError,
-  R
-> {
+): Effect.fn.Return<Digested, ArchiveError, R> {
   return yield* Effect.scoped(
     Effect.gen(function* () {
       const check: ContentCheck = yield* makeContentCheck
       const digest = yield* ArchiveDigest.compute(archive, { ...options, onChunk: check.accept })
-      return { digest, inspection: withContent(inspection, yield* check.finish) }
+      const found = contentProblems(inspection, yield* check.finish)
+      return { digest, inspection: withProblems(inspection, found), found }
     })
   )
 })
 
-/** Adds what the content tells, but for what was said already. */
-const withContent = (inspection: ArchiveInspection, content: Content): ArchiveInspection => {
+/** What the content tells, but for what was said already. */
+const contentProblems = (inspection: ArchiveInspection, content: Content): ReadonlyArray<Problem> => {
   const wrongOffsets = new Set(inspection.errors.map(({ offset }) => offset))
   const problems = new Problems()
   for (const finding of content.findings) if (!wrongOffsets.has(finding.offset)) problems.add(finding)
@@ -294,13 +304,21 @@ const withContent = (inspection: ArchiveInspection, content: Content): ArchiveIn
       source: "java.util.zip.ZipInputStream"
     })
   }
-  const checked = new ArchiveInspection({
-    ...inspection,
-    contentChecked: true,
-    problems: errorsFirst([...inspection.problems, ...problems.all(inspection.type)])
-  })
-  if (entries !== undefined) entriesOf.set(checked, entries)
-  return checked
+  return problems.all(inspection.type)
+}
+
+const withProblems = (inspection: ArchiveInspection, found: ReadonlyArray<Problem>): ArchiveInspection =>
+  remade(inspection, { contentChecked: true, problems: errorsFirst([...inspection.problems, ...found]) })
+
+/** The same inspection but for some fields, of the same entries. */
+const remade = (
+  inspection: ArchiveInspection,
+  changes: Partial<Pick<ArchiveInspection, "contentChecked" | "problems">>
+): ArchiveInspection => {
+  const changed = new ArchiveInspection({ ...inspection, ...changes })
+  const entries = entriesOf.get(inspection)
+  if (entries !== undefined) entriesOf.set(changed, entries)
+  return changed
 }
 
 /**
@@ -310,15 +328,10 @@ const withContent = (inspection: ArchiveInspection, content: Content): ArchiveIn
  * @since 0.1.0
  * @category combinators
  */
-export const against = (inspection: ArchiveInspection, expected: ExpectedExtension): ArchiveInspection => {
-  const compared = new ArchiveInspection({
-    ...inspection,
+export const against = (inspection: ArchiveInspection, expected: ExpectedExtension): ArchiveInspection =>
+  remade(inspection, {
     problems: errorsFirst([...inspection.problems, ...mismatches(inspection, expected)])
   })
-  const entries = entriesOf.get(inspection)
-  if (entries !== undefined) entriesOf.set(compared, entries)
-  return compared
-}
 
 /**
  * Refuses an archive with errors, but for those whose codes are in `allow`.

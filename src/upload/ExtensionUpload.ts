@@ -464,7 +464,8 @@ const digest = Effect.fnUntraced(function* (
 ) {
   const { archive } = inspected
   if (!Option.exists(known, hasBegun)) yield* LocalArchive.requireUsable(inspected.inspection)
-  return { extensionId, archive, ...(yield* LocalArchive.digest(inspected)) }
+  const { digest, inspection } = yield* LocalArchive.digest(inspected)
+  return { extensionId, archive, inspection, digest }
 })
 
 /** What came of a plan. */

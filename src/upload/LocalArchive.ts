@@ -128,6 +128,6 @@ export const digest = Effect.fnUntraced(function* ({ archive, inspection, stat }
     })
   }
   yield* emit({ _tag: "DigestComputed", sha256: whole.digest.sha256, size: digested.size })
-  yield* warn(whole.inspection.problems.filter((problem) => !inspection.problems.includes(problem)))
+  yield* warn(whole.found)
   return whole
 })

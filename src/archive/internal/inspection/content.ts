@@ -13,15 +13,16 @@ import { type Finding, quoted } from "./problems.ts"
 import {
   dataDescriptorFlag,
   dataDescriptorSignature,
-  decodeName,
   deflated,
   encryptedFlag,
   fingerprint,
+  hashOf,
   type LocalHeader,
   localHeaderBytes,
   localHeaderIn,
   localSignature,
   readUInt64,
+  shownName,
   stored,
   sumOf,
   withZip64,
@@ -53,6 +54,7 @@ const maxFindings = 100
 interface Open {
   readonly offset: number
   readonly name: Buffer
+  readonly nameHash: number
   readonly header: LocalHeader
   readonly hasDescriptor: boolean
   crc: number
@@ -157,6 +159,7 @@ class Walk {
     this.begin({
       offset: this.position,
       name,
+      nameHash: hashOf(name, 0, name.length),
       header,
       hasDescriptor: (header.flags & dataDescriptorFlag) !== 0,
       crc: 0,
@@ -338,7 +341,7 @@ class Walk {
       }
     }
     this.count += 1
-    this.sum = sumOf(this.sum, fingerprint(open.name, [open.offset, crc, packed, unpacked]))
+    this.sum = sumOf(this.sum, fingerprint(open.nameHash, open.offset, crc, packed, unpacked))
     this.open = undefined
     this.step = "header"
   }
@@ -351,7 +354,7 @@ class Walk {
 
   private report(open: Open, code: "damaged-entry" | "bomb-like", why: string): void {
     if (this.findings.length >= maxFindings) return
-    const { name } = decodeName(open.name)
+    const name = shownName(open.name)
     this.findings.push({
       code,
       severity: "error",

@@ -244,36 +244,43 @@ export class EntryRules {
       else if (contents.rootJars.length < keptNames) contents.rootJars.push(path)
     }
     if (isFolder) return
-    const base = path.slice(path.lastIndexOf("/") + 1)
     if (slash < 0 && contents.rootFiles.length < keptNames) contents.rootFiles.push(path)
-    const dot = base.lastIndexOf(".")
-    switch (dot < 0 ? "" : base.slice(dot + 1)) {
+    const dot = path.lastIndexOf(".")
+    const kind = dot < 0 ? undefined : kinds.get(path.slice(dot + 1))
+    if (kind !== undefined) this.collectFile(path, kind, top, entry)
+  }
+
+  private collectFile(path: string, kind: FileKind, top: string, entry: ZipEntry): void {
+    const { contents } = this
+    const base = path.slice(path.lastIndexOf("/") + 1)
+    const isInTop = path.length === top.length + 1 + base.length
+    switch (kind) {
       case "jar":
-        if (top === "spi" && path.indexOf("/", slash + 1) < 0) {
+        if (top === "spi" && isInTop) {
           if (contents.spiJars.length < keptNames) contents.spiJars.push(base)
-        } else if (slash > 0) contents.jarElsewhere ??= path
-        break
-      case "java":
-      case "kt":
-      case "scala":
+        } else if (top !== "") contents.jarElsewhere ??= path
+        return
+      case "source":
         contents.firstSource ??= path
-        break
+        return
       case "class":
         contents.firstClass ??= path
-        break
+        return
       case "zip":
         contents.firstArchive ??= path
-        break
-      case "mmdb":
+        return
+      case "geoip":
         if (top === "ingest-geoip" && contents.geoipFiles.length < keptNames) contents.geoipFiles.push(base)
-        break
+        return
       case "properties":
         if (base === classicDescriptor || base === stableDescriptor) this.collectDescriptor(path, base, entry)
-        break
-      case "MF":
+        return
+      case "manifest":
         if (path === "META-INF/MANIFEST.MF") contents.hasManifest = true
+        return
+      case "build":
+        if (buildFiles.has(base)) contents.firstBuildFile ??= path
     }
-    if (buildFiles.has(base)) contents.firstBuildFile ??= path
   }
 
   private collectDescriptor(path: string, base: string, entry: ZipEntry): void {
@@ -284,6 +291,25 @@ export class EntryRules {
 }
 
 const packAgain = "Pack the ZIP again, with another tool."
+
+type FileKind = "jar" | "source" | "class" | "zip" | "geoip" | "properties" | "manifest" | "build"
+
+/** What is of interest, by what follows the last dot of its name. */
+const kinds: ReadonlyMap<string, FileKind> = new Map([
+  ["jar", "jar"],
+  ["java", "source"],
+  ["kt", "source"],
+  ["scala", "source"],
+  ["class", "class"],
+  ["zip", "zip"],
+  ["mmdb", "geoip"],
+  ["properties", "properties"],
+  ["MF", "manifest"],
+  ["xml", "build"],
+  ["gradle", "build"],
+  ["kts", "build"],
+  ["sbt", "build"]
+])
 
 const buildFiles = new Set(["pom.xml", "build.gradle", "build.gradle.kts", "settings.gradle", "build.sbt"])
 

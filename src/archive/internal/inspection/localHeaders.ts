@@ -4,7 +4,6 @@
  *
  * The content is not unpacked here: where an entry ends is taken from the directory and proved by what follows it.
  */
-import { Buffer } from "node:buffer"
 import * as Effect from "effect/Effect"
 import type { ArchiveError } from "../../ArchiveError.ts"
 import { Pace } from "./pace.ts"
@@ -15,13 +14,13 @@ import {
   type Directory,
   dataDescriptorFlag,
   dataDescriptorSignature,
-  decodeName,
   type EntryTable,
-  fingerprint,
+  hashOf,
   type LocalHeader,
   localHeaderBytes,
   localHeaderIn,
   readUInt64,
+  shownName,
   stored,
   withZip64,
   zipInputStream
@@ -63,8 +62,9 @@ export const checkLocalHeaders = Effect.fnUntraced(function* (
       yield* explainGap(reader, cursor, offset, order.length - at, problems)
       return false
     }
-    const bytes = reader.held(offset, headerLength) ?? (yield* reader.read(offset, headerLength))
-    const header = localHeaderIn(bytes)
+    if (reader.find(offset, headerLength) < 0) yield* reader.read(offset, headerLength)
+    const found = reader.find(offset, headerLength)
+    const header = localHeaderIn(reader.bytes, found)
     if (header === undefined) {
       problems.add({
         code: "header-mismatch",
@@ -76,25 +76,27 @@ export const checkLocalHeaders = Effect.fnUntraced(function* (
       })
       return false
     }
-    // A copy, because reading on may overwrite it.
-    const name = header.nameLength === nameLength ? Buffer.from(bytes.subarray(localHeaderBytes)) : undefined
-    if (name === undefined || fingerprint(name, noNumbers) !== expected.nameFingerprint) {
+    const nameStart = found + localHeaderBytes
+    const nameEnd = nameStart + nameLength
+    if (header.nameLength !== nameLength || hashOf(reader.bytes, nameStart, nameEnd) !== expected.nameHash) {
       yield* otherName(reader, expected, header, problems)
       return false
     }
     const dataStart = offset + headerLength + header.extraLength
     cursor = dataStart + compressedSize
-    const shown = () => decodeName(name).name
     if ((header.flags & dataDescriptorFlag) !== 0) {
-      const entry = shown()
-      const problem = header.method === stored ? storedDescriptor(entry, offset) : undefined
-      if (problem !== undefined) problems.add(problem)
-      const length = yield* descriptorLength(reader, cursor, expected)
-      if (length === undefined || (length.isZip64 && compressedSize <= 0xffffffff && problem === undefined)) {
-        if (problem === undefined) problems.add(badDescriptor(entry, offset, length !== undefined))
-        if (length === undefined) return false
+      const isStored = header.method === stored
+      if (isStored) problems.add(storedDescriptor(yield* nameOf(reader, expected), offset))
+      if (reader.find(cursor, descriptorAtMost) < 0) {
+        yield* reader.read(cursor, Math.min(descriptorAtMost, reader.size - cursor))
       }
-      cursor += length.bytes
+      const form = descriptorForm(reader, cursor, expected)
+      const isWrong = form === undefined || (form.isZip64 && compressedSize <= 0xffffffff)
+      if (isWrong && !isStored) {
+        problems.add(badDescriptor(yield* nameOf(reader, expected), offset, form !== undefined))
+      }
+      if (form === undefined) return false
+      cursor += form.bytes
     } else {
       const sizes = needsZip64(header)
         ? withZip64(header, yield* reader.read(offset + headerLength, header.extraLength))
@@ -104,12 +106,12 @@ export const checkLocalHeaders = Effect.fnUntraced(function* (
         sizes.compressedSize !== compressedSize ||
         sizes.uncompressedSize !== expected.uncompressedSize
       ) {
-        problems.add(mismatch(offset, shown(), "its checksum or its size"))
+        problems.add(mismatch(offset, yield* nameOf(reader, expected), "its checksum or its size"))
         isSound = false
       }
     }
     if (header.method !== expected.method) {
-      problems.add(mismatch(offset, shown(), "how it is packed"))
+      problems.add(mismatch(offset, yield* nameOf(reader, expected), "how it is packed"))
       isSound = false
     }
   }
@@ -120,8 +122,6 @@ export const checkLocalHeaders = Effect.fnUntraced(function* (
   const isWhole = cursor === directory.start || (yield* explainEnd(reader, cursor, directory.start, problems))
   return isSound && isWhole
 })
-
-const noNumbers = [0, 0, 0, 0] as const
 
 const packAgain = "Pack the ZIP again, with another tool."
 
@@ -154,7 +154,7 @@ const otherName = Effect.fnUntraced(function* (
   { nameLength }: LocalHeader,
   problems: Problems
 ): Effect.fn.Return<void, ZipError | ArchiveError> {
-  const name = decodeName(yield* reader.read(offset + localHeaderBytes, nameLength)).name
+  const name = shownName(yield* reader.read(offset + localHeaderBytes, nameLength))
   const unsafe = unsafeIn(name)
   const which = `The entry at byte ${offset} is called ${quoted(name)} in its own header, which Elasticsearch reads, and otherwise in the ZIP's directory`
   problems.add({
@@ -193,17 +193,28 @@ const badDescriptor = (name: string, offset: number, isZip64: boolean) =>
     source: zipInputStream
   }) as const
 
-/** How long the data descriptor at `position` is, in any of its four forms; `undefined` where none fits the entry. */
-const descriptorLength = Effect.fnUntraced(function* (
+const descriptorAtMost = 24
+
+interface Form {
+  readonly bytes: number
+  readonly isZip64: boolean
+}
+
+const forms = {
+  signed: { bytes: 16, isZip64: false },
+  signedZip64: { bytes: 24, isZip64: true },
+  plain: { bytes: 12, isZip64: false },
+  plainZip64: { bytes: 20, isZip64: true }
+} as const
+
+/** Which of its four forms the data descriptor at `position` has; `undefined` where none fits the entry. */
+const descriptorForm = (
   reader: Reader<never>,
   position: number,
   { compressedSize, crc, uncompressedSize }: Expected
-): Effect.fn.Return<
-  { readonly bytes: number; readonly isZip64: boolean } | undefined,
-  ZipError | ArchiveError
-> {
-  const length = Math.min(24, reader.size - position)
-  const bytes = reader.held(position, length) ?? (yield* reader.read(position, length))
+): Form | undefined => {
+  const at = reader.find(position, Math.min(descriptorAtMost, reader.size - position))
+  const { bytes } = reader
   const fits = (start: number, isZip64: boolean) =>
     start + (isZip64 ? 20 : 12) <= bytes.length &&
     bytes.readUInt32LE(start) === crc &&
@@ -211,12 +222,18 @@ const descriptorLength = Effect.fnUntraced(function* (
       ? readUInt64(bytes, start + 4) === compressedSize && readUInt64(bytes, start + 12) === uncompressedSize
       : bytes.readUInt32LE(start + 4) === compressedSize &&
         bytes.readUInt32LE(start + 8) === uncompressedSize)
-  const isSigned = length >= 4 && bytes.readUInt32LE(0) === dataDescriptorSignature
-  if (isSigned && fits(4, false)) return { bytes: 16, isZip64: false }
-  if (isSigned && fits(4, true)) return { bytes: 24, isZip64: true }
-  if (fits(0, false)) return { bytes: 12, isZip64: false }
-  return fits(0, true) ? { bytes: 20, isZip64: true } : undefined
-})
+  const isSigned = at + 4 <= bytes.length && bytes.readUInt32LE(at) === dataDescriptorSignature
+  if (isSigned && fits(at + 4, false)) return forms.signed
+  if (isSigned && fits(at + 4, true)) return forms.signedZip64
+  if (fits(at, false)) return forms.plain
+  return fits(at, true) ? forms.plainZip64 : undefined
+}
+
+const nameOf = (
+  reader: Reader<never>,
+  { nameLength, offset }: Expected
+): Effect.Effect<string, ZipError | ArchiveError> =>
+  Effect.map(reader.read(offset + localHeaderBytes, nameLength), shownName)
 
 /** Something lies where an entry should begin: another entry, or what ends Java's reading. */
 const explainGap = Effect.fnUntraced(function* (
@@ -275,7 +292,7 @@ const reportHidden = Effect.fnUntraced(function* (
   const header = localHeaderIn(yield* reader.read(cursor, localHeaderBytes))
   if (header === undefined) return false
   const length = Math.min(header.nameLength, reader.size - cursor - localHeaderBytes)
-  const { name } = decodeName(yield* reader.read(cursor + localHeaderBytes, length))
+  const name = shownName(yield* reader.read(cursor + localHeaderBytes, length))
   const unsafe = unsafeIn(name)
   const which = `The entry ${quoted(name)} at byte ${cursor} is not listed in the ZIP's directory`
   problems.add({

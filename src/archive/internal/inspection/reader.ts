@@ -24,6 +24,8 @@ const skipBytes = 2 * 1024 * 1024
 /** The one stretch of the archive that is kept in memory, and the stream that it comes from. */
 export class Reader<R> {
   readonly size: number
+  /** Where the bytes lie that `find` has found. */
+  bytes: Buffer = Buffer.alloc(0)
   private readonly archive: Archive<R>
   private readonly stat: ArchiveStat
   private start = 0
@@ -38,15 +40,29 @@ export class Reader<R> {
     this.size = stat.size
   }
 
+  /**
+   * Where in `bytes` a stretch begins that is in memory, or -1. It is valid until the next `read`. For those who look at
+   * many thousand headers, each of which would else cost an object.
+   */
+  find(position: number, length: number): number {
+    const from = position - this.start
+    if (from >= 0 && from + length <= this.window.length) {
+      this.bytes = this.window
+      return from
+    }
+    for (const { bytes, start } of this.pinned) {
+      const at = position - start
+      if (at < 0 || at + length > bytes.length) continue
+      this.bytes = bytes
+      return at
+    }
+    return -1
+  }
+
   /** The bytes, if they are in memory. They are valid until the next `read`. */
   held(position: number, length: number): Buffer | undefined {
-    const found = part(this.start, this.window, position, length)
-    if (found !== undefined) return found
-    for (const { bytes, start } of this.pinned) {
-      const kept = part(start, bytes, position, length)
-      if (kept !== undefined) return kept
-    }
-    return undefined
+    const at = this.find(position, length)
+    return at < 0 ? undefined : this.bytes.subarray(at, at + length)
   }
 
   /** Reads a stretch and keeps it: what is needed again later is not asked for again. */
@@ -116,11 +132,6 @@ export class Reader<R> {
       return this.window.subarray(position - start, position - start + length)
     })
   }
-}
-
-const part = (start: number, bytes: Buffer, position: number, length: number): Buffer | undefined => {
-  const from = position - start
-  return from >= 0 && from + length <= bytes.length ? bytes.subarray(from, from + length) : undefined
 }
 
 const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)

@@ -209,20 +209,24 @@ export const readDirectory = Effect.fnUntraced(function* (
   let count = 0
   while (position + centralHeaderBytes <= directory.end) {
     if (pace.isOver) yield* pace.rest
-    const header = reader.held(position, centralHeaderBytes)
-    if (header === undefined) {
+    let at = reader.find(position, centralHeaderBytes)
+    if (at < 0) {
       yield* reader.read(position, centralHeaderBytes)
       continue
     }
-    if (header.readUInt32LE(0) !== signature.central) break
+    if (reader.bytes.readUInt32LE(at) !== signature.central) break
     if (count === limit) return false
-    const length = lengthOf(header)
+    const length = lengthOf(reader.bytes, at)
     if (position + length > directory.end) {
       const detail = `entry ${count + 1} of its directory, at byte ${position}, is cut off`
       return yield* new ZipError({ detail, offset: position })
     }
-    const bytes = reader.held(position, length) ?? (yield* reader.read(position, length))
-    const entry = entryIn(bytes, directory.shift, table)
+    at = reader.find(position, length)
+    if (at < 0) {
+      yield* reader.read(position, length)
+      continue
+    }
+    const entry = entryIn(reader.bytes, at, directory.shift, table)
     if (typeof entry === "string") {
       const detail = `${entry}, in entry ${count + 1} of its directory`
       return yield* new ZipError({ detail, offset: position })
@@ -238,62 +242,62 @@ export const readDirectory = Effect.fnUntraced(function* (
   return true
 })
 
-const lengthOf = (header: Buffer): number =>
-  centralHeaderBytes + header.readUInt16LE(28) + header.readUInt16LE(30) + header.readUInt16LE(32)
+const lengthOf = (bytes: Buffer, at: number): number =>
+  centralHeaderBytes + bytes.readUInt16LE(at + 28) + bytes.readUInt16LE(at + 30) + bytes.readUInt16LE(at + 32)
 
 const unix = 3
 const macOs = 19
 
-const entryIn = (bytes: Buffer, shift: number, table: EntryTable): ZipEntry | string => {
-  const nameLength = bytes.readUInt16LE(28)
-  const name = bytes.subarray(centralHeaderBytes, centralHeaderBytes + nameLength)
-  const extra = bytes.subarray(
-    centralHeaderBytes + nameLength,
-    centralHeaderBytes + nameLength + bytes.readUInt16LE(30)
-  )
-  let compressedSize = bytes.readUInt32LE(20)
-  let uncompressedSize = bytes.readUInt32LE(24)
-  let offset = bytes.readUInt32LE(42)
+const entryIn = (bytes: Buffer, at: number, shift: number, table: EntryTable): ZipEntry | string => {
+  const nameStart = at + centralHeaderBytes
+  const nameEnd = nameStart + bytes.readUInt16LE(at + 28)
+  const extraEnd = nameEnd + bytes.readUInt16LE(at + 30)
+  let compressedSize = bytes.readUInt32LE(at + 20)
+  let uncompressedSize = bytes.readUInt32LE(at + 24)
+  let offset = bytes.readUInt32LE(at + 42)
   let unicodeName: string | undefined
-  if (extra.length > 0) {
-    const fields = extraFields(extra)
+  if (extraEnd > nameEnd) {
+    const fields = extraFields(bytes.subarray(nameEnd, extraEnd))
     if (fields === undefined) return "an extra field is longer than its place"
-    const isZip64 = [compressedSize, uncompressedSize, offset].includes(0xffffffff)
+    const isZip64 = compressedSize === 0xffffffff || uncompressedSize === 0xffffffff || offset === 0xffffffff
     const zip64 = isZip64 ? fields.find(({ id }) => id === 1)?.data : undefined
     if (zip64 !== undefined) {
-      let at = 0
+      let read = 0
       const next = (value: number) => {
         if (value !== 0xffffffff) return value
-        at += 8
-        return at <= zip64.length ? readUInt64(zip64, at - 8) : Number.NaN
+        read += 8
+        return read <= zip64.length ? readUInt64(zip64, read - 8) : Number.NaN
       }
       uncompressedSize = next(uncompressedSize)
       compressedSize = next(compressedSize)
       offset = next(offset)
-    }
-    unicodeName = unicodePath(fields.find(({ id }) => id === 0x7075)?.data, name)
+    } else if (isZip64) return "its zip64 sizes are missing"
+    unicodeName = unicodePath(
+      fields.find(({ id }) => id === 0x7075)?.data,
+      bytes.subarray(nameStart, nameEnd)
+    )
   }
   if (!(Number.isSafeInteger(compressedSize + uncompressedSize) && Number.isSafeInteger(offset))) {
     return "a zip64 size or offset is missing or too large"
   }
-  const flags = bytes.readUInt16LE(8)
-  const method = bytes.readUInt16LE(10)
-  const crc = bytes.readUInt32LE(16)
-  const host = bytes[5]
-  const text = decodeName(name)
-  const entry: ZipEntry = {
-    ...text,
+  const method = bytes.readUInt16LE(at + 10)
+  const crc = bytes.readUInt32LE(at + 16)
+  const host = bytes[at + 5]
+  const name = decodeName(bytes, nameStart, nameEnd)
+  const nameHash = hashOf(bytes, nameStart, nameEnd)
+  table.add(offset + shift, compressedSize, uncompressedSize, crc, method, nameEnd - nameStart, nameHash)
+  return {
+    name: name ?? bytes.toString("latin1", nameStart, nameEnd),
+    isUtf8: name !== undefined,
     unicodeName,
-    flags,
+    flags: bytes.readUInt16LE(at + 8),
     method,
     crc,
     compressedSize,
     uncompressedSize,
     offset: offset + shift,
-    mode: host === unix || host === macOs ? bytes.readUInt16LE(40) : 0
+    mode: host === unix || host === macOs ? bytes.readUInt16LE(at + 40) : 0
   }
-  table.add(entry, name)
-  return entry
 }
 
 interface ExtraField {
@@ -318,23 +322,26 @@ export const extraFields = (extra: Buffer): ReadonlyArray<ExtraField> | undefine
 const unicodePath = (data: Buffer | undefined, name: Buffer): string | undefined => {
   if (data === undefined || data.length < 5 || data[0] !== 1 || data.readUInt32LE(1) !== crc32(name))
     return undefined
-  return data.subarray(5).equals(name) ? undefined : decodeName(data.subarray(5)).name
+  return data.subarray(5).equals(name) ? undefined : shownName(data.subarray(5))
 }
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
-/** As Java decodes it; what is no UTF-8 is shown byte by byte. */
-export const decodeName = (bytes: Buffer): { readonly name: string; readonly isUtf8: boolean } => {
-  for (let i = 0; i < bytes.length; i++) {
-    if ((bytes[i] ?? 0) < 0x80) continue
-    try {
-      return { name: utf8.decode(bytes), isUtf8: true }
-    } catch {
-      break
-    }
+/** As Java decodes it, or `undefined` where that is no UTF-8. */
+const decodeName = (bytes: Buffer, start: number, end: number): string | undefined => {
+  let seen = 0
+  for (let at = start; at < end; at++) seen |= bytes[at] ?? 0
+  if (seen < 0x80) return bytes.toString("latin1", start, end)
+  try {
+    return utf8.decode(bytes.subarray(start, end))
+  } catch {
+    return undefined
   }
-  return { name: bytes.toString("latin1"), isUtf8: bytes.every((byte) => byte < 0x80) }
 }
+
+/** A name to show: what is no UTF-8 is shown byte by byte. */
+export const shownName = (bytes: Buffer): string =>
+  decodeName(bytes, 0, bytes.length) ?? bytes.toString("latin1")
 
 export const readUInt64 = (bytes: Buffer, at: number): number => {
   const value = bytes.readUInt32LE(at) + bytes.readUInt32LE(at + 4) * 0x1_0000_0000
@@ -342,24 +349,39 @@ export const readUInt64 = (bytes: Buffer, at: number): number => {
 }
 
 // Two hashes of 32 bits each under seeds of this process: nobody can make names that collide.
-const seeds = [randomInt(0x7fffffff), randomInt(0x7fffffff)] as const
+const [seedOne, seedTwo] = [randomInt(0x7fffffff), randomInt(0x7fffffff)]
 
-/** What is compared of two accounts of an entry, as one number. */
-export const fingerprint = (
-  name: Buffer,
-  numbers: readonly [offset: number, crc: number, compressedSize: number, uncompressedSize: number]
-): number => {
-  let [one, two]: [number, number] = [seeds[0], seeds[1]]
-  const mix = (value: number) => {
-    one = Math.imul(one ^ value, 0x01000193) + (one >>> 15)
-    two = Math.imul(two + value, 0x85ebca6b) ^ (two >>> 13)
-  }
-  for (let i = 0; i < name.length; i++) mix(name[i] ?? 0)
-  for (const number of numbers) {
-    mix(number >>> 0)
-    mix(Math.floor(number / 0x1_0000_0000))
+/** A stretch of bytes as a number of 52 bits. */
+export const hashOf = (bytes: Buffer, start: number, end: number): number => {
+  let one = seedOne
+  let two = seedTwo
+  for (let at = start; at < end; at++) {
+    const byte = bytes[at] ?? 0
+    one = Math.imul(one ^ byte, 0x01000193) + (one >>> 15)
+    two = Math.imul(two + byte, 0x85ebca6b) ^ (two >>> 13)
   }
   return (one >>> 0) + (two >>> 12) * 0x1_0000_0000
+}
+
+/** What two accounts of an entry are compared by, as one number. */
+export const fingerprint = (
+  nameHash: number,
+  offset: number,
+  crc: number,
+  compressedSize: number,
+  uncompressedSize: number
+): number => {
+  let hash = mixed(seedOne, nameHash)
+  hash = mixed(hash, offset)
+  hash = mixed(hash, crc)
+  hash = mixed(hash, compressedSize)
+  return (mixed(hash, uncompressedSize) >>> 0) + (mixed(seedTwo, hash) >>> 12) * 0x1_0000_0000
+}
+
+const mixed = (hash: number, value: number): number => {
+  const low = Math.imul(hash ^ (value >>> 0), 0x85ebca6b)
+  const high = Math.imul((low ^ (low >>> 13)) + Math.floor(value / 0x1_0000_0000), 0xc2b2ae35)
+  return high ^ (high >>> 16)
 }
 
 /** The sum of fingerprints, in whatever order they come. */
@@ -367,44 +389,50 @@ export const sumOf = (sum: number, one: number): number => (sum + one) % 0x10_00
 
 const firstCapacity = 1024
 
-/** What the walk along the local headers compares with, in 44 bytes an entry. Mutable: make one per run. */
+/** What the walk along the local headers compares with, in 40 bytes an entry. Mutable: make one per run. */
 export class EntryTable {
   count = 0
   /** Over all entries, as the directory tells of them. */
   sum = 0
-  private offsets = new Float64Array(firstCapacity)
-  private compressed = new Float64Array(firstCapacity)
-  private uncompressed = new Float64Array(firstCapacity)
-  private crcs = new Uint32Array(firstCapacity)
+  offsets = new Float64Array(firstCapacity)
+  compressedSizes = new Float64Array(firstCapacity)
+  uncompressedSizes = new Float64Array(firstCapacity)
+  nameHashes = new Float64Array(firstCapacity)
+  crcs = new Uint32Array(firstCapacity)
+  /** The method and the name's length, 16 bits each. */
   private details = new Uint32Array(firstCapacity)
-  private names = new Float64Array(firstCapacity)
 
-  add(entry: ZipEntry, name: Buffer): void {
+  add(
+    offset: number,
+    compressedSize: number,
+    uncompressedSize: number,
+    crc: number,
+    method: number,
+    nameLength: number,
+    nameHash: number
+  ): void {
     if (this.count === this.offsets.length) this.grow()
     const at = this.count
-    this.offsets[at] = entry.offset
-    this.compressed[at] = entry.compressedSize
-    this.uncompressed[at] = entry.uncompressedSize
-    this.crcs[at] = entry.crc
-    this.details[at] = (entry.method << 16) | name.length
-    this.names[at] = fingerprint(name, [0, 0, 0, 0])
+    this.offsets[at] = offset
+    this.compressedSizes[at] = compressedSize
+    this.uncompressedSizes[at] = uncompressedSize
+    this.nameHashes[at] = nameHash
+    this.crcs[at] = crc
+    this.details[at] = (method << 16) | nameLength
     this.count += 1
-    this.sum = sumOf(
-      this.sum,
-      fingerprint(name, [entry.offset, entry.crc, entry.compressedSize, entry.uncompressedSize])
-    )
+    this.sum = sumOf(this.sum, fingerprint(nameHash, offset, crc, compressedSize, uncompressedSize))
   }
 
   at(index: number) {
     const details = this.details[index] ?? 0
     return {
       offset: this.offsets[index] ?? 0,
-      compressedSize: this.compressed[index] ?? 0,
-      uncompressedSize: this.uncompressed[index] ?? 0,
+      compressedSize: this.compressedSizes[index] ?? 0,
+      uncompressedSize: this.uncompressedSizes[index] ?? 0,
       crc: this.crcs[index] ?? 0,
       method: details >>> 16,
       nameLength: details & 0xffff,
-      nameFingerprint: this.names[index] ?? 0
+      nameHash: this.nameHashes[index] ?? 0
     }
   }
 
@@ -431,9 +459,9 @@ export class EntryTable {
     }
     const length = this.offsets.length * 2
     this.offsets = larger(this.offsets, new Float64Array(length))
-    this.compressed = larger(this.compressed, new Float64Array(length))
-    this.uncompressed = larger(this.uncompressed, new Float64Array(length))
-    this.names = larger(this.names, new Float64Array(length))
+    this.compressedSizes = larger(this.compressedSizes, new Float64Array(length))
+    this.uncompressedSizes = larger(this.uncompressedSizes, new Float64Array(length))
+    this.nameHashes = larger(this.nameHashes, new Float64Array(length))
     this.crcs = larger(this.crcs, new Uint32Array(length))
     this.details = larger(this.details, new Uint32Array(length))
   }
@@ -451,17 +479,17 @@ export interface LocalHeader {
 }
 
 /** Reads the fixed part of a local header; `undefined` where there is none. */
-export const localHeaderIn = (bytes: Buffer): LocalHeader | undefined =>
-  bytes.readUInt32LE(0) !== signature.local
+export const localHeaderIn = (bytes: Buffer, at = 0): LocalHeader | undefined =>
+  bytes.readUInt32LE(at) !== signature.local
     ? undefined
     : {
-        flags: bytes.readUInt16LE(6),
-        method: bytes.readUInt16LE(8),
-        crc: bytes.readUInt32LE(14),
-        compressedSize: bytes.readUInt32LE(18),
-        uncompressedSize: bytes.readUInt32LE(22),
-        nameLength: bytes.readUInt16LE(26),
-        extraLength: bytes.readUInt16LE(28)
+        flags: bytes.readUInt16LE(at + 6),
+        method: bytes.readUInt16LE(at + 8),
+        crc: bytes.readUInt32LE(at + 14),
+        compressedSize: bytes.readUInt32LE(at + 18),
+        uncompressedSize: bytes.readUInt32LE(at + 22),
+        nameLength: bytes.readUInt16LE(at + 26),
+        extraLength: bytes.readUInt16LE(at + 28)
       }
 
 /** The sizes of a local header as `ZipEntry.setExtra0` reads them: its zip64 field counts where it holds both. */
