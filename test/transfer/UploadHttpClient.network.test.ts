@@ -1,8 +1,11 @@
+import { spawn } from "node:child_process"
+import Dns from "node:dns"
 import * as Net from "node:net"
 import * as HttpBody from "@effect/platform/HttpBody"
 import * as HttpClient from "@effect/platform/HttpClient"
 import { afterEach, describe, expect, it, vi } from "@effect/vitest"
 import { Effect, Stream } from "effect"
+import { node } from "../../scripts/support/node.ts"
 import * as RetryPolicy from "../../src/transfer/RetryPolicy.ts"
 import { fromHttpClientError, type TransferError } from "../../src/transfer/TransferError.ts"
 import * as UploadHttpClient from "../../src/transfer/UploadHttpClient.ts"
@@ -29,6 +32,7 @@ const ok = whenWhole(({ answer }) => answer(200, "stored"))
 
 afterEach(() => {
   vi.unstubAllEnvs()
+  vi.restoreAllMocks()
 })
 
 describe("TLS", () => {
@@ -82,6 +86,74 @@ describe("TLS", () => {
         expect(response.status).toBe(413)
       }
     })
+  )
+})
+
+/**
+ * A port whose system drops the first attempts to connect: its program is stopped and its queue is full. The next attempt,
+ * a second later, succeeds, once `wake` has run.
+ */
+const slowToAccept = Effect.gen(function* () {
+  const program = `
+    const server = require("node:http").createServer((request, response) => {
+      request.resume().on("end", () => response.end("stored"))
+    })
+    server.listen({ port: 0, host: "127.0.0.1", backlog: 1 }, () => process.send(server.address().port))
+  `
+  const child = yield* Effect.acquireRelease(
+    Effect.sync(() => spawn(node, ["-e", program], { stdio: ["ignore", "ignore", "ignore", "ipc"] })),
+    (child) => Effect.sync(() => child.kill("SIGKILL"))
+  )
+  const port = yield* Effect.async<number>((resume) => {
+    child.once("message", (message) => resume(Effect.succeed(Number(message))))
+  })
+  child.kill("SIGSTOP")
+  const waiting = yield* Effect.acquireRelease(
+    Effect.sync((): Array<Net.Socket> => []),
+    (sockets) =>
+      Effect.sync(() => {
+        for (const socket of sockets) socket.destroy()
+      })
+  )
+  const isQueued = Effect.async<boolean>((resume) => {
+    const socket = Net.connect(port, "127.0.0.1", () => resume(Effect.succeed(true)))
+    socket.on("error", () => {})
+    waiting.push(socket)
+  }).pipe(Effect.timeoutTo({ duration: "300 millis", onTimeout: () => false, onSuccess: () => true }))
+  yield* Effect.repeat(isQueued, { while: (queued) => queued })
+  return { port, wake: Effect.sync(() => child.kill("SIGCONT")) }
+})
+
+/** Only Node gives up an address after 250 ms, and only there can the resolver be replaced. */
+const isNode = process.versions.bun === undefined && process.versions["deno"] === undefined
+
+describe("a host with several addresses", () => {
+  it.scopedLive.skipIf(!isNode || process.platform !== "linux")(
+    "is reached though the first is slow and the second is out of reach",
+    () =>
+      Effect.gen(function* () {
+        const { port, wake } = yield* slowToAccept
+        const addresses = [
+          { address: "127.0.0.1", family: 4 },
+          { address: "127.0.0.2", family: 4 }
+        ]
+        const asked: Array<string> = []
+        vi.spyOn(Dns, "lookup").mockImplementation(((
+          name: string,
+          _: unknown,
+          done: (error: null, found: unknown) => void
+        ) => {
+          asked.push(name)
+          setImmediate(() => done(null, addresses))
+        }) as never)
+        yield* Effect.fork(Effect.delay(wake, "400 millis"))
+        const response = yield* put(`http://slow.test:${port}/`, 1, {
+          connectTimeout: "30 seconds",
+          proxy: false
+        })
+        expect(yield* response.text).toBe("stored")
+        expect(asked).toEqual(["slow.test"])
+      })
   )
 })
 
