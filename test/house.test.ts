@@ -141,6 +141,32 @@ describe("imports", () => {
   })
 })
 
+describe("test/", () => {
+  const testsOf = (folder: string) =>
+    readdirSync(join(root, "test", folder), { recursive: true, encoding: "utf8" }).filter((name) =>
+      name.endsWith(".test.ts")
+    )
+  /** `UploadJournal` of `UploadJournal.file.test.ts`. Names in lower case are topics of the folder as a whole. */
+  const subjectOf = (test: string) => test.replace(/\..*$/, "")
+
+  it.each(folders)("mirrors src/%s", (folder) => {
+    const subjects = testsOf(folder).map(subjectOf)
+    expect(subjects.length).toBeGreaterThan(0)
+    const named = subjects.filter((subject) => /^[A-Z]|\//.test(subject))
+    const known = new Set(modules.map(({ path }) => path.replace(/\.ts$/, "")))
+    const isPart = (subject: string) => known.has(`${folder}/${subject}`) || isFolder(`${folder}/${subject}/`)
+    const isFolder = (place: string) => [...known].some((path) => path.startsWith(place))
+    expect(named.filter((subject) => !isPart(subject))).toEqual([])
+  })
+
+  it("keeps helpers in test/support/ only", () => {
+    const helpers = readdirSync(join(root, "test"), { recursive: true, encoding: "utf8" }).filter(
+      (name) => name.endsWith(".ts") && !/^support\/|\.test\.ts$|^runtimes\//.test(name)
+    )
+    expect(helpers).toEqual([])
+  })
+})
+
 interface Members {
   readonly members: ReadonlyArray<Members | { readonly _tag: string }>
 }

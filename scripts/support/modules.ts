@@ -68,21 +68,15 @@ export const circlesIn = (modules: ReadonlyArray<Module>): ReadonlyArray<Readonl
 const lowerFirst = (name: string): string => `${name.charAt(0).toLowerCase()}${name.slice(1)}`
 
 /**
- * A module that is implemented in `internal/`: `X.ts` with `internal/x.ts`, or with files of `internal/x/`. The name may
- * leave out that of the folder, as in `archive/ArchiveDigest.ts` with `archive/internal/digest.ts`. Such a pair may import
- * each other, as Effect's own packages do; no other circle is allowed.
+ * A module that is implemented in `internal/`: `X.ts` with `internal/x.ts`, or with files of `internal/x/`. Such a pair
+ * may import each other, as Effect's own packages do; no other circle is allowed.
  */
 export const isPair = (circle: ReadonlyArray<string>): boolean => {
   const [owner = "", ...others] = circle.filter((path) => !path.includes("/internal/"))
-  const [folder, name] = [posix.dirname(owner), posix.basename(owner, ".ts")]
-  const isPrefixed = name.toLowerCase().startsWith(folder) && name.length > folder.length
-  const short = isPrefixed ? name.slice(folder.length) : name
+  const own = posix.join(posix.dirname(owner), "internal", lowerFirst(posix.basename(owner, ".ts")))
   return (
     others.length === 0 &&
-    [name, short].some((own) => {
-      const place = posix.join(folder, "internal", lowerFirst(own))
-      return circle.every((path) => path === owner || path === `${place}.ts` || path.startsWith(`${place}/`))
-    })
+    circle.every((path) => path === owner || path === `${own}.ts` || path.startsWith(`${own}/`))
   )
 }
 
