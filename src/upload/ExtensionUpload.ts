@@ -347,7 +347,7 @@ export const verify = (
       case "Unknown":
         return "response"
       case "Different":
-        return yield* Effect.fail(noLonger(receipt, stored, match))
+        return yield* noLonger(receipt, stored, match)
     }
   })
 

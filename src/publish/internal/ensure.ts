@@ -93,7 +93,7 @@ const create = Effect.fnUntraced(function* (
   if (Either.isLeft(created)) {
     return isSmallRequestOpen(created.left)
       ? yield* awaitCreated(wanted, created.left)
-      : yield* Effect.fail(explain(wanted, namesakes, created.left))
+      : yield* explain(wanted, namesakes, created.left)
   }
   // Two machines may both have looked before either created: better both learn it now than fill two extensions.
   yield* retrying(look(wanted))

@@ -104,7 +104,7 @@ const sendAndProve: Effect.Effect<Delivered, UploadError, Run.Subject | Run.Prog
       case "Open":
         return yield* settleOpenEnd(end.error)
       case "Refused":
-        return yield* Effect.fail(end.error)
+        return yield* end.error
     }
   })
 
@@ -157,7 +157,7 @@ const settleOpenEnd = Effect.fnUntraced(function* (error: UploadError) {
   )
   yield* emit({ _tag: "Reconciled", outcome: outcome._tag })
   const verdict = yield* act(outcome, `${error._tag}: ${error.message}`)
-  return verdict._tag === "Delivered" ? verdict : yield* Effect.fail(error)
+  return verdict._tag === "Delivered" ? verdict : yield* error
 })
 
 /** A server that asks for a pause is not asked before it is over, as long as the window is open. */
@@ -190,7 +190,7 @@ const prove = Effect.fnUntraced(function* (answered: StoredArchive.StoredArchive
       }
       return { proof: "response" as const, stored }
     case "Different":
-      return yield* Effect.fail(contradiction(extensionId, content, answered, stored, match))
+      return yield* contradiction(extensionId, content, answered, stored, match)
   }
 })
 
