@@ -64,6 +64,14 @@ export interface UploadRequest<out R = never> extends UploadSettings.UploadOverr
 }
 
 /**
+ * What an upload needs, besides what its archive needs to be read.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type UploadRequirements = ExtensionsClient.ExtensionsClient | UploadJournal.UploadJournal
+
+/**
  * Uploads an archive to an extension that exists, and proves that it arrived.
  *
  * The archive is inspected (one that cannot be used is an `InvalidArchive`, before anything is asked) and hashed, the
@@ -86,25 +94,25 @@ export interface UploadRequest<out R = never> extends UploadSettings.UploadOverr
  */
 export const upload = <R>(
   request: UploadRequest<R>
-): Effect.Effect<
-  UploadReceipt,
-  UploadError,
-  R | ExtensionsClient.ExtensionsClient | UploadJournal.UploadJournal
-> => run(request, Option.none())
+): Effect.Effect<UploadReceipt, UploadError, R | UploadRequirements> => run(request, Option.none())
 
-/** With `begun`, only the archive that an earlier run began with will do. */
+/** The story of one upload. With `begun`, only the archive that an earlier run began with will do. */
 const run = <R>(request: UploadRequest<R>, begun: Option.Option<JournalRecord>) =>
   Effect.gen(function* () {
     const elapsed = yield* Monotonic.stopwatch
+    // 1. Inspect and digest the archive, holding the one journal entry of this extension.
     const extensionId = yield* decodeId(request.extensionId)
     const inspected = yield* LocalArchive.inspect(request.archive)
     const journal = yield* openJournal(extensionId)
     const subject = yield* digest(extensionId, inspected, yield* journal.record)
     return yield* Effect.gen(function* () {
       yield* requireSameArchive(begun)
+      // 2. Decide what to do, by what the journal and the server know.
       const plan = yield* decide(yield* journal.record, Option.fromNullable(request.expected))
+      // 3. to 5. Journal the intent, transfer the archive, verify what the server holds.
       const result = yield* carryOut(plan, journal)
       yield* emit({ _tag: "Verified", proof: result.proof })
+      // 6. Say what is known, and forget the rest.
       const receipt = makeReceipt(plan, result, yield* elapsed)
       yield* journal.remove
       yield* emit({ _tag: "Completed", receipt })
@@ -141,11 +149,7 @@ const run = <R>(request: UploadRequest<R>, begun: Option.Option<JournalRecord>) 
  */
 export const plan = <R>(
   request: UploadRequest<R>
-): Effect.Effect<
-  UploadPlan,
-  UploadError,
-  R | ExtensionsClient.ExtensionsClient | UploadJournal.UploadJournal
-> => look(request, Option.none())
+): Effect.Effect<UploadPlan, UploadError, R | UploadRequirements> => look(request, Option.none())
 
 /** With `begun`, only the archive that an earlier run began with will do, as in `run`. */
 const look = <R>(request: UploadRequest<R>, begun: Option.Option<JournalRecord>) =>
@@ -186,11 +190,7 @@ const look = <R>(request: UploadRequest<R>, begun: Option.Option<JournalRecord>)
  */
 export const events = <R>(
   request: Omit<UploadRequest<R>, "onEvent">
-): Stream.Stream<
-  UploadEvent,
-  UploadError,
-  R | ExtensionsClient.ExtensionsClient | UploadJournal.UploadJournal
-> =>
+): Stream.Stream<UploadEvent, UploadError, R | UploadRequirements> =>
   Stream.unwrapScoped(
     Effect.gen(function* () {
       const mailbox = yield* Mailbox.make<UploadEvent, UploadError>({ capacity: 16 })
@@ -212,11 +212,7 @@ export const events = <R>(
 export const resume = (
   extensionId: string,
   options: ResumeOptions = {}
-): Effect.Effect<
-  Option.Option<UploadReceipt>,
-  UploadError,
-  ExtensionsClient.ExtensionsClient | UploadJournal.UploadJournal | FileSystem.FileSystem
-> =>
+): Effect.Effect<Option.Option<UploadReceipt>, UploadError, UploadRequirements | FileSystem.FileSystem> =>
   Effect.gen(function* () {
     const record = yield* peekJournal(yield* decodeId(extensionId))
     return yield* Effect.transposeMapOption(record, resumeRecord(options))
@@ -231,11 +227,7 @@ export const resume = (
 export const planResume = (
   extensionId: string,
   options: ResumeOptions = {}
-): Effect.Effect<
-  Option.Option<UploadPlan>,
-  UploadError,
-  ExtensionsClient.ExtensionsClient | UploadJournal.UploadJournal | FileSystem.FileSystem
-> =>
+): Effect.Effect<Option.Option<UploadPlan>, UploadError, UploadRequirements | FileSystem.FileSystem> =>
   Effect.gen(function* () {
     const record = yield* peekJournal(yield* decodeId(extensionId))
     return yield* Effect.transposeMapOption(record, (begun) =>
@@ -285,11 +277,7 @@ export interface PendingResult {
  */
 export const resumePending = (
   options: ResumeOptions = {}
-): Effect.Effect<
-  ReadonlyArray<PendingResult>,
-  UploadError,
-  ExtensionsClient.ExtensionsClient | UploadJournal.UploadJournal | FileSystem.FileSystem
-> =>
+): Effect.Effect<ReadonlyArray<PendingResult>, UploadError, UploadRequirements | FileSystem.FileSystem> =>
   Effect.gen(function* () {
     const { baseUrl } = yield* ExtensionsClient.ExtensionsClient
     const { records } = yield* (yield* UploadJournal.UploadJournal).list
