@@ -131,7 +131,7 @@ it.layer(RunnerProgram.layer, live)("a release whose process is killed", (it) =>
         expect(requests.map((line) => line.split(" ")[0])).toEqual(["PUT", "PATCH"])
         expect(received, requests.join(", ")).toBeLessThanOrEqual(content.length + window)
       }).pipe(Effect.provide(World)),
-    { timeout: 60_000 }
+    { timeout: 120_000 }
   )
 
   const requests = ["POST", "PUT"]
@@ -155,7 +155,7 @@ it.layer(RunnerProgram.layer, live)("a release whose process is killed", (it) =>
         yield* finish
         yield* released(content)
       }).pipe(Effect.provide(World)),
-    { timeout: 30_000 }
+    { timeout: 120_000 }
   )
 
   it.scoped(
@@ -175,6 +175,6 @@ it.layer(RunnerProgram.layer, live)("a release whose process is killed", (it) =>
         yield* finish
         yield* released(content)
       }).pipe(Effect.provide(World)),
-    { timeout: 30_000 }
+    { timeout: 120_000 }
   )
 })

@@ -65,7 +65,7 @@ describe.skipIf(!(await Effect.runPromise(canPostgres)))("a PostgreSQL", () => {
         })
         expect(exits.filter(Exit.isFailure)).toEqual([])
       }),
-    { timeout: 30_000 }
+    { timeout: 120_000 }
   )
 
   it.scopedLive(
@@ -86,7 +86,7 @@ describe.skipIf(!(await Effect.runPromise(canPostgres)))("a PostgreSQL", () => {
           yield* allReleased(releases)
         }).pipe(Effect.provide(asker(url)))
       }).pipe(Effect.provide(World)),
-    { timeout: 40_000 }
+    { timeout: 120_000 }
   )
 
   it.scopedLive(
@@ -114,7 +114,7 @@ describe.skipIf(!(await Effect.runPromise(canPostgres)))("a PostgreSQL", () => {
           expect((yield* ExtensionRelease.execute(first.payload)).upload._tag).toBe("AlreadyCurrent")
         }).pipe(Effect.provide(asker(url)))
       }).pipe(Effect.provide(World)),
-    { timeout: 40_000 }
+    { timeout: 120_000 }
   )
 
   const ahead = 60_000
@@ -141,7 +141,7 @@ describe.skipIf(!(await Effect.runPromise(canPostgres)))("a PostgreSQL", () => {
           expect(Observed.repeatedSteps(yield* odd.reports, yield* even.reports)).toEqual([])
         }).pipe(Effect.provide(asker(url)))
       }).pipe(Effect.provide(World)),
-    { timeout: 40_000 }
+    { timeout: 120_000 }
   )
 })
 
@@ -168,6 +168,6 @@ describe.skipIf(!(await Effect.runPromise(canOwnPostgres)))("a PostgreSQL that i
         const keys = Observed.announcedKeys(yield* runner.reports)
         expect(new Set(keys).size).toBe(releases.length)
       }).pipe(Effect.provide(World)),
-    { timeout: 40_000 }
+    { timeout: 120_000 }
   )
 })
