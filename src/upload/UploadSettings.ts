@@ -13,6 +13,7 @@ import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import { directUploadLimitBytes } from "../archive/ArchiveInspection.ts"
 import { ProblemCode } from "../archive/ArchiveProblem.ts"
+import { type InteropVersion, interopVersions } from "../transfer/ResumableUpload.ts"
 import * as Variable from "../transfer/Variable.ts"
 
 /**
@@ -31,8 +32,8 @@ export interface UploadOptions {
   readonly verification: "hash" | "size" | "response"
   /** `auto` resumes where the server can, `never` sends ordinary requests, `required` fails where it cannot. */
   readonly resumable: "auto" | "never" | "required"
-  /** Iteration of the resumable-upload draft to speak. Default 8. */
-  readonly interopVersion: 6 | 7 | 8
+  /** Interop version of the resumable-upload draft to speak. Default 9, which is draft -12. */
+  readonly interopVersion: InteropVersion
   /** What to do when someone else wrote to the extension meanwhile. Default `fail`. */
   readonly onConflict: "fail" | "overwrite"
   /** How long to watch the server after an answer was lost, before its silence counts as "not applied". Default 10 s. */
@@ -57,7 +58,7 @@ const defaults: UploadOptions = {
   contentType: "raw",
   verification: "hash",
   resumable: "auto",
-  interopVersion: 8,
+  interopVersion: 9,
   onConflict: "fail",
   reconcileWindow: Duration.seconds(10),
   directUploadLimitBytes: directUploadLimitBytes,
@@ -148,9 +149,9 @@ export const config: Config.Config<UploadOptions> = Config.all({
     Config.withDefault(defaults.resumable),
     Config.withDescription('Whether to use resumable uploads: "auto", "never" or "required".')
   ),
-  interopVersion: Variable.oneOf("EC_UPLOAD_INTEROP_VERSION", 8, 7, 6).pipe(
+  interopVersion: Variable.oneOf("EC_UPLOAD_INTEROP_VERSION", ...interopVersions).pipe(
     Config.withDefault(defaults.interopVersion),
-    Config.withDescription("Interop version of the resumable-upload draft to speak: 8, 7 or 6.")
+    Config.withDescription("Interop version of the resumable-upload draft to speak: 10, 9, 8, 7 or 6.")
   ),
   onConflict: Variable.oneOf("EC_UPLOAD_ON_CONFLICT", "fail", "overwrite").pipe(
     Config.withDefault(defaults.onConflict),

@@ -233,7 +233,12 @@ describe("409 to an append", () => {
 
   it.live("with an offset beyond the length is a violation", () =>
     Effect.gen(function* () {
-      const run = yield* resume([begun, patch(0, 1000, wholeBody, answer(409, at(1001))), begun, cancelled])
+      const run = yield* resume([
+        begun,
+        patch(0, 1000, wholeBody, answer(409, { ...incomplete, ...at(1001) })),
+        begun,
+        cancelled
+      ])
       expect(run.error).toMatchObject({ rule: "OffsetBeyondLength" })
       expectForgotten(run)
     })
@@ -242,7 +247,7 @@ describe("409 to an append", () => {
   it.live.each([
     {
       name: "naming the same offset",
-      script: [begun, ...repeat(6, () => patch(0, 1000, wholeBody, answer(409, at(0))))]
+      script: [begun, ...repeat(6, () => patch(0, 1000, wholeBody, answer(409, { ...incomplete, ...at(0) })))]
     },
     {
       name: "naming one offset, then another",
@@ -250,7 +255,7 @@ describe("409 to an append", () => {
         begun,
         ...repeat(6, (n) => {
           const from = n % 2 === 0 ? 0 : 500
-          return patch(from, 1000, wholeBody, answer(409, at(500 - from)))
+          return patch(from, 1000, wholeBody, answer(409, { ...incomplete, ...at(500 - from) }))
         })
       ]
     },

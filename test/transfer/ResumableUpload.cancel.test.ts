@@ -6,12 +6,12 @@ import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as ResumableUpload from "../../src/transfer/ResumableUpload.ts"
 import * as UploadHttpClient from "../../src/transfer/UploadHttpClient.ts"
-import { del, interop, uploadPath } from "../support/transfer/draftScript.ts"
+import { del, interop, spoken, uploadPath } from "../support/transfer/draftScript.ts"
 import { answer, cut, resumableServer } from "../support/transfer/resumableServer.ts"
 import { uploadRequest } from "../support/transfer/uploading.ts"
 
 describe("cancel", () => {
-  const cancel = (origin: string, url: string, interopVersion = 8) =>
+  const cancel = (origin: string, url: string, interopVersion = spoken) =>
     Effect.gen(function* () {
       const client = yield* HttpClient.HttpClient
       const resource = { url: Redacted.make(url), interopVersion }

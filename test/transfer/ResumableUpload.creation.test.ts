@@ -17,6 +17,7 @@ import {
   patch,
   progressed,
   put,
+  spoken,
   target,
   uploadPath
 } from "../support/transfer/draftScript.ts"
@@ -48,7 +49,7 @@ describe("the ordinary request that upgrades itself", () => {
     })
   )
 
-  it.live.each([6, 7, 8])("speaks iteration %i of the draft", (interopVersion) =>
+  it.live.each([6, 7, 8, 9, 10])("speaks interop version %i of the draft", (interopVersion) =>
     Effect.gen(function* () {
       const script = [
         exchange(
@@ -100,10 +101,11 @@ describe("the ordinary request that upgrades itself", () => {
 describe("a 104", () => {
   it.live.each([
     { name: "without an interop version", fields: { location: uploadPath } },
-    { name: "of another iteration", fields: { ...interop(7), location: uploadPath } },
+    { name: "of the version before", fields: { ...interop(spoken - 1), location: uploadPath } },
+    { name: "of the version after", fields: { ...interop(spoken + 1), location: uploadPath } },
     {
       name: "with an interop version of a wrong type",
-      fields: { ...interop(), "upload-draft-interop-version": "8.0", location: uploadPath }
+      fields: { ...interop(), "upload-draft-interop-version": `${spoken}.0`, location: uploadPath }
     },
     { name: "without Location", fields: interop() },
     { name: "whose Location is empty", fields: { ...interop(), location: "" } },
@@ -135,7 +137,7 @@ describe("a 104", () => {
   ])("names the upload resource by %s", (location) =>
     Effect.gen(function* () {
       const run = yield* upload([put(offered({ location }), wholeBody, cut)])
-      expect(run.resources).toEqual([{ path: uploadPath, offset: 0, interopVersion: 8, limits: {} }])
+      expect(run.resources).toEqual([{ path: uploadPath, offset: 0, interopVersion: spoken, limits: {} }])
       expect(run.error).toMatchObject({ _tag: "ConnectionFailed" })
     })
   )
@@ -317,7 +319,7 @@ describe("a final response to the creation", () => {
   it.live("ends it, whatever the server says afterwards", () =>
     Effect.gen(function* () {
       const text = "HTTP/1.1 200 OK\r\nUpload-Complete: ?1\r\nContent-Length: 4\r\n\r\ndone"
-      const late = `HTTP/1.1 104 Late\r\nUpload-Draft-Interop-Version: 8\r\nLocation: ${uploadPath}\r\n\r\n`
+      const late = `HTTP/1.1 104 Late\r\nUpload-Draft-Interop-Version: ${spoken}\r\nLocation: ${uploadPath}\r\n\r\n`
       const run = yield* upload([
         put(wholeBody, (peer) => void peer.socket.end(`${text}${late.repeat(50)}HTTP/1.1 500 No\r\n\r\n`))
       ])

@@ -46,7 +46,7 @@ const flood =
   }
 
 const response104 = (...fields: ReadonlyArray<string>) =>
-  ["HTTP/1.1 104 Flood", "Upload-Draft-Interop-Version: 8", ...fields, "", ""].join("\r\n")
+  ["HTTP/1.1 104 Flood", "Upload-Draft-Interop-Version: 9", ...fields, "", ""].join("\r\n")
 
 const heapUsed = () => {
   globalThis.gc?.()

@@ -17,7 +17,12 @@ export const apiKey = "ApiKey c2VjcmV0"
 /** What every test uploads, unless it says otherwise. */
 export const content = pattern(1000)
 
-export const interop = (version = 8): Fields => ({ "upload-draft-interop-version": String(version) })
+/** What the tests speak, unless they say otherwise. */
+export const spoken = 9
+
+export const interop = (version: number = spoken): Fields => ({
+  "upload-draft-interop-version": String(version)
+})
 
 /** The 104 that makes an upload resumable. */
 export const offered = (fields: Fields = {}) =>
@@ -39,7 +44,7 @@ export const put = (...acts: Exchange["acts"]) =>
       headers: {
         "upload-complete": "?1",
         "upload-length": String(content.length),
-        "upload-draft-interop-version": "8",
+        ...interop(),
         "content-length": String(content.length),
         "content-type": "application/zip"
       }
@@ -52,7 +57,7 @@ export const head = (...acts: Exchange["acts"]) =>
     `HEAD ${uploadPath}`,
     {
       headers: {
-        "upload-draft-interop-version": "8",
+        ...interop(),
         "upload-complete": undefined,
         "content-type": undefined
       },
@@ -68,7 +73,7 @@ export const patch = (from: number, to: number, ...acts: Exchange["acts"]) =>
       headers: {
         "upload-offset": String(from),
         "upload-complete": to === content.length ? "?1" : "?0",
-        "upload-draft-interop-version": "8",
+        ...interop(),
         "content-type": "application/partial-upload",
         "content-length": String(to - from)
       },
@@ -78,11 +83,7 @@ export const patch = (from: number, to: number, ...acts: Exchange["acts"]) =>
   )
 
 export const del = (...acts: Exchange["acts"]) =>
-  exchange(
-    `DELETE ${uploadPath}`,
-    { headers: { "upload-draft-interop-version": "8" }, sends: [0, 0] },
-    ...acts
-  )
+  exchange(`DELETE ${uploadPath}`, { headers: interop(), sends: [0, 0] }, ...acts)
 
 /** OPTIONS as it asks for support and limits. */
 export const options = (...acts: Exchange["acts"]) =>

@@ -13,7 +13,7 @@ import type { ResumableUploadError } from "../../../src/transfer/ResumableUpload
 import type { TransferError } from "../../../src/transfer/TransferError.ts"
 import * as UploadHttpClient from "../../../src/transfer/UploadHttpClient.ts"
 import { ofBytes } from "./bytes.ts"
-import { apiKey, content, target, uploadPath } from "./draftScript.ts"
+import { apiKey, content, spoken, target, uploadPath } from "./draftScript.ts"
 import { type Exchange, type ResumableServer, resumableServer } from "./resumableServer.ts"
 
 type SendEvent = ResumableUpload.SendEvent
@@ -99,11 +99,11 @@ export const attempt = (origin: string, options: Options = {}) =>
         request: uploadRequest(origin),
         representation: ofBytes(content, 100),
         mode: "auto",
-        interopVersion: 8,
+        interopVersion: spoken,
         resource:
           resumes === undefined
             ? undefined
-            : { url: Redacted.make(`${origin}${uploadPath}`), offset: 0, interopVersion: 8, ...resumes },
+            : { url: Redacted.make(`${origin}${uploadPath}`), offset: 0, interopVersion: spoken, ...resumes },
         observe,
         ...overrides
       })
