@@ -287,6 +287,14 @@ describe("a final response to the creation", () => {
     })
   )
 
+  it.live("that is no success does not leave it incomplete, whatever it says", () =>
+    Effect.gen(function* () {
+      const run = yield* upload([put(offered(), wholeBody, answer(300, { ...incomplete }, "which?"))])
+      expect(run.answer).toEqual({ status: 300, body: "which?" })
+      expect(run.resources.at(-1)).toBeUndefined()
+    })
+  )
+
   it.live("that leaves it incomplete without an address is a violation", () =>
     Effect.gen(function* () {
       const run = yield* upload([put(wholeBody, answer(201, incomplete))])
