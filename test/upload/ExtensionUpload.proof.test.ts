@@ -109,15 +109,9 @@ describe("the proof of an upload", () => {
       yield* planned({ method: "GET", fault: [] })
       yield* planned({
         method: "GET",
-        fault: Fault.answer({
-          status: 200,
-          body: JSON.stringify({
-            id: "1",
-            name: "n",
-            version: "*",
-            extension_type: "bundle",
-            url: "repo://1"
-          })
+        fault: Fault.alterAnswer(({ body }) => {
+          const { id, name, version, extension_type, url } = JSON.parse(Buffer.from(body).toString())
+          return { status: 200, body: JSON.stringify({ id, name, version, extension_type, url }) }
         })
       })
       const { receipt, warnings } = yield* upload()
