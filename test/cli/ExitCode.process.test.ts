@@ -60,7 +60,7 @@ describe("a process exits with", () => {
         yield* cloud.plan({ method: "GET", path: lost, fault: Fault.delay(0) })
         yield* cloud.plan({ method: "GET", path: lost, times: 100, fault: Fault.answer({ status: 503 }) })
         const broken = yield* fileWith(new TextEncoder().encode("no archive"))
-        const endings = yield* Effect.all(
+        const endings = yield* Effect.forEach(
           [
             upload(fine),
             upload(fine, { EC_ENDPOINT: "http://127.0.0.1:1", EC_UPLOAD_JOURNAL: `${broken}.journal` }),
@@ -70,7 +70,8 @@ describe("a process exits with", () => {
             upload(used, { EC_UPLOAD_PROTECT_IN_USE: "true" }),
             upload(lost),
             upload(fine, { EC_API_KEY: "" })
-          ].map(Effect.map(ending)),
+          ],
+          Effect.map(ending),
           { concurrency: 2 }
         )
         expect(endings).toEqual([

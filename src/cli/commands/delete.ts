@@ -87,5 +87,5 @@ const askFirst = Effect.fnUntraced(function* (extension: Extension) {
   }
   if (yield* confirm(`Delete ${which} and its archive for good?`)) return
   yield* output.note("Nothing was deleted.")
-  yield* new Exited({ code: exitCodes.failed })
+  return yield* new Exited({ code: exitCodes.failed })
 })

@@ -78,7 +78,7 @@ export const doctor = Command.define({
       lines: ["", verdictOf(counts)]
     })
     const code = codeOf(findings)
-    if (code !== exitCodes.done) yield* new Exited({ code })
+    if (code !== exitCodes.done) return yield* new Exited({ code })
   })
 })
 

@@ -59,7 +59,7 @@ export const inspect = Command.define({
       lines: describe(inspection, output.style),
       quietLines: problemLines(inspection.problems, output.style)
     })
-    if (!isUsable) yield* new Exited({ code: exitCodes.archiveRefused })
+    if (!isUsable) return yield* new Exited({ code: exitCodes.archiveRefused })
   })
 })
 

@@ -182,7 +182,7 @@ const toAll = Effect.fnUntraced(function* <A, R>(work: Work<A, R>) {
     failures.map(({ upload }) => upload)
   )
   const [first] = failures
-  if (first !== undefined) yield* new Exited({ code: first.exitCode })
+  if (first !== undefined) return yield* new Exited({ code: first.exitCode })
 })
 
 type Attempt<A> =

@@ -77,11 +77,10 @@ export const layerActivity: Layer.Layer<Activity> = Layer.effect(
     const active = yield* SubscriptionRef.make(HashSet.empty<number>())
     const entries = yield* Ref.make(0)
     return {
-      enter: Effect.gen(function* () {
-        const entry = yield* Ref.getAndUpdate(entries, (count) => count + 1)
-        yield* Ref.update(active, HashSet.add(entry))
-        return Ref.update(active, HashSet.remove(entry))
-      }),
+      enter: Ref.getAndUpdate(entries, (count) => count + 1).pipe(
+        Effect.tap((entry) => Ref.update(active, HashSet.add(entry))),
+        Effect.map((entry) => Ref.update(active, HashSet.remove(entry)))
+      ),
       settled: active.changes.pipe(
         Stream.filter((going) => HashSet.size(going) === 0),
         Stream.runHead,
