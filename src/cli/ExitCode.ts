@@ -12,19 +12,19 @@ import type { Failure } from "./Failure.ts"
  * @category constants
  */
 export const exitCodes = {
-  /** What was asked for is so. */
+  /** Done. */
   done: 0,
   /** It failed; the message says what to do. */
   failed: 1,
-  /** An upload stopped half-way: the command that is printed goes on with it. */
+  /** An upload stopped half-way: the command that is printed resumes it. */
   resumable: 2,
-  /** The key is missing rights, or was refused. */
+  /** The key was refused, or lacks the right. */
   notAllowed: 3,
   /** There is no such extension. */
   notFound: 4,
-  /** The archive is missing, unreadable, not fit, or the service did not take it. */
+  /** The archive is missing, unreadable or invalid, or the service refused it. */
   archiveRefused: 5,
-  /** Someone else is at it, or was meanwhile. */
+  /** Someone else is uploading, or uploaded in the meantime. */
   conflict: 6,
   /** It may have taken effect. The same command asks before it does anything. */
   outcomeUnknown: 7,

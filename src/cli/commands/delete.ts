@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { Extension } from "../../cloud/Extension.ts"
 import { ExtensionsClient } from "../../cloud/ExtensionsClient.ts"
+import { deploymentsOf } from "../../upload/Deployments.ts"
 import { exitCodes } from "../ExitCode.ts"
 import { DeletionRefused, UsageError } from "../Failure.ts"
 import * as Command from "../internal/command.ts"
@@ -69,7 +70,7 @@ export {
 }
 
 const requireUnused = (extension: Extension): Effect.Effect<void, DeletionRefused> => {
-  const deployments = Extensions.deploymentsOf(extension)
+  const deployments = deploymentsOf(extension)
   return deployments.length === 0
     ? Effect.void
     : new DeletionRefused({ extensionId: extension.id, deployments })

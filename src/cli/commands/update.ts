@@ -9,6 +9,7 @@ import * as Schema from "effect/Schema"
 import { type Extension, UpdateExtensionRequest, updateRequest } from "../../cloud/Extension.ts"
 import type { ExtensionId } from "../../cloud/ExtensionId.ts"
 import { ExtensionsClient } from "../../cloud/ExtensionsClient.ts"
+import { deploymentsOf } from "../../upload/Deployments.ts"
 import { UsageError } from "../Failure.ts"
 import * as Command from "../internal/command.ts"
 import * as Extensions from "../internal/extensions.ts"
@@ -100,7 +101,7 @@ const noteUse = Effect.fnUntraced(function* (
   changes: ReadonlyArray<typeof Change.Type>
 ) {
   const output = yield* Output
-  const deployments = Extensions.deploymentsOf(extension)
+  const deployments = deploymentsOf(extension)
   if (deployments.length === 0 || changes.length === 0) return
   yield* output.note(
     `Used by ${deployments.map(printable).join(", ")}: check that the change suits ${deployments.length === 1 ? "it" : "them"}.`

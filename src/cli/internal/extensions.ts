@@ -71,10 +71,6 @@ export const onlyGiven = (
     )
   )
 
-/** The deployments that use it, where they were asked for. */
-export const deploymentsOf = ({ deployments }: Extension): ReadonlyArray<string> =>
-  Option.getOrElse(deployments, () => [])
-
 /** As it is named in a sentence. */
 export const named = ({ id, name, type }: Pick<Extension, "id" | "name" | "type">): string =>
   `the ${type} ${printable(name)} (${printable(id)})`

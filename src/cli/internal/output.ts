@@ -111,7 +111,7 @@ const codeOf = ({ _tag, failure }: Ending): number => {
 const EndingJson = Schema.Struct({
   _tag: Schema.String,
   message: Schema.String,
-  remedy: Schema.optional(Schema.String),
+  remedy: Schema.String,
   resume: Schema.optional(Schema.String),
   isRetryable: Schema.Boolean,
   exitCode: Schema.Number
@@ -122,8 +122,8 @@ const endingJson = (ending: Ending, exitCode: number): typeof EndingJson.Type =>
   const { happened, remedy } = accountOf(failure)
   return {
     _tag: failure._tag,
-    message: [happened, ...Option.toArray(remedy)].join(" "),
-    remedy: Option.getOrUndefined(remedy),
+    message: `${happened} ${remedy}`,
+    remedy,
     resume: ending._tag === "Resumable" ? ending.resume : undefined,
     isRetryable: failure.isRetryable,
     exitCode
@@ -134,7 +134,7 @@ const endingLines = (ending: Ending, style: Style, width: number): ReadonlyArray
   const { happened, remedy } = accountOf(ending.failure)
   return [
     style.red(style.bold(ending.failure._tag)),
-    ...[happened, ...Option.toArray(remedy)].flatMap((text) => indent(wrap(text, width - 2), 2)),
+    ...[happened, remedy].flatMap((text) => indent(wrap(text, width - 2), 2)),
     ...(ending._tag === "Resumable" ? ["To resume:", `  ${style.bold(ending.resume)}`] : [])
   ]
 }
@@ -142,20 +142,15 @@ const endingLines = (ending: Ending, style: Style, width: number): ReadonlyArray
 /** A failure told once: what happened, and the next step. */
 export interface Account {
   readonly happened: string
-  readonly remedy: Option.Option<string>
+  readonly remedy: string
 }
 
 /** An error's message ends with its remedy. Where the command line has words of its own for that step, they replace it. */
 export const accountOf = (failure: Failure): Account => {
-  const remedy = "remedy" in failure ? failure.remedy : ""
-  const happened = failure.message.endsWith(remedy)
-    ? failure.message.slice(0, failure.message.length - remedy.length).trimEnd()
-    : failure.message
+  const { message, remedy } = failure
   return {
-    happened,
-    remedy: Option.orElse(remedyHere(failure), () =>
-      Option.filter(Option.some(remedy), (text) => text !== "")
-    )
+    happened: message.endsWith(remedy) ? message.slice(0, message.length - remedy.length).trimEnd() : message,
+    remedy: Option.getOrElse(remedyHere(failure), () => remedy)
   }
 }
 

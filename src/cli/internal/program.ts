@@ -1,7 +1,5 @@
 /** One run of the program: help, or a command, and what is wrong with its arguments in plainer words than the parser's. */
-import * as AutoCorrect from "@effect/cli/AutoCorrect"
 import type * as CliApp from "@effect/cli/CliApp"
-import * as CliConfig from "@effect/cli/CliConfig"
 import * as Command from "@effect/cli/Command"
 import * as HelpDoc from "@effect/cli/HelpDoc"
 import * as ValidationError from "@effect/cli/ValidationError"
@@ -16,7 +14,7 @@ import * as help from "./help.ts"
 import { type Exited, Failed, layer as outputLayer } from "./output.ts"
 import { type Entry, parsedVersion, termOf } from "./parameters.ts"
 import { Stdio, type Style, styleOf, withoutAnsi } from "./terminal.ts"
-import { commandName } from "./text.ts"
+import { commandName, nearest } from "./text.ts"
 
 /** The parser's own options, which it takes everywhere. */
 const builtIn: ReadonlyArray<Entry> = [
@@ -179,9 +177,6 @@ const namesOf = (entry: Entry): ReadonlyArray<string> => (entry._tag === "Argume
 const isGiven = (entry: Entry, words: ReadonlyArray<string>): boolean =>
   namesOf(entry).some((name) => words.some((word) => word === name || word.startsWith(`${name}=`)))
 
-/** The nearest of what is known, in a sentence to follow others; nothing where none is near. */
-const suggestion = (word: string, known: ReadonlyArray<string>): string => {
-  const distance = (other: string) => AutoCorrect.levensteinDistance(word, other, CliConfig.defaultConfig)
-  const [nearest] = known.filter((other) => distance(other) <= 2).sort((a, b) => distance(a) - distance(b))
-  return nearest === undefined ? "" : ` Did you mean ${nearest}?`
-}
+/** A sentence to follow others; nothing where nothing known is near. */
+const suggestion = (word: string, known: ReadonlyArray<string>): string =>
+  Option.match(nearest(word, known), { onNone: () => "", onSome: (other) => ` Did you mean ${other}?` })

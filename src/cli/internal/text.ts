@@ -1,4 +1,9 @@
 /** Text for a screen: figures, plurals, paragraphs and columns. */
+import * as AutoCorrect from "@effect/cli/AutoCorrect"
+import * as CliConfig from "@effect/cli/CliConfig"
+import * as Arr from "effect/Array"
+import type * as Option from "effect/Option"
+import * as Order from "effect/Order"
 
 const units: ReadonlyArray<string> = ["B", "kB", "MB", "GB", "TB"]
 
@@ -107,3 +112,10 @@ export const commandName = "effect-elastic-extensions"
 /** A command of this program, to copy into a shell. */
 export const commandLine = (...words: ReadonlyArray<string>): string =>
   [commandName, ...words].map(shellWord).join(" ")
+
+/** The word that was probably meant, if one is near. */
+export const nearest = (word: string, known: ReadonlyArray<string>): Option.Option<string> => {
+  const distance = (other: string) => AutoCorrect.levensteinDistance(word, other, CliConfig.defaultConfig)
+  const near = known.filter((other) => distance(other) <= 2)
+  return Arr.head(Arr.sortWith(near, distance, Order.number))
+}

@@ -12,7 +12,7 @@ import * as UploadJournal from "../../../src/journal/UploadJournal.ts"
 import * as Fault from "../../../src/testing/Fault.ts"
 import * as LocalElasticCloud from "../../../src/testing/LocalElasticCloud.ts"
 import * as UploadHttpClient from "../../../src/transfer/UploadHttpClient.ts"
-import { objects, run } from "../../support/cli/program.ts"
+import { objects, run, spawned } from "../../support/cli/program.ts"
 import { authority } from "../../support/transfer/authority.ts"
 import { seed } from "../../support/upload/world.ts"
 
@@ -69,7 +69,9 @@ describe("a diagnosis", () => {
         "pending ok"
       ])
       expect(named(findings, "key")[0]?.says).toBe("accepted; it sees 1 extension")
-      expect(named(findings, "resumption")[0]?.says).toContain("archives up to 5.0 kB")
+      expect(named(findings, "resumption")[0]?.says).toBe(
+        "the server announces resumption to interop version 10 (archives up to 5.0 kB); no 104 response was seen"
+      )
     }).pipe(Effect.provide(at({ resumable: { limits: { maxSize: 5000 } } })))
   )
 
@@ -104,6 +106,89 @@ describe("a diagnosis", () => {
         remedy: { value: "Set EC_UPLOAD_RESUMABLE to auto." }
       })
     }).pipe(Effect.provide(at()))
+  )
+})
+
+describe("resumption", () => {
+  const offer = { status: 104, reason: "Upload Resumption Supported" }
+
+  it.scopedLive("is told by what came through, besides what is announced", () =>
+    Effect.gen(function* () {
+      yield* seed()
+      const cloud = yield* LocalElasticCloud.LocalElasticCloud
+      yield* cloud.plan({ method: "PUT", fault: Fault.delay(0, "arrival") })
+      yield* cloud.plan({ method: "PUT", fault: Fault.interim("arrival", offer) })
+      const [finding] = named(yield* examine(), "resumption")
+      expect(finding).toMatchObject({ verdict: "ok" })
+      expect(finding?.says).toMatch(/^the server announces resumption .*; a 104 response came through$/)
+      expect(yield* cloud.uploads).toEqual([])
+    }).pipe(Effect.provide(at({ resumable: {} })))
+  )
+
+  it.scopedLive("is not doubted where nothing is announced, but a 104 came through", () =>
+    Effect.gen(function* () {
+      yield* seed()
+      const cloud = yield* LocalElasticCloud.LocalElasticCloud
+      yield* cloud.plan({ method: "PUT", fault: Fault.delay(0, "arrival") })
+      yield* cloud.plan({ method: "PUT", fault: Fault.interim("arrival", offer) })
+      expect(named(yield* examine(), "resumption")).toMatchObject([
+        { verdict: "ok", says: "the server offers resumption: a 104 response came through" }
+      ])
+    }).pipe(Effect.provide(at()))
+  )
+
+  it.scopedLive("is asked for in every interop version, from the newest down", () =>
+    Effect.gen(function* () {
+      yield* seed()
+      const cloud = yield* LocalElasticCloud.LocalElasticCloud
+      yield* cloud.plan({ method: "OPTIONS", times: 2, fault: Fault.answer({ status: 204 }) })
+      const [finding] = named(yield* examine(), "resumption")
+      expect(finding?.says).toContain("announces resumption to interop version 8")
+      const asked = (yield* cloud.requests)
+        .filter(({ method }) => method === "OPTIONS")
+        .map(({ headers }) => headers["upload-draft-interop-version"])
+      expect(asked).toEqual(["10", "9", "8"])
+    }).pipe(Effect.provide(at({ resumable: {} })))
+  )
+})
+
+describe("variables", () => {
+  it.scopedLive("that do not exist are named, with the one that was probably meant", () =>
+    Effect.gen(function* () {
+      const findings = yield* examine({
+        EC_UPLOAD_RETIRES: "3",
+        EC_UPLOAD_SECRET_SAUCE: "hush",
+        EC_UPLOAD_VERIFICATION: ""
+      })
+      expect(named(findings, "variable").map(({ says, verdict }) => [verdict, says])).toEqual([
+        ["warning", "EC_UPLOAD_RETIRES is set, but there is no such variable"],
+        ["warning", "EC_UPLOAD_SECRET_SAUCE is set, but there is no such variable"]
+      ])
+      expect(remedies(findings, "variable")).toEqual(["Did you mean EC_UPLOAD_RETRIES?"])
+      expect(JSON.stringify(findings)).not.toContain("hush")
+      expect(verdicts(findings)).toContain("connection ok")
+    }).pipe(Effect.provide(at()))
+  )
+
+  it.scopedLive.each(["socks5://user:hush@127.0.0.1:9", "http://user:hu#sh@127.0.0.1:9", "ftp://127.0.0.1"])(
+    "of a proxy that cannot be used (%s) are a finding that keeps the password",
+    (proxy) =>
+      Effect.gen(function* () {
+        const env = {
+          EC_API_KEY: "key",
+          EC_ENDPOINT: "https://example.invalid",
+          EC_UPLOAD_JOURNAL: yield* journalFolder,
+          HTTPS_PROXY: proxy
+        }
+        const ran = yield* spawned(["doctor", "--json"], { env })
+        expect(ran).toMatchObject({ code: 64, err: "" })
+        const lines = objects(ran)
+        expect(lines.filter(({ verdict }) => verdict === "problem")).toMatchObject([
+          { check: "proxy", says: expect.stringContaining("HTTPS_PROXY") }
+        ])
+        expect(lines.at(-1)).toMatchObject({ _tag: "Diagnosis", problems: 1 })
+        expect(ran.out).not.toContain("hu")
+      }).pipe(Effect.provide(NodeContext.layer))
   )
 })
 

@@ -3,12 +3,12 @@ import process from "node:process"
 import type * as FileSystem from "@effect/platform/FileSystem"
 import type * as HttpClient from "@effect/platform/HttpClient"
 import type * as Path from "@effect/platform/Path"
+import * as Arr from "effect/Array"
 import type * as Config from "effect/Config"
 import type * as ConfigError from "effect/ConfigError"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import { identity } from "effect/Function"
 import * as ModuleVersion from "effect/ModuleVersion"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
@@ -17,11 +17,13 @@ import * as ExtensionsClient from "../../../cloud/ExtensionsClient.ts"
 import { packageVersion } from "../../../cloud/PackageVersion.ts"
 import * as RetryPolicy from "../../../transfer/RetryPolicy.ts"
 import * as UploadHttpClient from "../../../transfer/UploadHttpClient.ts"
+import * as Variable from "../../../transfer/Variable.ts"
 import * as UploadSettings from "../../../upload/UploadSettings.ts"
 import { fromConfigError } from "../../Failure.ts"
-import { type Finding, failed, ok } from "./finding.ts"
+import { nearest } from "../text.ts"
+import { type Finding, failed, ok, warning } from "./finding.ts"
 import { examineJournal } from "./journal.ts"
-import { examineEndpoint, examineExpect, examineKey, examineResumption, examineUser } from "./server.ts"
+import { examineEndpoint, examineKey, examineTransfer, examineUser, type TransferSettings } from "./server.ts"
 
 type Findings<R = never> = Stream.Stream<Finding, never, R>
 
@@ -59,9 +61,7 @@ interface Environment {
   readonly endpoint: Option.Option<ElasticCloudConfig.Endpoint>
   /** The same with a key that can be sent. */
   readonly access: Option.Option<ElasticCloudConfig.ElasticCloudConfigService>
-  readonly upload: UploadSettings.UploadOptions
-  /** Bytes from which a body is announced before it is sent; infinite for never. */
-  readonly expectThreshold: number
+  readonly transfer: TransferSettings
 }
 
 const readSettings: Effect.Effect<Environment> = Effect.gen(function* () {
@@ -79,16 +79,18 @@ const readSettings: Effect.Effect<Environment> = Effect.gen(function* () {
   const unusableAccess = Either.isLeft(endpoint)
     ? unusableIn("endpoint", endpoint)
     : unusableIn("key", access)
-  const { expectThreshold } = yield* orDefaults(UploadHttpClient.config, transport)
   return {
     findings: [
       ...(unusable.length === 0 ? [ok("settings", "all settings are valid")] : unusable),
+      ...(yield* unknownVariables),
       ...unusableAccess
     ],
     endpoint: Either.getRight(endpoint),
     access: Either.getRight(access),
-    upload: yield* orDefaults(UploadSettings.config, upload),
-    expectThreshold
+    transfer: {
+      ...(yield* orDefaults(UploadSettings.config, upload)),
+      ...(yield* orDefaults(UploadHttpClient.config, transport))
+    }
   }
 })
 
@@ -100,6 +102,26 @@ const unusableIn = <A>(
     onLeft: (error) => [failed(check, fromConfigError(error, []))],
     onRight: () => []
   })
+
+const prefix = "EC_UPLOAD_"
+
+/** A misspelt variable changes nothing, and nobody would notice. */
+const unknownVariables: Effect.Effect<ReadonlyArray<Finding>> = Effect.gen(function* () {
+  const configs = [UploadHttpClient.config, UploadSettings.config, RetryPolicy.config]
+  const read = yield* Effect.forEach(configs, Variable.namesIn)
+  const known = [...read.flat(), "EC_UPLOAD_JOURNAL"]
+  const unknown = yield* Variable.unknownNames(prefix, known)
+  return unknown.map((name) =>
+    warning(
+      "variable",
+      `${name} is set, but there is no such variable`,
+      Option.match(nearest(name, known), {
+        onNone: () => undefined,
+        onSome: (other) => `Did you mean ${other}?`
+      })
+    )
+  )
+})
 
 const nothingSet = ConfigProvider.fromMap(new Map())
 
@@ -113,7 +135,7 @@ const orDefaults = <A>(
     onRight: Effect.succeed
   })
 
-const examineCloud = ({ access, endpoint, ...settings }: Environment): Findings<HttpClient.HttpClient> =>
+const examineCloud = ({ access, endpoint, transfer }: Environment): Findings<HttpClient.HttpClient> =>
   Option.match(endpoint, {
     onNone: () => Stream.empty,
     onSome: ({ baseUrl }) =>
@@ -121,7 +143,7 @@ const examineCloud = ({ access, endpoint, ...settings }: Environment): Findings<
         Effect.map(examineEndpoint(baseUrl), ({ findings, reachable }) =>
           Stream.concat(
             Stream.fromIterable(findings),
-            reachable && Option.isSome(access) ? examineAccess(access.value, settings) : Stream.empty
+            reachable && Option.isSome(access) ? examineAccess(access.value, transfer) : Stream.empty
           )
         )
       )
@@ -130,7 +152,7 @@ const examineCloud = ({ access, endpoint, ...settings }: Environment): Findings<
 /** Nothing can be learnt about transfers with a key that is refused. */
 const examineAccess = (
   config: ElasticCloudConfig.ElasticCloudConfigService,
-  { expectThreshold, upload }: Pick<Environment, "expectThreshold" | "upload">
+  transfer: TransferSettings
 ): Findings<HttpClient.HttpClient> =>
   Stream.unwrap(
     Effect.gen(function* () {
@@ -142,21 +164,10 @@ const examineAccess = (
       const { extensions, finding } = yield* examineKey(client)
       const key = Stream.succeed(finding)
       if (Option.isNone(extensions)) return key
-      const [extension] = extensions.value
-      return Stream.concat(
-        key,
-        Stream.mapEffect(
-          Stream.make(
-            examineUser(client),
-            examineResumption(
-              client,
-              Option.map(Option.fromNullable(extension), ({ id }) => id),
-              upload
-            ),
-            examineExpect(client, expectThreshold)
-          ),
-          identity
-        )
+      const extension = Option.map(Arr.head(extensions.value), ({ id }) => id)
+      return key.pipe(
+        Stream.concat(Stream.fromEffect(examineUser(client))),
+        Stream.concat(Stream.fromIterableEffect(examineTransfer(client, extension, transfer)))
       )
     })
   )

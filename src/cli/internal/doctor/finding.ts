@@ -41,5 +41,5 @@ export const problem = (check: string, says: string, failure: Failure, remedy: s
 /** A failure, as it would be told of an upload. */
 export const failed = (check: string, failure: Failure): Finding => {
   const { happened, remedy } = accountOf(failure)
-  return { check, verdict: "problem", says: happened, remedy, failure: Option.some(failure) }
+  return problem(check, happened, failure, remedy)
 }

@@ -16,9 +16,9 @@ import { ExtensionId } from "../../../cloud/ExtensionId.ts"
 import type { ExtensionsClientService } from "../../../cloud/ExtensionsClient.ts"
 import { Exchange } from "../../../transfer/Exchange.ts"
 import * as HttpProxy from "../../../transfer/HttpProxy.ts"
+import * as ResumableUpload from "../../../transfer/ResumableUpload.ts"
 import { ResumptionUnsupported } from "../../../transfer/ResumableUploadError.ts"
 import { fromHttpClientError, type Phase, type TransferError } from "../../../transfer/TransferError.ts"
-import { type UploadLimits, uploadLimits } from "../../../transfer/UploadFields.ts"
 import type { UploadOptions } from "../../../upload/UploadSettings.ts"
 import { bytes, duration, plural } from "../text.ts"
 import { type Finding, failed, ok, problem, warning } from "./finding.ts"
@@ -153,14 +153,110 @@ export const examineUser = (client: ExtensionsClientService): Effect.Effect<Find
     Effect.catchAll((error) => Effect.succeed(unknownUser(error.message)))
   )
 
-const describeLimits = ({ maxAgeSeconds, maxAppendSize, maxSize }: UploadLimits): string => {
+/** Whether an interrupted upload can be resumed, and whether a refusal comes before the archive is sent. */
+export const examineTransfer = Effect.fnUntraced(function* (
+  client: ExtensionsClientService,
+  extension: Option.Option<ExtensionId>,
+  settings: TransferSettings
+) {
+  const seen = yield* announce(client, settings)
+  return [yield* examineResumption(client, extension, seen, settings), expectFinding(seen, settings)]
+})
+
+export interface TransferSettings extends Pick<UploadOptions, "interopVersion" | "resumable"> {
+  /** Bytes from which a body is announced before it is sent; infinite for never. */
+  readonly expectThreshold: number
+}
+
+/** What came back when an upload was announced. */
+interface Seen {
+  /** Statuses of the interim responses. */
+  readonly interim: ReadonlyArray<number>
+  /** Whether the body was asked for, or waited for in vain. */
+  readonly wanted: boolean
+  readonly outcome: Option.Option<{ readonly _tag: string; readonly message: string }>
+}
+
+/**
+ * Announces a resumable upload with `Expect: 100-continue` to an extension that does not exist, and never sends a byte of
+ * it: a server that honours it refuses at once, any other one asks for the body or says nothing.
+ */
+const announce = Effect.fnUntraced(function* (
+  client: ExtensionsClientService,
+  { expectThreshold, interopVersion }: TransferSettings
+): Effect.fn.Return<Seen> {
+  if (!Number.isFinite(expectThreshold)) return { interim: [], wanted: false, outcome: Option.none() }
+  const wanted = yield* Ref.make(false)
+  const interim = yield* Ref.make<ReadonlyArray<number>>([])
+  const body = HttpBody.stream(
+    Stream.fromEffect(Effect.zipRight(Ref.set(wanted, true), Effect.fail("no body byte is sent"))),
+    "application/zip",
+    expectThreshold
+  )
+  const announced = (request: HttpClientRequest.HttpClientRequest) =>
+    request.pipe(
+      HttpClientRequest.setBody(body),
+      HttpClientRequest.setHeaders({
+        "upload-complete": "?1",
+        "upload-draft-interop-version": String(interopVersion)
+      })
+    )
+  const outcome = yield* Effect.flatMap(nobodysId, (id) =>
+    client.uploadWith(id, ({ client }, request) =>
+      Effect.mapError(client.execute(announced(request)), fromHttpClientError)
+    )
+  ).pipe(
+    Effect.provideService(Exchange, {
+      onInterim: ({ status }) => Ref.update(interim, (statuses) => [...statuses, status])
+    }),
+    Effect.flip,
+    Effect.option
+  )
+  return { interim: yield* Ref.get(interim), wanted: yield* Ref.get(wanted), outcome }
+})
+
+/** Asks at an extension that is there, since a server need not say anything of others. */
+const examineResumption = (
+  client: ExtensionsClientService,
+  extension: Option.Option<ExtensionId>,
+  { interim }: Seen,
+  { resumable }: TransferSettings
+): Effect.Effect<Finding> => {
+  const offered = interim.includes(104)
+  if (Option.isNone(extension)) {
+    return Effect.succeed(
+      offered
+        ? ok("resumption", "the server offers resumption: a 104 response came through")
+        : warning("resumption", "not known: there is no extension yet to ask about")
+    )
+  }
+  const { request, transport } = client.uploadTarget(extension.value)
+  return Effect.match(ResumableUpload.discover({ client: transport.client, request }), {
+    onFailure: (error) => failed("resumption", error),
+    onSuccess: Option.match({
+      onNone: () =>
+        offered
+          ? ok("resumption", "the server offers resumption: a 104 response came through")
+          : noResumption(transport.origin, resumable),
+      onSome: (support) => ok("resumption", `${describeSupport(support)}; ${describeOffer(offered)}`)
+    })
+  }).pipe(Effect.scoped)
+}
+
+const describeSupport = ({ interopVersion, limits }: ResumableUpload.Support): string => {
+  const { maxAgeSeconds, maxAppendSize, maxSize } = limits
   const parts = [
     ...(maxSize === undefined ? [] : [`archives up to ${bytes(maxSize)}`]),
     ...(maxAppendSize === undefined ? [] : [`${bytes(maxAppendSize)} per request`]),
     ...(maxAgeSeconds === undefined ? [] : [`kept for ${duration(maxAgeSeconds * 1000)}`])
   ]
-  return parts.length === 0 ? "" : ` (${parts.join(", ")})`
+  const known = parts.length === 0 ? "" : ` (${parts.join(", ")})`
+  return `the server announces resumption to interop version ${interopVersion}${known}`
 }
+
+/** Without a 104, an upload asks for the address to resume at before it sends anything. */
+const describeOffer = (offered: boolean): string =>
+  offered ? "a 104 response came through" : "no 104 response was seen"
 
 const noResumption = (origin: string, mode: UploadOptions["resumable"]): Finding => {
   const says = "the server does not offer resumption: an interrupted upload is sent again from its start"
@@ -169,75 +265,27 @@ const noResumption = (origin: string, mode: UploadOptions["resumable"]): Finding
     : warning("resumption", says)
 }
 
-/** `OPTIONS` at an extension: its `Upload-Limit` is the sign of support. Says nothing about extensions that are not there. */
-export const examineResumption = (
-  client: ExtensionsClientService,
-  extension: Option.Option<ExtensionId>,
-  { interopVersion, resumable }: Pick<UploadOptions, "interopVersion" | "resumable">
-): Effect.Effect<Finding> => {
-  if (Option.isNone(extension)) {
-    return Effect.succeed(warning("resumption", "not known: there is no extension yet to ask about"))
-  }
-  const { request, transport } = client.uploadTarget(extension.value)
-  const question = request.pipe(
-    HttpClientRequest.setMethod("OPTIONS"),
-    HttpClientRequest.setHeader("upload-draft-interop-version", String(interopVersion))
-  )
-  return Effect.match(transport.client.execute(question), {
-    onFailure: (error) => failed("resumption", fromHttpClientError(error)),
-    onSuccess: ({ headers, status }) =>
-      Option.match(status < 300 ? uploadLimits(headers) : Option.none(), {
-        onNone: () => noResumption(transport.origin, resumable),
-        onSome: (limits) =>
-          ok("resumption", `the server can resume interrupted uploads${describeLimits(limits)}`)
-      })
-  }).pipe(Effect.scoped)
-}
-
-/**
- * Announces a body with `Expect: 100-continue` to an extension that does not exist, and never sends a byte of it: a server
- * that honours it refuses at once, any other one asks for the body or says nothing.
- */
-export const examineExpect = Effect.fnUntraced(function* (
-  client: ExtensionsClientService,
-  threshold: number
-) {
-  if (!Number.isFinite(threshold)) return ok("expect", "switched off by EC_UPLOAD_EXPECT_THRESHOLD")
-  const wanted = yield* Ref.make(false)
-  const asked = yield* Ref.make(false)
-  const body = HttpBody.stream(
-    Stream.fromEffect(Effect.zipRight(Ref.set(wanted, true), Effect.fail("no body byte is sent"))),
-    "application/zip",
-    threshold
-  )
-  const outcome = yield* Effect.flatMap(nobodysId, (id) =>
-    client.uploadWith(id, ({ client }, request) =>
-      Effect.mapError(client.execute(HttpClientRequest.setBody(request, body)), fromHttpClientError)
+const expectFinding = (
+  { interim, outcome, wanted }: Seen,
+  { expectThreshold }: TransferSettings
+): Finding => {
+  if (!Number.isFinite(expectThreshold)) return ok("expect", "switched off by EC_UPLOAD_EXPECT_THRESHOLD")
+  if (wanted) {
+    return warning(
+      "expect",
+      interim.includes(100)
+        ? "the server asks for the archive before it looks at the request: a refusal costs part of an upload"
+        : "the server does not answer the question whether to send: a refusal costs part of an upload"
     )
-  ).pipe(
-    Effect.provideService(Exchange, {
-      onInterim: ({ status }) => (status === 100 ? Ref.set(asked, true) : Effect.void)
-    }),
-    Effect.flip,
-    Effect.option
-  )
-  if (!(yield* Ref.get(wanted))) return answered(outcome, threshold)
-  return warning(
-    "expect",
-    (yield* Ref.get(asked))
-      ? "the server asks for the archive before it looks at the request: a refusal costs part of an upload"
-      : "the server does not answer the question whether to send: a refusal costs part of an upload"
-  )
-})
-
-const answered = (
-  outcome: Option.Option<{ readonly _tag: string; readonly message: string }>,
-  threshold: number
-): Finding =>
-  Option.match(outcome, {
+  }
+  return Option.match(outcome, {
     onNone: () => warning("expect", "not known: the server accepted an upload that was never sent"),
     onSome: (error) =>
       error._tag === "ExtensionNotFound"
-        ? ok("expect", `a refusal costs no archive byte (bodies of ${bytes(threshold)} or more ask first)`)
+        ? ok(
+            "expect",
+            `a refusal costs no archive byte (bodies of ${bytes(expectThreshold)} or more ask first)`
+          )
         : warning("expect", `not known: ${error.message}`)
   })
+}
