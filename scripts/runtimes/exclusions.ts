@@ -78,7 +78,7 @@ export const exclusions: ReadonlyArray<Exclusion> = [
   },
   {
     on: ["bun", "deno"],
-    file: "test/archive/ArchiveUrl.redirect.test.ts",
+    file: "test/archive/Archive.url.redirect.test.ts",
     tests: /^secrets are in no error, even where fetch quotes what it cannot send$/,
     what: "secrets in what `fetch` says of a header it cannot send",
     why: "only Node's `fetch` quotes such a header, so there is nothing to remove"

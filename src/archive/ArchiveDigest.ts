@@ -9,11 +9,19 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { Archive, ArchiveStat, ReadOptions } from "./Archive.ts"
 import type { ArchiveError } from "./ArchiveError.ts"
-import { changeBetween } from "./internal/archiveSource.ts"
-import { checkFrom, type Evidence, evidence, hashCheck, stopsOf } from "./internal/contentCheck.ts"
-import { piecesOf } from "./internal/pieces.ts"
-import { emptyState, RunningHash } from "./internal/runningHash.ts"
-import { makeKey, SegmentSealer } from "./internal/segmentSeals.ts"
+import { changeBetween } from "./internal/archive/source.ts"
+import {
+  checkFrom,
+  type Evidence,
+  emptyState,
+  evidence,
+  hashCheck,
+  makeKey,
+  piecesOf,
+  RunningHash,
+  SegmentSealer,
+  stopsOf
+} from "./internal/archiveDigest.ts"
 
 /**
  * A SHA-256 as 64 lower-case hex digits.

@@ -14,10 +14,10 @@ import type { Archive, ArchiveStat } from "./Archive.ts"
 import * as ArchiveDigest from "./ArchiveDigest.ts"
 import type { ArchiveError } from "./ArchiveError.ts"
 import { describe, Problem, type ProblemCode } from "./ArchiveProblem.ts"
-import { type Content, type ContentCheck, makeContentCheck } from "./internal/inspection/content.ts"
-import { mismatches, sizeProblems } from "./internal/inspection/expectation.ts"
-import { look } from "./internal/inspection/look.ts"
-import { errorsFirst, isError, Problems, plural } from "./internal/inspection/problems.ts"
+import { type Content, type EntryCheck, makeEntryCheck } from "./internal/archiveInspection/content.ts"
+import { mismatches, sizeProblems } from "./internal/archiveInspection/expectation.ts"
+import { look } from "./internal/archiveInspection/look.ts"
+import { errorsFirst, isError, Problems, plural } from "./internal/archiveInspection/problems.ts"
 
 /**
  * The length in bytes up to which Elastic documents that an archive can be uploaded directly.
@@ -230,7 +230,7 @@ const readContent = Effect.fnUntraced(function* <R>(
   stat: ArchiveStat
 ): Effect.fn.Return<Content, ArchiveError, R> {
   return yield* Effect.scoped(
-    Effect.flatMap(makeContentCheck, ({ accept, finish }) =>
+    Effect.flatMap(makeEntryCheck, ({ accept, finish }) =>
       archive
         .read({ offset: 0, expected: stat, recycle: 1 })
         .pipe(Stream.runForEach(accept), Effect.zipRight(finish))
@@ -279,7 +279,7 @@ export const digest = Effect.fn("ArchiveInspection.digest")(function* <R>(
 ): Effect.fn.Return<Digested, ArchiveError, R> {
   return yield* Effect.scoped(
     Effect.gen(function* () {
-      const check: ContentCheck = yield* makeContentCheck
+      const check: EntryCheck = yield* makeEntryCheck
       const digest = yield* ArchiveDigest.compute(archive, { ...options, onChunk: check.accept })
       const found = contentProblems(inspection, yield* check.finish)
       return { digest, inspection: withProblems(inspection, found), found }

@@ -8,8 +8,7 @@ import type * as HttpClient from "@effect/platform/HttpClient"
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import * as Archive from "./Archive.ts"
-import * as ArchiveUrl from "./ArchiveUrl.ts"
-import { parse } from "./internal/urlSource.ts"
+import { parse } from "./internal/archive/url.ts"
 
 /**
  * A file, for machines that share a folder. A relative path means another file in another working directory.
@@ -54,6 +53,29 @@ export const ArchiveLocator = Schema.Union(Path, Url)
 export type ArchiveLocator = typeof ArchiveLocator.Type
 
 /**
+ * The place of a file, by its path.
+ *
+ * @example
+ * ```ts
+ * import { ArchiveLocator } from "effect-elastic-extensions"
+ *
+ * const locator = ArchiveLocator.path("/builds/analysis-acme-2.1.0.zip")
+ * ```
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const path = (path: string): typeof Path.Type => Path.make({ path })
+
+/**
+ * The place of an archive by its address. Throws where the schema refuses it, as other constructors of schemas do.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const url = (url: string | URL): typeof Url.Type => Url.make({ url: String(url) })
+
+/**
  * The archive at that place. Nothing is touched until it is read.
  *
  * @since 0.1.0
@@ -62,4 +84,4 @@ export type ArchiveLocator = typeof ArchiveLocator.Type
 export const toArchive = (
   locator: ArchiveLocator
 ): Archive.Archive<FileSystem.FileSystem | HttpClient.HttpClient> =>
-  locator._tag === "Path" ? Archive.file(locator.path) : ArchiveUrl.make(locator.url)
+  locator._tag === "Path" ? Archive.file(locator.path) : Archive.url(locator.url)

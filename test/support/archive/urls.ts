@@ -6,7 +6,6 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Schedule from "effect/Schedule"
 import type * as Archive from "../../../src/archive/Archive.ts"
-import type * as ArchiveUrl from "../../../src/archive/ArchiveUrl.ts"
 import * as UploadHttpClient from "../../../src/transfer/UploadHttpClient.ts"
 import type { Held, How, Script } from "./rangeServer.ts"
 import { content, drain } from "./sources.ts"
@@ -19,7 +18,7 @@ export const modified = new Date("2020-02-02T02:02:02.000Z")
 export const held: Held = { bytes: sample, etag: '"one"', modified }
 
 /** Up to three retries without progress, and no waiting between them. */
-export const options: ArchiveUrl.Options = { retry: Schedule.recurs(3) }
+export const options: Archive.UrlOptions = { retry: Schedule.recurs(3) }
 
 export const same = (actual: Uint8Array, expected: Uint8Array) =>
   assert.isTrue(Buffer.from(expected).equals(actual))

@@ -1,11 +1,11 @@
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import { assert, describe, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import * as ArchiveUrl from "../../src/archive/ArchiveUrl.ts"
+import * as Archive from "../../src/archive/Archive.ts"
 import { rangeServer, type Script } from "../support/archive/rangeServer.ts"
 import { held, modified, options, realTime, size } from "../support/archive/urls.ts"
 
-describe("ArchiveUrl.stat", () => {
+describe("Archive.url, stat", () => {
   layer(
     FetchHttpClient.layer,
     realTime
@@ -13,7 +13,7 @@ describe("ArchiveUrl.stat", () => {
     it.scoped("knows length, strong ETag and date from one HEAD", () =>
       Effect.gen(function* () {
         const server = yield* rangeServer(held)
-        assert.deepStrictEqual(yield* ArchiveUrl.make(new URL(server.url), options).stat, {
+        assert.deepStrictEqual(yield* Archive.url(new URL(server.url), options).stat, {
           size,
           modifiedMillis: modified.getTime(),
           etag: '"one"'
@@ -30,7 +30,7 @@ describe("ArchiveUrl.stat", () => {
         const server = yield* rangeServer({ ...held, etag: 'W/"one"' }, (serve) =>
           serve({ headers: { "last-modified": "yesterday" } })
         )
-        assert.deepStrictEqual(yield* ArchiveUrl.make(server.url, options).stat, {
+        assert.deepStrictEqual(yield* Archive.url(server.url, options).stat, {
           size,
           modifiedMillis: undefined,
           etag: undefined
@@ -45,7 +45,7 @@ describe("ArchiveUrl.stat", () => {
       it.scoped(`asks for the first byte when ${why}`, () =>
         Effect.gen(function* () {
           const server = yield* rangeServer(held, (serve, { method }) => serve(method === "HEAD" ? how : {}))
-          const stat = yield* ArchiveUrl.make(server.url, options).stat
+          const stat = yield* Archive.url(server.url, options).stat
           assert.deepStrictEqual([stat.size, stat.etag], [size, '"one"'])
           assert.deepStrictEqual(server.ranges(), ["bytes=0-0"])
         })
@@ -57,14 +57,14 @@ describe("ArchiveUrl.stat", () => {
         const server = yield* rangeServer(held, (serve, { method }) =>
           serve(method === "HEAD" ? { status: 405 } : { ignoreRange: true })
         )
-        assert.strictEqual((yield* ArchiveUrl.make(server.url, options).stat).size, size)
+        assert.strictEqual((yield* Archive.url(server.url, options).stat).size, size)
       })
     )
 
     const refused = (script: Script, archiveHeld = held) =>
       Effect.gen(function* () {
         const server = yield* rangeServer(archiveHeld, script)
-        const error = yield* Effect.flip(ArchiveUrl.make(`${server.url}?signature=hush`, options).stat)
+        const error = yield* Effect.flip(Archive.url(`${server.url}?signature=hush`, options).stat)
         assert.include(error.message, server.url)
         assert.notInclude(JSON.stringify(error) + error.message, "hush")
         return { error, requests: server.state.requests.length }
@@ -96,7 +96,7 @@ describe("ArchiveUrl.stat", () => {
         Effect.gen(function* () {
           let answers = 0
           const server = yield* rangeServer(held, (serve) => serve(answers++ < 3 ? { status } : {}))
-          assert.strictEqual((yield* ArchiveUrl.make(server.url, options).stat).size, size)
+          assert.strictEqual((yield* Archive.url(server.url, options).stat).size, size)
 
           const { error, requests } = yield* refused((serve) => serve({ status }))
           assert.strictEqual(error.reason, "ReadFailed")
@@ -135,7 +135,7 @@ describe("ArchiveUrl.stat", () => {
     it.effect("says in words that nobody listens", () =>
       Effect.gen(function* () {
         const { url } = yield* Effect.scoped(rangeServer(held))
-        const error = yield* Effect.flip(ArchiveUrl.make(`${url}?signature=hush`, options).stat)
+        const error = yield* Effect.flip(Archive.url(`${url}?signature=hush`, options).stat)
         assert.strictEqual(error.reason, "ReadFailed")
         assert.match(error.message, /ECONNREFUSED|refused|Unable to connect/)
         assert.notInclude(error.message, "hush")

@@ -9,7 +9,6 @@ import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import * as Archive from "../../src/archive/Archive.ts"
 import * as ArchiveInspection from "../../src/archive/ArchiveInspection.ts"
-import * as ArchiveUrl from "../../src/archive/ArchiveUrl.ts"
 import { rangeServer } from "../support/archive/rangeServer.ts"
 import { content, drain } from "../support/archive/sources.ts"
 import {
@@ -28,15 +27,15 @@ import {
 } from "../support/archive/urls.ts"
 import { classic, jar, zip } from "../support/archive/zip.ts"
 
-describe("ArchiveUrl.make", () => {
+describe("Archive.url", () => {
   const named = (url: string | Redacted.Redacted<string>, name?: string) => {
-    const archive = ArchiveUrl.make(url, { name })
+    const archive = Archive.url(url, { name })
     return [archive.name, archive.path]
   }
 
   it("has a name without folders and a path without a query", () => {
     const path = "https://builds.example/a/b%20c.zip"
-    assert.isTrue(Archive.isArchive(ArchiveUrl.make(path)))
+    assert.isTrue(Archive.isArchive(Archive.url(path)))
     assert.deepStrictEqual(named(`${path}?X-Amz-Signature=hush#part`), ["b c.zip", path])
     assert.deepStrictEqual(named(path, "dist/mine.zip"), ["mine.zip", path])
     assert.deepStrictEqual(named("https://builds.example"), ["archive.zip", "https://builds.example/"])
@@ -55,7 +54,7 @@ describe("ArchiveUrl.make", () => {
   for (const url of ["dist/a.zip", "ftp://host/hush", "file:///hush", "https://user:hush@host/a.zip", ""]) {
     it.effect(`cannot read "${url}", and does not repeat it`, () =>
       Effect.gen(function* () {
-        const archive = ArchiveUrl.make(url, { name: "acme.zip" })
+        const archive = Archive.url(url, { name: "acme.zip" })
         const expected = { size: 1, modifiedMillis: undefined }
         for (const error of [
           yield* Effect.flip(archive.stat),
@@ -85,7 +84,7 @@ const cuts = {
 }
 
 for (const [name, client] of Object.entries(clients)) {
-  describe(`ArchiveUrl over ${name}`, () => {
+  describe(`Archive.url over ${name}`, () => {
     layer(
       client,
       realTime
@@ -94,7 +93,7 @@ for (const [name, client] of Object.entries(clients)) {
         it.scoped(`reads from byte ${offset}, twice the same`, () =>
           Effect.gen(function* () {
             const server = yield* rangeServer(held)
-            const archive = ArchiveUrl.make(server.url, options)
+            const archive = Archive.url(server.url, options)
             const expected = yield* archive.stat
             for (const recycle of [undefined, 2]) {
               const { bytes, chunks, exit } = yield* drain(archive.read({ offset, expected, recycle }))
@@ -109,7 +108,7 @@ for (const [name, client] of Object.entries(clients)) {
       it.scoped("asks for a little first, then for the rest, of the very archive it knows", () =>
         Effect.gen(function* () {
           const server = yield* rangeServer(held)
-          const { bytes } = yield* readAll(ArchiveUrl.make(server.url, options), 100)
+          const { bytes } = yield* readAll(Archive.url(server.url, options), 100)
           same(bytes, sample.subarray(100))
           assert.deepStrictEqual(server.ranges(), [
             `bytes=100-${first + 99}`,
@@ -125,7 +124,7 @@ for (const [name, client] of Object.entries(clients)) {
       it.scoped("takes a lost connection up at the byte it had reached", () =>
         Effect.gen(function* () {
           const server = yield* rangeServer(held, inTurn({}, { cutAfter: MiB }, { cutAfter: 0 }, {}))
-          const { bytes, exit } = yield* readAll(ArchiveUrl.make(server.url, options))
+          const { bytes, exit } = yield* readAll(Archive.url(server.url, options))
           assert.deepStrictEqual(exit, Either.void)
           same(bytes, sample)
           const [one, two, three, four] = server.ranges()
@@ -141,7 +140,7 @@ for (const [name, client] of Object.entries(clients)) {
       it.scoped("takes a silent connection for lost", () =>
         Effect.gen(function* () {
           const server = yield* rangeServer(held, inTurn({}, { stallAfter: MiB }, {}))
-          const archive = ArchiveUrl.make(server.url, { ...options, stallTimeout: "700 millis" })
+          const archive = Archive.url(server.url, { ...options, stallTimeout: "700 millis" })
           const { bytes } = yield* readAll(archive)
           same(bytes, sample)
           assert.include(server.ranges(), `bytes=${first + MiB}-${size - 1}`)
@@ -151,7 +150,7 @@ for (const [name, client] of Object.entries(clients)) {
       it.scoped("waits no longer for an answer that does not begin", () =>
         Effect.gen(function* () {
           const server = yield* rangeServer(held, () => undefined)
-          const archive = ArchiveUrl.make(server.url, {
+          const archive = Archive.url(server.url, {
             retry: Schedule.recurs(1),
             stallTimeout: "300 millis"
           })
@@ -164,7 +163,7 @@ for (const [name, client] of Object.entries(clients)) {
       it.scoped("goes on when an answer ends early without a word", () =>
         Effect.gen(function* () {
           const server = yield* rangeServer(held, inTurn({}, { endAfter: 70_000 }, {}))
-          const { bytes } = yield* readAll(ArchiveUrl.make(server.url, options))
+          const { bytes } = yield* readAll(Archive.url(server.url, options))
           same(bytes, sample)
           assert.strictEqual(server.ranges()[2], `bytes=${first + 70_000}-${size - 1}`)
         })
@@ -173,7 +172,7 @@ for (const [name, client] of Object.entries(clients)) {
       it.scoped("is read no faster than it is used", () =>
         Effect.gen(function* () {
           const server = yield* rangeServer({ bytes: new Uint8Array(64 * MiB), etag: '"big"' })
-          const archive = ArchiveUrl.make(server.url, options)
+          const archive = Archive.url(server.url, options)
           const expected = yield* archive.stat
           let used = 0
           const reading = yield* archive.read({ offset: 0, expected }).pipe(
@@ -206,7 +205,7 @@ for (const [name, client] of Object.entries(clients)) {
               serve({ stallAfter: MiB })
             } else serve()
           })
-          const archive = ArchiveUrl.make(server.url, options)
+          const archive = Archive.url(server.url, options)
           const expected = yield* archive.stat
           const reading = yield* Effect.fork(Stream.runDrain(archive.read({ offset: 0, expected })))
           yield* waitUntil(() => server.state.sent >= MiB)
@@ -223,7 +222,7 @@ for (const [name, client] of Object.entries(clients)) {
             const location = url === "/builds/acme.zip" ? "/moved" : `${store.origin}/signed?signature=abc`
             response.writeHead(302, { location }).end()
           })
-          const archive = ArchiveUrl.make(front.url, {
+          const archive = Archive.url(front.url, {
             ...options,
             headers: { authorization: Redacted.make("Bearer hush"), "x-api-key": Redacted.make("hush") }
           })
@@ -259,7 +258,7 @@ for (const [name, client] of Object.entries(clients)) {
           })
           home.origin = server.origin
           const headers = { authorization: Redacted.make("Bearer hush") }
-          yield* ArchiveUrl.make(server.url, { ...options, headers }).stat
+          yield* Archive.url(server.url, { ...options, headers }).stat
           assert.deepStrictEqual(
             server.state.requests.map(({ headers, url }) => [url, headers.authorization]),
             [
@@ -274,7 +273,7 @@ for (const [name, client] of Object.entries(clients)) {
         Effect.gen(function* () {
           const large = { name: "acme.jar", data: content(20 * MiB), method: 0 }
           const server = yield* rangeServer({ bytes: zip([classic(), large, jar]), etag: '"zip"' })
-          const inspection = yield* ArchiveInspection.inspect(ArchiveUrl.make(server.url, options))
+          const inspection = yield* ArchiveInspection.inspect(Archive.url(server.url, options))
           assert.strictEqual(inspection.type, "plugin-classic")
           assert.strictEqual(inspection.entryCount, 3)
           assert.isAtMost(server.state.requests.length, 3)
@@ -291,7 +290,7 @@ for (const [name, client] of Object.entries(clients)) {
             const offset = Math.floor(from * length)
             const ways = breaks.map(({ at, kind }) => ({ [kind]: at, pieceBytes }))
             const server = yield* rangeServer({ bytes, etag: '"any"' }, inTurn(...ways, { pieceBytes }))
-            const archive = ArchiveUrl.make(server.url, { retry: Schedule.recurs(breaks.length) })
+            const archive = Archive.url(server.url, { retry: Schedule.recurs(breaks.length) })
             const read = yield* readAll(archive, offset)
             assert.deepStrictEqual(read.exit, Either.void)
             same(read.bytes, bytes.subarray(offset))

@@ -7,7 +7,7 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import * as Tracer from "effect/Tracer"
-import * as ArchiveUrl from "../../src/archive/ArchiveUrl.ts"
+import * as Archive from "../../src/archive/Archive.ts"
 import * as UploadHttpClient from "../../src/transfer/UploadHttpClient.ts"
 import { rangeServer } from "../support/archive/rangeServer.ts"
 import { held, options, readAll } from "../support/archive/urls.ts"
@@ -29,7 +29,7 @@ describe("where a redirect may lead", () => {
   ] as const) {
     it.effect(`not to ${location}`, () =>
       Effect.gen(function* () {
-        const archive = ArchiveUrl.make("https://builds.example/a.zip")
+        const archive = Archive.url("https://builds.example/a.zip")
         const error = yield* Effect.flip(archive.stat)
         assert.include(error.message, words)
         assert.notInclude(error.message, "hush")
@@ -40,7 +40,7 @@ describe("where a redirect may lead", () => {
   it.scopedLive("with the caller's own settings for fetch", () =>
     Effect.gen(function* () {
       const server = yield* rangeServer(held)
-      yield* ArchiveUrl.make(server.url, options).stat.pipe(
+      yield* Archive.url(server.url, options).stat.pipe(
         Effect.provideService(FetchHttpClient.RequestInit, { headers: { "x-mine": "kept" } })
       )
       assert.strictEqual(server.state.requests[0]?.headers["x-mine"], "kept")
@@ -67,14 +67,14 @@ describe("secrets", () => {
         context: (run) => run()
       })
       const server = yield* rangeServer(held)
-      const archive = ArchiveUrl.make(`${server.url}?signature=hush+%7E#part`, {
+      const archive = Archive.url(`${server.url}?signature=hush+%7E#part`, {
         ...options,
         headers: { authorization: Redacted.make("Bearer hush") }
       })
       yield* readAll(archive).pipe(Effect.withSpan("caller"), Effect.withTracer(recording))
       assert.deepStrictEqual(
         spans.map(({ name }) => name),
-        ["caller", "ArchiveUrl.request", "ArchiveUrl.request", "ArchiveUrl.request"]
+        ["caller", "Archive.url.request", "Archive.url.request", "Archive.url.request"]
       )
       for (const span of spans) assert.notInclude(JSON.stringify([...span.attributes]), "hush")
       for (const { headers, url } of server.state.requests) {
@@ -88,7 +88,7 @@ describe("secrets", () => {
 
   it.effect("are in no error, even where fetch quotes what it cannot send", () =>
     Effect.gen(function* () {
-      const archive = ArchiveUrl.make("http://127.0.0.1:1/a.zip?hush", {
+      const archive = Archive.url("http://127.0.0.1:1/a.zip?hush", {
         retry: Schedule.recurs(0),
         headers: { authorization: Redacted.make("hush\nhush ") }
       })
@@ -101,7 +101,7 @@ describe("secrets", () => {
   it.scopedLive("stay hidden by a client that takes every other status for a failure", () =>
     Effect.gen(function* () {
       const server = yield* rangeServer(held, (serve) => serve({ status: 404 }))
-      const error = yield* Effect.flip(ArchiveUrl.make(`${server.url}?signature=hush`, options).stat)
+      const error = yield* Effect.flip(Archive.url(`${server.url}?signature=hush`, options).stat)
       assert.strictEqual(error.reason, "NotFound")
       assert.notInclude(error.message, "hush")
     }).pipe(Effect.provide(Layer.provide(strict, FetchHttpClient.layer)))

@@ -1,14 +1,10 @@
-/**
- * What every source of an archive shares: names, changes noticed, and a length that is kept to the byte.
- *
- * @internal
- */
+/** What every source of an archive shares: names, changes noticed, and a length that is kept to the byte. */
 import * as Channel from "effect/Channel"
 import * as Chunk from "effect/Chunk"
 import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
-import type { ArchiveStat } from "../Archive.ts"
-import { ArchiveChanged } from "../ArchiveError.ts"
+import type { ArchiveStat } from "../../Archive.ts"
+import { ArchiveChanged } from "../../ArchiveError.ts"
 
 /** The largest chunk a reader is handed unless it asks for larger ones, in bytes; also the size of a file's read buffers. */
 export const chunkBytes = 1024 * 1024
@@ -53,7 +49,6 @@ export const changeBetween = (
   return undefined
 }
 
-/** @internal */
 export const endedEarly = (path: string, expected: ArchiveStat, position: number): ArchiveChanged =>
   new ArchiveChanged({
     path,

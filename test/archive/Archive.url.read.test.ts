@@ -3,7 +3,6 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import * as Archive from "../../src/archive/Archive.ts"
 import * as ArchiveDigest from "../../src/archive/ArchiveDigest.ts"
-import * as ArchiveUrl from "../../src/archive/ArchiveUrl.ts"
 import * as UploadHttpClient from "../../src/transfer/UploadHttpClient.ts"
 import { type Held, rangeServer, type Script } from "../support/archive/rangeServer.ts"
 import { content, drain } from "../support/archive/sources.ts"
@@ -26,11 +25,11 @@ import {
 const failing = (script: Script, offset = 0, archiveHeld = held) =>
   Effect.gen(function* () {
     const server = yield* rangeServer(archiveHeld, script)
-    const { bytes, exit } = yield* readAll(ArchiveUrl.make(server.url, options), offset)
+    const { bytes, exit } = yield* readAll(Archive.url(server.url, options), offset)
     return { server, bytes, error: failure(exit) }
   })
 
-describe("ArchiveUrl.read", () => {
+describe("Archive.url, read", () => {
   layer(
     UploadHttpClient.layer(),
     realTime
@@ -39,7 +38,7 @@ describe("ArchiveUrl.read", () => {
       Effect.gen(function* () {
         for (const ignoreConditions of [false, true]) {
           const server = yield* rangeServer(held, inTurn({}, { cutAfter: MiB }, { ignoreConditions }))
-          const archive = ArchiveUrl.make(server.url, options)
+          const archive = Archive.url(server.url, options)
           const expected = yield* archive.stat
           const { bytes, exit } = yield* archive.read({ offset: 0, expected }).pipe(
             Stream.tap(() =>
@@ -64,7 +63,7 @@ describe("ArchiveUrl.read", () => {
         const reasonWhen = (change: Partial<Held>) =>
           Effect.gen(function* () {
             const server = yield* rangeServer({ bytes: sample, modified })
-            const archive = ArchiveUrl.make(server.url, options)
+            const archive = Archive.url(server.url, options)
             const expected = yield* archive.stat
             server.state.held = { ...server.state.held, ...change }
             const reasons = yield* Effect.forEach([0, size - 1, size], (offset) =>
@@ -81,14 +80,14 @@ describe("ArchiveUrl.read", () => {
     it.scoped("reads on in the middle without any identity but the length", () =>
       Effect.gen(function* () {
         const server = yield* rangeServer({ bytes: sample }, inTurn({}, { cutAfter: MiB }, {}))
-        same((yield* readAll(ArchiveUrl.make(server.url, options))).bytes, sample)
+        same((yield* readAll(Archive.url(server.url, options))).bytes, sample)
       })
     )
 
     it.scoped("gives up after so many losses in a row, and counts anew after every byte", () =>
       Effect.gen(function* () {
         const lossy = yield* rangeServer(held, inTurn({ cutAfter: 200_000 }))
-        same((yield* readAll(ArchiveUrl.make(lossy.url, options))).bytes, sample)
+        same((yield* readAll(Archive.url(lossy.url, options))).bytes, sample)
         assert.isAbove(lossy.ranges().length, 12)
 
         const { error, server } = yield* failing(inTurn({}, { cutAfter: MiB }, { cutAfter: 0 }))
@@ -105,7 +104,7 @@ describe("ArchiveUrl.read", () => {
           times.push(performance.now())
           serve(answers++ < 2 ? { status: 503 } : {})
         })
-        yield* ArchiveUrl.make(server.url).stat
+        yield* Archive.url(server.url).stat
         const [one = 0, two = 0, three = 0] = times
         assert.isAtLeast(two - one, 390)
         assert.isAtLeast(three - two, 790)
@@ -158,7 +157,7 @@ describe("ArchiveUrl.read", () => {
     it.scoped("takes the whole from a server without ranges, once, and nothing from its middle", () =>
       Effect.gen(function* () {
         const server = yield* rangeServer(held, inTurn({ ignoreRange: true }))
-        const archive = ArchiveUrl.make(server.url, options)
+        const archive = Archive.url(server.url, options)
         same((yield* readAll(archive)).bytes, sample)
         assert.strictEqual(server.ranges().length, 1)
 
@@ -200,7 +199,7 @@ describe("ArchiveUrl.read", () => {
     it.scoped("is digested, and verified from the middle", () =>
       Effect.gen(function* () {
         const server = yield* rangeServer(held, inTurn({ cutAfter: 300_000 }))
-        const archive = ArchiveUrl.make(server.url, options)
+        const archive = Archive.url(server.url, options)
         const digest = yield* ArchiveDigest.compute(archive, { checkpointBytes: MiB })
         const local = yield* ArchiveDigest.compute(Archive.bytes({ name: "a.zip", bytes: sample }))
         assert.strictEqual(digest.sha256, local.sha256)

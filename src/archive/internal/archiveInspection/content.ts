@@ -40,7 +40,7 @@ export interface Content {
 }
 
 /** Mutable: make one per reading, inside an Effect, and close it. */
-export interface ContentCheck {
+export interface EntryCheck {
   /** Takes the next chunk, which may be overwritten afterwards. */
   readonly accept: (chunk: Uint8Array) => Effect.Effect<void>
   readonly finish: Effect.Effect<Content>
@@ -68,12 +68,12 @@ interface Open {
   damage: string | undefined
 }
 
-export const makeContentCheck = Effect.acquireRelease(
+export const makeEntryCheck = Effect.acquireRelease(
   Effect.sync(() => new Walk()),
   (walk) => Effect.sync(() => walk.close())
 ).pipe(
   Effect.map(
-    (walk): ContentCheck => ({
+    (walk): EntryCheck => ({
       accept: (chunk) => walk.accept(chunk),
       finish: Effect.sync(() => walk.finish())
     })

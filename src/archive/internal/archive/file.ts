@@ -1,8 +1,4 @@
-/**
- * Reading an archive from disk.
- *
- * @internal
- */
+/** Reading an archive from disk. */
 import type { PlatformError } from "@effect/platform/Error"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Effect from "effect/Effect"
@@ -11,9 +7,9 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type { ArchiveStat, ReadOptions } from "../Archive.ts"
-import { type ArchiveChanged, type ArchiveError, ArchiveUnreadable } from "../ArchiveError.ts"
-import * as source from "./archiveSource.ts"
+import type { ArchiveStat, ReadOptions } from "../../Archive.ts"
+import { type ArchiveChanged, type ArchiveError, ArchiveUnreadable } from "../../ArchiveError.ts"
+import * as source from "./source.ts"
 
 export const stat = (path: string): Effect.Effect<ArchiveStat, ArchiveUnreadable, FileSystem.FileSystem> =>
   Effect.flatMap(FileSystem.FileSystem, (fs) =>

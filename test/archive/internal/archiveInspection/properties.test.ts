@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Either from "effect/Either"
-import { parse as parseBytes } from "../../../src/archive/internal/inspection/properties.ts"
+import { parse as parseBytes } from "../../../../src/archive/internal/archiveInspection/properties.ts"
 
 const parse = (text: string) => parseBytes(Buffer.from(text, "latin1"))
 
