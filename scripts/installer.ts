@@ -47,8 +47,8 @@ const options = {
     Options.withDescription("For other random archives than usual.")
   ),
   each: Options.integer("each").pipe(
-    Options.withDefault(10),
-    Options.withDescription("How often each archive of a tool is damaged. 10 unless given.")
+    Options.withDefault(5),
+    Options.withDescription("How often each sound archive is damaged. 5 unless given.")
   )
 }
 
@@ -89,7 +89,9 @@ const run = ({ each, folder, seed, write }: { folder: string; each: number; seed
     const packed = yield* pack(present, path.join(folder, "tools"))
     const fromTools = packed.map(({ sample }) => sample)
     const made = crafted({ seed, each: 200 })
-    const samples = [...suite, ...fromTools, ...made, ...mutationsOf(fromTools, { seed, each })]
+    const sound = packed.filter(({ writer }) => Option.isNone(writer.instead)).map(({ sample }) => sample)
+    const damaged = mutationsOf([...sound, ...suite], { seed, each })
+    const samples = [...suite, ...fromTools, ...made, ...damaged]
     const judged = yield* judge(samples, folder)
 
     const found = judged.flatMap((one, index) =>

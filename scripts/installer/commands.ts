@@ -114,6 +114,16 @@ const jar: ReadonlyArray<Line> = [
   { line: "jar cM . | cat > plugin.zip" }
 ]
 
+const git: ReadonlyArray<Line> = [
+  {
+    line: [
+      "git init -q . && git add -A && git -c user.name=a -c user.email=a@b -c commit.gpgsign=false commit -qm a",
+      "git archive --format zip HEAD > plugin.zip"
+    ].join(" && "),
+    shown: "`git archive --format zip HEAD > plugin.zip`"
+  }
+]
+
 const tar: ReadonlyArray<Line> = [
   { line: "tar -czf plugin.zip .", instead: "that is a tar, whatever its name: `zip`, or `bsdtar -a`" }
 ]
@@ -124,5 +134,6 @@ export const commands: ReadonlyArray<Writer> = [
   ...sevenZip.map(command("7z")),
   ...python.map(command("python3")),
   ...jar.map(command("jar")),
+  ...git.map(command("git")),
   ...tar.map(command("tar"))
 ]
