@@ -52,6 +52,10 @@ const options = {
   )
 }
 
+const witnesses = reasons.map(({ code, witness }, index): Sample => {
+  return { name: `the witness for ${code}, the ${index}th reason`, origin: "crafted", bytes: witness }
+})
+
 /** All samples as both see them, in order. */
 const judge = (samples: ReadonlyArray<Sample>, folder: string) =>
   Effect.gen(function* () {
@@ -91,7 +95,7 @@ const run = ({ each, folder, seed, write }: { folder: string; each: number; seed
     const made = crafted({ seed, each: 200 })
     const sound = packed.filter(({ writer }) => Option.isNone(writer.instead)).map(({ sample }) => sample)
     const damaged = mutationsOf([...sound, ...suite], { seed, each })
-    const samples = [...suite, ...fromTools, ...made, ...damaged]
+    const samples = [...suite, ...witnesses, ...fromTools, ...made, ...damaged]
     const judged = yield* judge(samples, folder)
 
     const found = judged.flatMap((one, index) =>

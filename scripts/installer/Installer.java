@@ -141,7 +141,8 @@ public final class Installer {
     /** Of every version since 7.0. */
     private static final Set<String> CLASSIC_KEYS = new HashSet<>(List.of(
         "name", "description", "version", "elasticsearch.version", "java.version", "classname", "extended.plugins",
-        "has.native.controller", "requires.keystore", "type", "java.opts", "licensed", "modulename"));
+        "has.native.controller", "requires.keystore", "type", "java.opts", "licensed", "modulename", "deployment.target",
+        "native.controller.enabled.settings"));
 
     private boolean isEmpty(String key) {
         return descriptor.getOrDefault(key, "").isBlank();

@@ -3,6 +3,7 @@ import { gzipSync } from "node:zlib"
 import * as Effect from "effect/Effect"
 import * as Archive from "../../src/archive/Archive.ts"
 import * as ArchiveInspection from "../../src/archive/ArchiveInspection.ts"
+import * as ArchiveProblem from "../../src/archive/ArchiveProblem.ts"
 import { classic, descriptor, dictionary, jar, stable, zip } from "../../test/support/archive/zip.ts"
 
 interface Mistake {
@@ -112,7 +113,7 @@ export const markdown = Effect.forEach(mistakes, ({ bytes, expected, what }) =>
     ArchiveInspection.inspect(Archive.bytes({ name: "acme.zip", bytes }), { expected }),
     (inspection) => {
       const problems = inspection.errors.length > 0 ? inspection.errors : inspection.warnings
-      return `**${what}**\n\n${problems.map(({ message }) => `> ${message}`).join("\n>\n")}`
+      return `**${what}**\n\n${problems.map((problem) => `> ${ArchiveProblem.describe(problem)}`).join("\n>\n")}`
     }
   )
 ).pipe(Effect.map((parts) => parts.join("\n\n")))

@@ -46,7 +46,12 @@ const properties = {
 }
 
 describe("a verdict of ours", () => {
-  const reason = { code: "unsafe-path", says: /leaves its folder/, why: "because" } as const
+  const reason = {
+    code: "unsafe-path",
+    says: /leaves its folder/,
+    why: "because",
+    witness: escaping
+  } as const
 
   it.effect("agrees with the oracle's: taken and read alike, or stopped by both", () =>
     Effect.gen(function* () {
