@@ -29,6 +29,13 @@ const claiming = (archive: Uint8Array, at: number, ...bytes: ReadonlyArray<numbe
   return copy
 }
 
+/** Without the signature at the entry of this name, where Java stops reading. */
+const interrupted = (archive: Uint8Array, name: string): Uint8Array => {
+  const copy = Uint8Array.from(archive)
+  copy[Buffer.from(copy).indexOf(name) - 30] = 0
+  return copy
+}
+
 /** As a ZIP that is written into a pipe: every entry's sizes follow it. */
 const streamed = (): Uint8Array => {
   const chunks: Array<Uint8Array> = []
@@ -57,11 +64,16 @@ export const reasons: ReadonlyArray<Reason> = [
   { code: "overlapping-entries", why: damaged, witness: plugin({ ...file, offset: 30 }) },
   {
     code: "descriptor-unreadable",
-    says: /no local header|unpacks to/,
+    says: /no local header|unpack|checksum|larger than/,
     why: damaged,
     witness: zip([jar, { ...classic(), offset: 7 }])
   },
   { code: "hidden-entry", why: contradicted, witness: plugin({ ...file, offset: 0 }) },
+  {
+    code: "unreachable-entry",
+    why: contradicted,
+    witness: interrupted(plugin(file), file.name)
+  },
   { code: "header-mismatch", why: contradicted, witness: claiming(plugin(file), claim.crc, 1, 2, 3, 4) },
   { code: "invalid-data-descriptor", why: contradicted, witness: claiming(streamed(), claim.size, 1) },
   {
@@ -69,12 +81,17 @@ export const reasons: ReadonlyArray<Reason> = [
     why: contradicted,
     witness: claiming(plugin({ ...file, method: 0 }), claim.size, 1)
   },
+  {
+    code: "descriptor-missing",
+    why: contradicted,
+    witness: claiming(zip([jar, classic()]), claim.name, 0x58)
+  },
   { code: "unsupported-compression", why: contradicted, witness: claiming(plugin(file), claim.method, 14) },
   { code: "encrypted-entry", why: contradicted, witness: claiming(plugin(file), claim.flags, 1) },
   { code: "name-not-utf8", why: contradicted, witness: claiming(plugin(file), claim.name, 0xff) },
   {
     code: "unsafe-path",
-    says: /NUL/,
+    says: /NUL|no name/,
     why: contradicted,
     witness: claiming(plugin(file), claim.name, 0)
   },
