@@ -2,6 +2,7 @@
  * What is an error here though the JDK installs it, and why. An error that is not listed fails the run. So does a reason
  * that is no longer needed: each has an archive that needs it.
  */
+import { crc32 } from "node:zlib"
 import * as fflate from "fflate"
 import type { Problem, ProblemCode } from "../../src/archive/ArchiveProblem.ts"
 import { classic, descriptor, type EntrySpec, jar, stable, zip } from "../../test/support/archive/zip.ts"
@@ -29,11 +30,14 @@ const claiming = (archive: Uint8Array, at: number, ...bytes: ReadonlyArray<numbe
   return copy
 }
 
-/** Without the signature at the entry of this name, where Java stops reading. */
-const interrupted = (archive: Uint8Array, name: string): Uint8Array => {
-  const copy = Uint8Array.from(archive)
-  copy[Buffer.from(copy).indexOf(name) - 30] = 0
-  return copy
+/** Behind its content are bytes that belong to nothing, and Java stops reading there. */
+const jarAndGap: EntrySpec = {
+  ...jar,
+  data: "a jar and a gap",
+  method: 0,
+  compressedSize: 5,
+  uncompressedSize: 5,
+  crc: crc32("a jar")
 }
 
 /** As a ZIP that is written into a pipe: every entry's sizes follow it. */
@@ -72,7 +76,7 @@ export const reasons: ReadonlyArray<Reason> = [
   {
     code: "unreachable-entry",
     why: contradicted,
-    witness: interrupted(plugin(file), file.name)
+    witness: zip([classic(), jarAndGap, file])
   },
   { code: "header-mismatch", why: contradicted, witness: claiming(plugin(file), claim.crc, 1, 2, 3, 4) },
   { code: "invalid-data-descriptor", why: contradicted, witness: claiming(streamed(), claim.size, 1) },
