@@ -125,7 +125,10 @@ const git: ReadonlyArray<Line> = [
 ]
 
 const tar: ReadonlyArray<Line> = [
-  { line: "tar -czf plugin.zip .", instead: "this makes a tar, whatever its name is: use `zip`, or `bsdtar -a`" }
+  {
+    line: "tar -czf plugin.zip .",
+    instead: "this makes a tar, whatever its name is: use `zip`, or `bsdtar -a`"
+  }
 ]
 
 export const commands: ReadonlyArray<Writer> = [
