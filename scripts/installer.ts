@@ -104,7 +104,8 @@ const run = ({ each, folder, seed, write }: { folder: string; each: number; seed
       )
     )
     const idle = unused(judged, reasons).map(
-      ({ code, says }) => `installer/harsher.ts: no archive needs the reason for ${code} ${says ?? ""}`
+      ({ code, says }) =>
+        `installer/harsher.ts: the witness does not need the reason for ${code} ${says ?? ""}`
     )
     const rows = page.rows(judged, packed)
     const odd = rows

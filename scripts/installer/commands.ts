@@ -36,10 +36,10 @@ const command =
       )
   })
 
-const toAFile = "let `zip` write the file itself, without the pipe"
-const deflated = "leave out the option: deflated is the default"
+const toAFile = "let `zip` write the file, without a pipe"
+const deflated = "leave the option out: the default is deflated"
 const fromInside = "pack from inside the folder"
-const noPassword = "no password: nobody could type it"
+const noPassword = "pack without a password"
 
 const zip: ReadonlyArray<Line> = [
   { line: "zip -r plugin.zip ." },
@@ -63,7 +63,7 @@ const bsdtar: ReadonlyArray<Line> = [
   { line: "bsdtar -a --options zip:compression=store -cf plugin.zip .", instead: deflated },
   {
     line: "cd .. && bsdtar -a -cf plugin.zip plugin",
-    instead: "pack from inside the folder, or `-C plugin .`"
+    instead: "pack from inside the folder, or with `-C plugin .`"
   }
 ]
 
@@ -74,7 +74,7 @@ const sevenZip: ReadonlyArray<Line> = [
   { line: "7z a -mm=Deflate64 plugin.zip .", instead: deflated },
   { line: "7z a -mm=LZMA plugin.zip .", instead: deflated },
   { line: "7z a -psecret plugin.zip .", instead: noPassword },
-  { line: "7z a -t7z plugin.zip .", instead: "`-tzip`, or no option: the name says it" }
+  { line: "7z a -t7z plugin.zip .", instead: "leave the option out: `7z` goes by the file name" }
 ]
 
 /** Packs a folder with `ZipFile`, given where to and how. */
@@ -125,7 +125,10 @@ const git: ReadonlyArray<Line> = [
 ]
 
 const tar: ReadonlyArray<Line> = [
-  { line: "tar -czf plugin.zip .", instead: "that is a tar, whatever its name: `zip`, or `bsdtar -a`" }
+  {
+    line: "tar -czf plugin.zip .",
+    instead: "this makes a tar, whatever its name is: use `zip`, or `bsdtar -a`"
+  }
 ]
 
 export const commands: ReadonlyArray<Writer> = [

@@ -44,16 +44,20 @@ export const disagreements = (
   })
 }
 
-/** The reasons that no archive needs any more. */
+/** The reasons whose witness does not need them any more: the oracle refuses it, or we do not, or for something else. */
 export const unused = (
   judged: ReadonlyArray<Judged>,
   reasons: ReadonlyArray<Reason>
-): ReadonlyArray<Reason> => {
-  const harsher = judged.flatMap(({ inspection, verdict }) =>
-    verdict._tag === "Installed" ? inspection.errors : []
+): ReadonlyArray<Reason> =>
+  reasons.filter(
+    (reason) =>
+      !judged.some(
+        ({ inspection, sample, verdict }) =>
+          sample.bytes === reason.witness &&
+          verdict._tag === "Installed" &&
+          inspection.errors.some((problem) => covers(reason, problem))
+      )
   )
-  return reasons.filter((reason) => !harsher.some((problem) => covers(reason, problem)))
-}
 
 export const describe = (disagreement: Disagreement): string => {
   switch (disagreement._tag) {

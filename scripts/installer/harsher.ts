@@ -30,6 +30,10 @@ const claiming = (archive: Uint8Array, at: number, ...bytes: ReadonlyArray<numbe
   return copy
 }
 
+/** Without the directory. */
+const entriesOf = (archive: Uint8Array): Uint8Array =>
+  archive.subarray(0, Buffer.from(archive).indexOf("PK\x01\x02", 0, "latin1"))
+
 /** Behind its content are bytes that belong to nothing, and Java stops reading there. */
 const jarAndGap: EntrySpec = {
   ...jar,
@@ -72,7 +76,11 @@ export const reasons: ReadonlyArray<Reason> = [
     why: damaged,
     witness: zip([jar, { ...classic(), offset: 7 }])
   },
-  { code: "hidden-entry", why: contradicted, witness: plugin({ ...file, offset: 0 }) },
+  {
+    code: "hidden-entry",
+    why: contradicted,
+    witness: zip([classic(), jar], { prefix: entriesOf(zip([file])) })
+  },
   {
     code: "unreachable-entry",
     why: contradicted,

@@ -63,7 +63,7 @@ const yazlUses: ReadonlyArray<Use> = [
   {
     how: "`addFile(path, name, { compress: false })`",
     write: withYazl({ compress: false }),
-    instead: "leave out `compress: false`, or `addBuffer`"
+    instead: "leave out `compress: false`, or use `addBuffer`"
   },
   {
     how: "`addBuffer(bytes, name, { compress: false })`",
@@ -134,12 +134,12 @@ const zipJsUses: ReadonlyArray<Use> = [
   {
     how: "`zip64: true`",
     write: withZipJs({ zip64: true }),
-    instead: "leave out `zip64`: it is used where it is needed"
+    instead: "leave out `zip64`: large files get it anyway"
   },
   {
     how: '`password: "secret"`',
     write: withZipJs({ password: "secret" }),
-    instead: "no password: nobody could type it"
+    instead: "pack without a password"
   }
 ]
 
@@ -170,7 +170,7 @@ const fflateUses: ReadonlyArray<Use> = [
   {
     how: "`Zip` with `ZipPassThrough`",
     write: fflateStream((name) => new fflate.ZipPassThrough(name)),
-    instead: "`ZipDeflate`, or `zipSync`"
+    instead: "use `ZipDeflate`, or `zipSync`"
   }
 ]
 
