@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Chunk, Effect, Exit, Fiber, Option, Schema, Stream } from "effect"
 import * as Archive from "../../src/archive/Archive.ts"
+import * as ArchiveInspection from "../../src/archive/ArchiveInspection.ts"
 import * as Fault from "../../src/testing/Fault.ts"
 import { LocalElasticCloud } from "../../src/testing/LocalElasticCloud.ts"
 import * as ExtensionUpload from "../../src/upload/ExtensionUpload.ts"
@@ -134,14 +135,16 @@ describe("the events of an upload", () => {
     Effect.gen(function* () {
       const archive = Archive.bytes({ name: "a.zip", bytes: yield* zipOf(1000) })
       const held = yield* Effect.makeLatch(false)
+      const reached = yield* Effect.makeLatch(false)
       const upload = yield* Effect.fork(
         ExtensionUpload.upload({
           extensionId: yield* seed(),
           archive,
-          onEvent: ({ _tag }) => (_tag === "AttemptStarted" ? held.await : Effect.void)
+          onEvent: ({ _tag }) =>
+            _tag === "AttemptStarted" ? Effect.zipRight(reached.open, held.await) : Effect.void
         })
       )
-      yield* Effect.sleep("150 millis")
+      yield* reached.await
       expect(yield* traffic).toEqual(["GET 200"])
       yield* held.open
       expect(yield* Fiber.join(upload)).toMatchObject({ _tag: "Uploaded" })
@@ -161,6 +164,37 @@ describe("ExtensionUpload.events", () => {
       expect(last(events)).toMatchObject({ _tag: "Completed", receipt: { _tag: "Uploaded", proof: "hash" } })
       expect(events.filter(({ _tag }) => _tag === "Completed")).toHaveLength(1)
       expect(yield* held(id)).toMatchObject({ sha256: sha256(content), uploads: 1 })
+    }).pipe(Effect.provide(world()))
+  )
+
+  it.live("waits for whoever reads it: a few events are made ahead, and no more", () =>
+    Effect.gen(function* () {
+      const bytes = yield* zipOf(100_000)
+      let pieces = 0
+      const archive: Archive.Archive = {
+        ...Archive.bytes({ name: "a.zip", bytes }),
+        read: ({ offset }) =>
+          Stream.range(Math.floor(offset / 1000), Math.ceil(bytes.length / 1000) - 1).pipe(
+            Stream.rechunk(1),
+            Stream.map((piece) => {
+              pieces += 1
+              return bytes.subarray(Math.max(offset, piece * 1000), (piece + 1) * 1000)
+            })
+          )
+      }
+      const inspection = yield* ArchiveInspection.inspect(archive, { content: false })
+      expect(inspection.problems).toEqual([])
+      const piecesToInspect = pieces
+      pieces = 0
+      const events = ExtensionUpload.events({ extensionId: yield* seed(), archive })
+      const reader = yield* Effect.fork(
+        Stream.runForEach(events, ({ _tag }) => (_tag === "DigestProgress" ? Effect.never : Effect.void))
+      )
+      yield* Effect.sleep("5 millis").pipe(Effect.repeat({ until: () => pieces > piecesToInspect + 16 }))
+      yield* Effect.yieldNow().pipe(Effect.repeatN(1000))
+      expect(pieces).toBeLessThan(piecesToInspect + 50)
+      expect(yield* traffic).toEqual([])
+      yield* Fiber.interrupt(reader)
     }).pipe(Effect.provide(world()))
   )
 
