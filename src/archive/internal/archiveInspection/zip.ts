@@ -160,16 +160,16 @@ const placed = Effect.fnUntraced(function* (
   trailing: number
 ): Effect.fn.Return<Directory, ZipError | ArchiveError> {
   if (count === 0 && size === 0) return { start: end, end, count, shift: 0, trailing }
-  if (yield* hasSignature(reader, offset, signature.central, end)) {
-    return { start: offset, end: Math.min(end, offset + size), count, shift: 0, trailing }
+  const fits = offset + size <= end
+  if (fits && (yield* hasSignature(reader, offset, signature.central, end))) {
+    return { start: offset, end: offset + size, count, shift: 0, trailing }
   }
   const start = end - size
   const shift = start - offset
   if (!(yield* hasSignature(reader, start, signature.central, end))) {
-    const detail =
-      offset + size <= end
-        ? `there is no signature of a directory at byte ${offset}`
-        : `its directory is said to lie at byte ${offset} with ${size} bytes, beyond its end at byte ${end}`
+    const detail = fits
+      ? `there is no signature of a directory at byte ${offset}`
+      : `its directory is said to lie at byte ${offset} with ${size} bytes, beyond its end at byte ${end}`
     return yield* new ZipError({ detail, offset: end })
   }
   const first = (yield* reader.read(start, centralHeaderBytes)).readUInt32LE(42)
