@@ -145,7 +145,8 @@ export interface InspectOptions {
   readonly expected?: ExpectedExtension | undefined
   /**
    * Whether to unpack every entry and compare it with its checksum, which reads the whole archive. Default: for archives
-   * of up to `contentByDefaultBytes`. `false` is for those who go on to `digest`, which does it in the same reading.
+   * of up to `contentByDefaultBytes`, 5,000 entries and 256 MiB unpacked. `false` is for those who go on to `digest`, which
+   * does it in the same reading.
    */
   readonly content?: boolean | undefined
   /** Above this many bytes Elastic Cloud wants a download URL instead of an upload. Default `directUploadLimitBytes`. */
@@ -155,15 +156,15 @@ export interface InspectOptions {
 }
 
 /**
- * The length in bytes up to which `inspect` checks the content unless told otherwise: where nobody notices the time.
+ * The length in bytes up to which `inspect` checks the content unless told otherwise: less than 0.3 seconds of work.
  *
  * @since 0.1.0
  * @category limits
  */
 export const contentByDefaultBytes = 16 * 1024 * 1024
 
-/** More entries than these take longer to unpack than is to be done unasked, however small they are. */
-const contentByDefaultEntries = 5000
+/** More entries than these, or more bytes in them, take longer to unpack than is to be done unasked. */
+const contentByDefault = { entries: 5000, uncompressedBytes: 256 * 1024 * 1024 } as const
 
 const defaultEntries = 100_000
 
@@ -214,7 +215,10 @@ export const inspect = Effect.fn("ArchiveInspection.inspect")(function* <R>(
     problems: problems.all(seen.type)
   })
   if (seen.entries !== undefined) entriesOf.set(inspection, seen.entries)
-  const isSmall = stat.size <= contentByDefaultBytes && count <= contentByDefaultEntries
+  const isSmall =
+    stat.size <= contentByDefaultBytes &&
+    count <= contentByDefault.entries &&
+    uncompressedBytes <= contentByDefault.uncompressedBytes
   const checked =
     seen.isZip && (options.content ?? isSmall)
       ? withProblems(inspection, contentProblems(inspection, yield* readContent(archive, stat)))

@@ -154,6 +154,11 @@ describe("a plugin, as ZipInputStream reads it", () => {
       refused("header-mismatch", "how it is packed")
     ],
     [
+      "encrypted by a local header alone",
+      plugin(file("a.txt", { local: { flags: 1 } })),
+      refused("encrypted-entry", '"a.txt"')
+    ],
+    [
       "with an entry that the directory does not list, in the middle",
       plugin(file("hidden.txt", { isHidden: true }), file("b.txt")),
       refused("hidden-entry", '"hidden.txt"')
@@ -553,6 +558,33 @@ describe("a plugin, by the rules for its Elasticsearch", () => {
     ["with a blank class name", say({ classname: "" }), refused("descriptor-incomplete", '"classname"')],
     ["with half a version", forVersion("8.17"), refused("version-not-exact", '"8.17"')]
   ])
+})
+
+describe("a descriptor that is hostile", () => {
+  it.effect("takes no time and reaches no terminal", () =>
+    Effect.gen(function* () {
+      const long = 300_000
+      const values: ReadonlyArray<Record<string, string>> = [
+        { "java.version": "{".repeat(long), "elasticsearch.version": "1.".repeat(long) },
+        { "java.version": `1-${"a".repeat(long)}-`, name: "@".repeat(long) },
+        { licensed: "\u001b[2J", "has.native.controller": "\u202e" },
+        { classname: `\${\u001b[2J${"{{".repeat(long)}` },
+        { "elasticsearch.version": "7.17.0", type: "\u001b[2J" }
+      ]
+      for (const properties of values) {
+        const before = process.cpuUsage()
+        const bytes = raw(Buffer.from(descriptor(properties)))
+        const inspection = yield* ArchiveInspection.inspect(Archive.bytes({ name: "acme.zip", bytes }))
+        const { system, user } = process.cpuUsage(before)
+        assert.isBelow(user + system, 1_000_000)
+        assert.isAbove(inspection.errors.length, 0)
+        for (const { message } of inspection.problems) {
+          assert.notMatch(message, /\p{C}/u)
+          assert.isBelow(message.length, 1000)
+        }
+      }
+    })
+  )
 })
 
 describe("a plugin's files", () => {

@@ -15,6 +15,7 @@ import {
   dataDescriptorFlag,
   dataDescriptorSignature,
   type EntryTable,
+  encryptedFlag,
   hashOf,
   type LocalHeader,
   localHeaderBytes,
@@ -110,6 +111,10 @@ export const checkLocalHeaders = Effect.fnUntraced(function* (
         isSound = false
       }
     }
+    if ((header.flags & encryptedFlag) !== 0 && !problems.has("encrypted-entry")) {
+      problems.add(encrypted(yield* nameOf(reader, expected), offset))
+      isSound = false
+    }
     if (header.method !== expected.method) {
       problems.add(mismatch(offset, yield* nameOf(reader, expected), "how it is packed"))
       isSound = false
@@ -167,6 +172,17 @@ const otherName = Effect.fnUntraced(function* (
     source: zipInputStream
   })
 })
+
+const encrypted = (name: string, offset: number) =>
+  ({
+    code: "encrypted-entry",
+    severity: "error",
+    message: `The entry ${quoted(name)} is encrypted, by what its own header says.`,
+    remedy: "Pack it without a password.",
+    entry: name,
+    offset,
+    source: zipInputStream
+  }) as const
 
 const storedDescriptor = (name: string, offset: number) =>
   ({

@@ -8,7 +8,7 @@
 import { Buffer } from "node:buffer"
 import type { ProblemCode } from "../../ArchiveProblem.ts"
 import type { Contents } from "./entries.ts"
-import { quoted } from "./problems.ts"
+import { printable, quoted } from "./problems.ts"
 import { isBlank } from "./properties.ts"
 
 export type PluginKind = "classic" | "stable"
@@ -205,7 +205,7 @@ export const rules: ReadonlyArray<Rule> = [
       return wrong === undefined
         ? undefined
         : {
-            message: `The descriptor ${quoted(descriptor)} has ${wrong.key}=${found.get(wrong.key)}, which is neither "true" nor "false".`,
+            message: `The descriptor ${quoted(descriptor)} has ${wrong.key}=${printable(found.get(wrong.key) ?? "")}, which is neither "true" nor "false".`,
             remedy: `Write ${wrong.key}=false, or leave it out.`
           }
     }
@@ -235,7 +235,7 @@ export const rules: ReadonlyArray<Rule> = [
       const isBootstrap = /^bootstrap$/i.test(type)
       if (type !== "" && !isBootstrap && !/^isolated$/i.test(type)) {
         return {
-          message: `The descriptor ${quoted(descriptor)} has type=${type}, which is neither "isolated" nor "bootstrap".`,
+          message: `The descriptor ${quoted(descriptor)} has type=${printable(type)}, which is neither "isolated" nor "bootstrap".`,
           remedy: "Remove the property."
         }
       }
@@ -474,8 +474,9 @@ const lacks = ({ key, presence }: Property, found: ReadonlyMap<string, string>):
   return value === undefined || (presence === "not-blank" && isBlank(value))
 }
 
+/** Looked for in what a reader can take in: a descriptor may hold a megabyte. */
 const isPlaceholder = (value: string | undefined): value is string =>
-  value !== undefined && /\$\{[^}]*\}?|^@[\w.-]+@$|\{\{[^}]*\}\}/.test(value)
+  value !== undefined && /\$\{[^}]*\}?|^@[\w.-]+@$|\{\{[^}]*\}\}/.test(value.slice(0, 500))
 
 const placeholder = (
   { descriptor, properties: found }: Plugin,
@@ -485,7 +486,7 @@ const placeholder = (
   return key === undefined
     ? undefined
     : {
-        message: `The descriptor ${quoted(descriptor)} has ${key}=${found.get(key)}: the build did not fill in the placeholder.`,
+        message: `The descriptor ${quoted(descriptor)} has ${key}=${printable(found.get(key) ?? "")}: the build did not fill in the placeholder.`,
         remedy: "Let the build filter the descriptor, or write the value itself."
       }
 }
@@ -516,7 +517,7 @@ const runtimeVersion =
 
 const javaVersion = ({ descriptor, properties: found }: Plugin, format: RegExp): Said | undefined => {
   const version = found.get("java.version")
-  return !isGiven(version) || (format.test(version) && !/\d{10}/.test(version))
+  return !isGiven(version) || (version.length <= 100 && format.test(version) && !/\d{10}/.test(version))
     ? undefined
     : {
         message: `The descriptor ${quoted(descriptor)} has java.version ${quoted(version)}, which Elasticsearch cannot read as a version of Java.`,

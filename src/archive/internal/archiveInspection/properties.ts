@@ -4,6 +4,7 @@
  */
 import { Buffer } from "node:buffer"
 import * as Either from "effect/Either"
+import { quoted } from "./problems.ts"
 
 /** The last value of each key, or what Java refuses. */
 export const parse = (bytes: Uint8Array): Either.Either<ReadonlyMap<string, string>, string> => {
@@ -13,7 +14,7 @@ export const parse = (bytes: Uint8Array): Either.Either<ReadonlyMap<string, stri
     const key = unescaped(line.slice(0, keyEnd))
     const value = unescaped(line.slice(valueStart))
     if (key === undefined || value === undefined) {
-      return Either.left(`malformed \\u escape in the line beginning "${line.slice(0, 40)}"`)
+      return Either.left(`malformed \\u escape in the line beginning ${quoted(line.slice(0, 40))}`)
     }
     properties.set(key, value)
   }
