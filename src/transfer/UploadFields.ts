@@ -86,24 +86,6 @@ export const uploadComplete = (headers: Headers.Headers): Option.Option<boolean>
     Option.filter((value) => typeof value === "boolean")
   )
 
-/**
- * `Retry-After` (RFC 9110), in milliseconds from the answer: seconds, or a date that is read against the answer's own
- * `Date`, because the server's clock need not be this one's.
- *
- * @since 0.1.0
- * @category fields
- */
-export const retryAfterMillis = (headers: Headers.Headers): Option.Option<number> =>
-  Option.flatMap(Headers.get(headers, "retry-after"), (text) => {
-    if (/^\d{1,9}$/.test(text)) return Option.some(Number(text) * 1000)
-    const until = Date.parse(text)
-    const sentAt = Option.map(Headers.get(headers, "date"), Date.parse)
-    return Option.filter(
-      Option.map(sentAt, (now) => Math.max(0, until - now)),
-      Number.isFinite
-    )
-  })
-
 /** As with Items, what the parser folds into an integer is looked for in the text. */
 const isDecimalMember = (key: string, text: string): boolean =>
   new RegExp(`(?:^|[\\s,])${key}=-?\\d+\\.`).test(text)

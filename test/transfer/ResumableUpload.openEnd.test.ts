@@ -127,6 +127,23 @@ describe("a refusal of the append that completes the upload", () => {
     })
   )
 
+  it.live("does not stand when the resource has every byte and does not deny to be complete", () =>
+    Effect.gen(function* () {
+      const vague = head(answer(204, at(1000)))
+      expect(yield* resume([begun, refused(400), vague, collected])).toMatchObject(doneRun)
+      const silent = patch(1000, 1000, answer(400))
+      expect(yield* resume([begun, refused(400), vague, silent])).toMatchObject(lost("Unanswered", 400))
+    })
+  )
+
+  it.live("that has no bytes left is overruled as well", () =>
+    Effect.gen(function* () {
+      const finish = patch(1000, 1000, answer(400, {}, "no"))
+      const run = yield* resume([head(atOffset(1000)), finish, isComplete, collected])
+      expect(run).toMatchObject(doneRun)
+    })
+  )
+
   it.live("leaves the outcome open when the resource is gone", () =>
     Effect.gen(function* () {
       expect(yield* resume([begun, refused(400), head(answer(410))])).toMatchObject(lost("Gone", 410))

@@ -188,7 +188,9 @@ const unlessComplete = <E, F>(
     if (session.mayBeComplete && Option.isSome(session.resource)) {
       const position = yield* retrieveOffset(session, session.resource.value)
       if (position._tag === "Answered") return position.response
-      if (position._tag === "Complete") return yield* collectAnswer(session, position.resource)
+      // A resource that has every byte and says nothing is no denial.
+      const mustCollect = position._tag === "Complete" || session.mayBeComplete
+      if (mustCollect) return yield* collectAnswer(session, position.resource)
     }
     return yield* ending
   })
@@ -197,7 +199,7 @@ const unlessComplete = <E, F>(
 const refuse = <E>(session: Session<E>, refusal: Answer<E>): Answer<E> =>
   unlessComplete(session, Effect.zipRight(session.giveUp, refusal))
 
-/** The errors of dead ends, once it is known what they leave behind. */
+/** Makes the errors of dead ends, once it is known what they leave behind. */
 export const settled = <E>(session: Session<E>, answer: Answer<E>): Settled<E> =>
   Effect.catchIf(answer, isDeadEnd, (deadEnd) => unlessComplete(session, session.abandon(deadEnd)))
 

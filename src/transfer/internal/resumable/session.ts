@@ -17,8 +17,9 @@ import {
   UploadResourceBusy,
   UploadResourceLost
 } from "../../ResumableUploadError.ts"
+import { retryAfterMillis } from "../../RetryPolicy.ts"
 import { fromHttpClientError, type TransferError } from "../../TransferError.ts"
-import * as Fields from "../../UploadFields.ts"
+import type * as Fields from "../../UploadFields.ts"
 import { locationOf, originOf, resourceRequest } from "./address.ts"
 import type { SendOptions, UploadResource } from "./models.ts"
 
@@ -255,13 +256,13 @@ export class Session<E> {
 
   /** Another request holds the upload resource. */
   busy(response: HttpClientResponse.HttpClientResponse): Effect.Effect<never, UploadResourceBusy> {
-    const retryAfter = Option.match(Fields.retryAfterMillis(response.headers), {
-      onNone: () => ({}),
-      onSome: (retryAfterMillis) => ({ retryAfterMillis })
+    return Effect.flatMap(retryAfterMillis(response.headers), (wait) => {
+      const hint = Option.match(wait, {
+        onNone: () => ({}),
+        onSome: (retryAfterMillis) => ({ retryAfterMillis })
+      })
+      return new UploadResourceBusy({ origin: this.origin, status: response.status, ...hint })
     })
-    return Effect.fail(
-      new UploadResourceBusy({ origin: this.origin, status: response.status, ...retryAfter })
-    )
   }
 
   violation(rule: UploadProtocolViolation["rule"], detail: string): Effect.Effect<never, DeadEnd> {
