@@ -174,7 +174,7 @@ const makeBody = (answer: FinalResponse): Stream.Stream<Uint8Array, ReceivingErr
     if (bytes !== null) return Effect.succeed(Chunk.of(bytes))
     if (failure !== undefined) return Effect.fail(Option.some(connectionFailed(connection.progress, failure)))
     if (ended) return Effect.fail(Option.none())
-    return Effect.zipRight(Effect.mapError(limited(news(message, source)), Option.some), pull)
+    return Effect.as(Effect.mapError(limited(news(message, source)), Option.some), Chunk.empty())
   })
   const close = () => {
     connection.close()
