@@ -8,7 +8,7 @@
 import { parseArgs } from "node:util"
 import { NodeContext, NodeRuntime } from "@effect/platform-node"
 import { Console, Effect, Layer, Schema } from "effect"
-import { UploadHttpClient } from "effect-elastic-extensions"
+import { ArchiveLocator, UploadHttpClient } from "effect-elastic-extensions"
 import * as Announcement from "effect-elastic-extensions/workflow/Announcement"
 import * as EngineSqlite from "effect-elastic-extensions/workflow/EngineSqlite"
 import * as ExtensionRelease from "effect-elastic-extensions/workflow/ExtensionRelease"
@@ -40,7 +40,7 @@ const program = Effect.gen(function* () {
   const payload = yield* ReleasePayload.prepare({
     releaseId: values.release,
     extension: ReleaseTarget.named({ name: values.name, type: "bundle", version: "*" }),
-    archive: { _tag: "Path", path }
+    archive: ArchiveLocator.path(path)
   })
   const receipt = yield* ExtensionRelease.execute(payload)
   yield* Console.log(yield* Schema.encode(Schema.parseJson(ReleaseReceipt))(receipt))

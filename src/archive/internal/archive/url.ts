@@ -29,8 +29,8 @@ export const stat = (
   source: UrlSource
 ): Effect.Effect<ArchiveStat, ArchiveUnreadable, HttpClient.HttpClient> =>
   Effect.scoped(askHead(source)).pipe(
-    Effect.flatMap((found) =>
-      found === undefined ? Effect.scoped(askFirstByte(source)) : Effect.succeed(found)
+    Effect.flatMap(
+      Option.match({ onNone: () => Effect.scoped(askFirstByte(source)), onSome: Effect.succeed })
     ),
     Effect.retry({ schedule: source.retry, while: isLost }),
     Effect.catchTag("Lost", (lost) => giveUp(source, lost))
@@ -41,14 +41,17 @@ const headless = new Set([403, 405, 501])
 
 const askHead = (source: UrlSource) =>
   Effect.flatMap(send(source, "HEAD", {}), (response) =>
-    headless.has(response.status) ? Effect.succeed(undefined) : statIn(source, response)
+    headless.has(response.status) ? Effect.succeedNone : statIn(source, response)
   )
 
 const askFirstByte = (source: UrlSource) =>
   send(source, "GET", { range: "bytes=0-0" }).pipe(
     Effect.flatMap((response) => statIn(source, response)),
-    Effect.flatMap((found) =>
-      found === undefined ? unreadable(source, "the server does not tell its length") : Effect.succeed(found)
+    Effect.flatMap(
+      Option.match({
+        onNone: () => unreadable(source, "the server does not tell its length"),
+        onSome: Effect.succeed
+      })
     )
   )
 
@@ -135,13 +138,13 @@ interface Range {
 const statIn = (
   source: UrlSource,
   response: HttpClientResponse
-): Effect.Effect<ArchiveStat | undefined, Lost | ArchiveUnreadable> =>
+): Effect.Effect<Option.Option<ArchiveStat>, Lost | ArchiveUnreadable> =>
   Effect.gen(function* () {
     const size = sizeIn(response)
     if (size === 0) return yield* new ArchiveUnreadable({ path: source.path, reason: "Empty" })
     if (response.status !== 200 && response.status !== 206) return yield* refusal(source, response)
     yield* assertPlain(source, response)
-    return size === undefined ? undefined : identity(response, size)
+    return Option.map(Option.fromNullable(size), (known) => identity(response, known))
   })
 
 /** The end of what the body holds, once it is certain to be what was asked for, of the archive that was expected. */
