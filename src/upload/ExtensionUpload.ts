@@ -104,11 +104,12 @@ const run = <R>(request: UploadRequest<R>, begun: Option.Option<JournalRecord>) 
     const extensionId = yield* decodeId(request.extensionId)
     const inspected = yield* LocalArchive.inspect(request.archive)
     const journal = yield* openJournal(extensionId)
-    const subject = yield* digest(extensionId, inspected, yield* journal.record)
+    const known = yield* journal.record
+    const subject = yield* digest(extensionId, inspected, known)
     return yield* Effect.gen(function* () {
       yield* requireSameArchive(begun)
       // 2. Decide what to do, by what the journal and the server know.
-      const plan = yield* decide(yield* journal.record, Option.fromNullable(request.expected))
+      const plan = yield* decide(known, Option.fromNullable(request.expected))
       // 3. to 5. Journal the intent, transfer the archive, verify what the server holds.
       const result = yield* carryOut(plan, journal)
       yield* emit({ _tag: "Verified", proof: result.proof })
@@ -118,7 +119,9 @@ const run = <R>(request: UploadRequest<R>, begun: Option.Option<JournalRecord>) 
       yield* emit({ _tag: "Completed", receipt })
       return receipt
     }).pipe(
-      Effect.tapError((error) => discardUnless(journal, (record) => keepsRecord(error, record))),
+      Effect.tapError((error) =>
+        discardUnless(journal, (record) => keepsRecord(error, mayGoOn(record, known)))
+      ),
       Effect.provideService(Run.Subject, subject)
     )
   }).pipe(
@@ -509,6 +512,11 @@ const sendAs = (record: JournalRecord, journal: UploadJournal.JournalSession) =>
     const { baseline: before } = yield* Ref.get(progress.record)
     return { proof, before, stored, counters: yield* Ref.get(progress.counters) }
   })
+
+/** Whether the server has kept some of an upload, or an earlier run has left its end open. */
+const mayGoOn = (record: JournalRecord, known: Option.Option<JournalRecord>): boolean =>
+  record.upload !== undefined ||
+  Option.exists(known, (before) => hasBegun(before) && before.archive.sha256 === record.archive.sha256)
 
 /** A failure that running the upload again cannot change ends it for good. */
 const discardUnless = (journal: UploadJournal.JournalSession, isKept: (record: JournalRecord) => boolean) =>

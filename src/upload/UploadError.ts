@@ -8,7 +8,6 @@ import { ArchiveChanged, ArchiveUnreadable } from "../archive/ArchiveError.ts"
 import { InvalidArchive } from "../archive/ArchiveInspection.ts"
 import { ExtensionsError } from "../cloud/ExtensionsError.ts"
 import { JournalError } from "../journal/JournalError.ts"
-import type { JournalRecord } from "../journal/JournalRecord.ts"
 import { ResumableUploadError } from "../transfer/ResumableUploadError.ts"
 import { TransferError } from "../transfer/TransferError.ts"
 
@@ -265,16 +264,18 @@ export const isOutcomeOpen = (error: UploadError, wholeBodySent: boolean): boole
 
 /**
  * Whether a failed upload may be run again as it is, with what the journal remembers of it: after what may pass, after
- * what is not known, and after a refusal to begin. A refused key is worth remembering only what the server has kept.
+ * what is not known, and after a refusal to begin. An upload that has begun is given up for nothing but what speaks of
+ * itself: what a key, a proxy or a page in between refuse is no word about the upload. `hasBegun` says that its earlier
+ * end is open, or that the server has kept some of it.
  *
  * @since 0.1.0
  * @category predicates
  */
-export const keepsRecord = (error: UploadError, record: Pick<JournalRecord, "upload">): boolean =>
+export const keepsRecord = (error: UploadError, hasBegun: boolean): boolean =>
   error.isRetryable ||
   recordKeeping.has(error._tag) ||
   error._tag.startsWith("Journal") ||
-  (record.upload !== undefined && refusedKeys.has(error._tag))
+  (hasBegun && !endings.has(error._tag))
 
 const recordKeeping: ReadonlySet<UploadError["_tag"]> = new Set([
   "OutcomeUnknown",
@@ -283,9 +284,20 @@ const recordKeeping: ReadonlySet<UploadError["_tag"]> = new Set([
   "ExtensionProtected"
 ])
 
-const refusedKeys: ReadonlySet<UploadError["_tag"]> = new Set([
-  "AuthenticationFailed",
-  "Forbidden",
-  "NoUserId",
-  "Unauthorised"
+const endings: ReadonlySet<UploadError["_tag"]> = new Set([
+  "ArchiveChanged",
+  "ArchiveTooLarge",
+  "BodyLengthMismatch",
+  "Conflict",
+  "ExtensionInUse",
+  "ExtensionNotFound",
+  "InvalidRequest",
+  "PayloadTooLarge",
+  "RequestExecutionFailed",
+  "ResumptionUnsupported",
+  "UploadConflict",
+  "UploadLimitExceeded",
+  "UploadProtocolViolation",
+  "VerificationFailed",
+  "VersionConflict"
 ])
