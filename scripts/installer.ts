@@ -90,12 +90,13 @@ const run = ({ each, folder, seed, write }: { folder: string; each: number; seed
     yield* Console.log(`The oracle is ${yield* oracle.version}.`)
     if (absent.length > 0) yield* aloud(`LEFT OUT, for they are not installed: ${absent.join(", ")}`)
 
+    const ofTests = yield* suite(path.join(folder, "tests"))
     const packed = yield* pack(present, path.join(folder, "tools"))
     const fromTools = packed.map(({ sample }) => sample)
     const made = crafted({ seed, each: 200 })
     const sound = packed.filter(({ writer }) => Option.isNone(writer.instead)).map(({ sample }) => sample)
-    const damaged = mutationsOf([...sound, ...suite], { seed, each })
-    const samples = [...suite, ...witnesses, ...fromTools, ...made, ...damaged]
+    const damaged = mutationsOf(sound, { seed, each })
+    const samples = [...ofTests, ...witnesses, ...fromTools, ...made, ...damaged]
     const judged = yield* judge(samples, folder)
 
     const found = judged.flatMap((one, index) =>
