@@ -20,11 +20,14 @@ export type Verdict = typeof Verdict.Type
 /** The programs it takes; a Java without its compiler does not run sources. */
 export const needs = ["java", "javac"] as const
 
-/** The version of the JDK, as it calls itself. */
+/** What the JDK calls itself, and the number of its release. */
 export const version = Command.make("java", "--version").pipe(
   Command.lines,
-  Effect.map((lines) => lines[0] ?? "an unknown Java")
+  Effect.map(([name = "an unknown Java"]) => ({ name, release: Number(/\d+/.exec(name)?.[0] ?? 0) }))
 )
+
+/** From this release on, the JDK takes sizes of 64 bits behind small entries (JDK-8303866), and the table would be another. */
+export const milderFrom = 22
 
 /** One verdict for each file, all from one process. */
 export const judge = (files: ReadonlyArray<string>) =>
