@@ -57,10 +57,19 @@ const goOn = Effect.fnUntraced(function* (record: Record) {
     return UploadPlan.AlreadyApplied({ ...planned, record, proof, stored })
   }
   yield* requireReplaceable(extension)
-  const mine = { ...record, baseline: verdict.baseline }
+  if (verdict._tag === "MaySendOver") {
+    // Whatever an upload resource says from now on is older than what it would overwrite.
+    const { stored } = verdict
+    return UploadPlan.Send({
+      ...planned,
+      record: yield* newRecord(stored),
+      discards: Option.some(record),
+      stored
+    })
+  }
   return record.upload === undefined
-    ? UploadPlan.SendAgain({ ...planned, record: mine })
-    : UploadPlan.Continue({ ...planned, record: mine, acknowledged: record.upload.offset })
+    ? UploadPlan.SendAgain({ ...planned, record })
+    : UploadPlan.Continue({ ...planned, record, acknowledged: record.upload.offset })
 })
 
 const startOver = Effect.fnUntraced(function* (

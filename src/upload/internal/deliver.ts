@@ -75,8 +75,12 @@ const sendUnlessSettled = Effect.gen(function* () {
 const act = Effect.fnUntraced(function* (outcome: Outcome, cause: string) {
   const { baseline } = yield* Run.record
   const verdict = yield* judgeOutcome(outcome, baseline, cause)
-  if (verdict._tag === "MaySend" && verdict.baseline !== baseline) {
-    yield* Run.updateRecord((record) => ({ ...record, baseline: verdict.baseline }))
+  if (verdict._tag === "MaySendOver") {
+    // Whatever an upload resource says from now on is older than what it would overwrite.
+    yield* Run.updateRecord((record) => ({
+      ...Struct.omit(record, "upload"),
+      baseline: verdict.stored.told
+    }))
   }
   return verdict
 })

@@ -73,8 +73,10 @@ const unknown = (detail: string): Outcome => ({ _tag: "Unknown", detail })
 export type Verdict =
   /** The archive is there. */
   | { readonly _tag: "Delivered"; readonly proof: Proof; readonly stored: StoredArchive.StoredArchive }
-  /** It is not, and it may be sent: over this baseline, from now on. */
-  | { readonly _tag: "MaySend"; readonly baseline: JournalBaseline }
+  /** It is not, and it may be sent. */
+  | { readonly _tag: "MaySend" }
+  /** It is not, and it may be sent over what somebody else has put there: the baseline from now on. */
+  | { readonly _tag: "MaySendOver"; readonly stored: StoredArchive.StoredArchive }
 
 /** Nobody else's archive is overwritten unasked, and nothing is sent as long as it is unknown what is there. */
 export const judgeOutcome = Effect.fnUntraced(function* (
@@ -85,7 +87,7 @@ export const judgeOutcome = Effect.fnUntraced(function* (
   const { extensionId } = yield* Run.Subject
   switch (outcome._tag) {
     case "NotApplied":
-      return { _tag: "MaySend", baseline }
+      return { _tag: "MaySend" }
     case "Applied":
       return { _tag: "Delivered", proof: outcome.proof, stored: outcome.stored }
     case "Unknown":
@@ -95,7 +97,7 @@ export const judgeOutcome = Effect.fnUntraced(function* (
       const { onConflict } = yield* UploadSettings
       if (onConflict === "fail") return yield* error
       yield* emit({ _tag: "Warning", code: "OverwritingConflict", message: error.message })
-      return { _tag: "MaySend", baseline: outcome.stored.told }
+      return { _tag: "MaySendOver", stored: outcome.stored }
     }
   }
 })
