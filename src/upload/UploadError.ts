@@ -200,7 +200,7 @@ export class InvalidExtensionId extends Schema.TaggedError<InvalidExtensionId>(
   }
 
   override get message(): string {
-    return `${JSON.stringify(this.extensionId)} is not the id of an extension. ${this.detail}`
+    return `${JSON.stringify(this.extensionId)} cannot be uploaded to. ${this.detail}`
   }
 }
 
