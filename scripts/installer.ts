@@ -47,8 +47,8 @@ const options = {
     Options.withDescription("For other random archives than usual.")
   ),
   each: Options.integer("each").pipe(
-    Options.withDefault(5),
-    Options.withDescription("How often each sound archive is damaged. 5 unless given.")
+    Options.withDefault(3),
+    Options.withDescription("How often each sound archive is damaged. 3 unless given.")
   )
 }
 

@@ -131,14 +131,15 @@ public final class Installer {
         refuseIf("true".equals(descriptor.get("has.native.controller")), "plugins can not have native controllers");
         Set<String> unknown = new TreeSet<>(descriptor.keySet());
         unknown.removeAll(isStable ? STABLE_KEYS : CLASSIC_KEYS);
-        refuseIf(!unknown.isEmpty(), "unknown properties " + unknown);
+        boolean isIgnored = version.matches("[0-6]\\..*");
+        refuseIf(!unknown.isEmpty() && !isIgnored, "unknown properties " + unknown);
         return descriptor.get("name");
     }
 
     private static final Set<String> STABLE_KEYS =
         Set.of("name", "description", "version", "elasticsearch.version", "java.version", "modular");
 
-    /** Of every version since 7.0. */
+    /** Of every version since 7.0; some before it ignored what they did not know. */
     private static final Set<String> CLASSIC_KEYS = new HashSet<>(List.of(
         "name", "description", "version", "elasticsearch.version", "java.version", "classname", "extended.plugins",
         "has.native.controller", "requires.keystore", "type", "java.opts", "licensed", "modulename", "deployment.target",

@@ -2,10 +2,16 @@
  * What is an error here though the JDK installs it, and why. An error that is not listed fails the run. So does a reason
  * that is no longer needed: each has an archive that needs it.
  */
-import { crc32 } from "node:zlib"
-import * as fflate from "fflate"
 import type { Problem, ProblemCode } from "../../src/archive/ArchiveProblem.ts"
-import { classic, descriptor, type EntrySpec, jar, stable, zip } from "../../test/support/archive/zip.ts"
+import {
+  classic,
+  descriptor,
+  type EntrySpec,
+  jar,
+  stable,
+  unicodePath,
+  zip
+} from "../../test/support/archive/zip.ts"
 
 export interface Reason {
   readonly code: ProblemCode
@@ -30,33 +36,6 @@ const claiming = (archive: Uint8Array, at: number, ...bytes: ReadonlyArray<numbe
   return copy
 }
 
-/** Without the directory. */
-const entriesOf = (archive: Uint8Array): Uint8Array =>
-  archive.subarray(0, Buffer.from(archive).indexOf("PK\x01\x02", 0, "latin1"))
-
-/** Behind its content are bytes that belong to nothing, and Java stops reading there. */
-const jarAndGap: EntrySpec = {
-  ...jar,
-  data: "a jar and a gap",
-  method: 0,
-  compressedSize: 5,
-  uncompressedSize: 5,
-  crc: crc32("a jar")
-}
-
-/** As a ZIP that is written into a pipe: every entry's sizes follow it. */
-const streamed = (): Uint8Array => {
-  const chunks: Array<Uint8Array> = []
-  const packed = new fflate.Zip((_, chunk) => chunks.push(chunk))
-  for (const { data, name } of [classic(), jar, file]) {
-    const entry = new fflate.ZipDeflate(name)
-    packed.add(entry)
-    entry.push(new Uint8Array(Buffer.from(data ?? "")), true)
-  }
-  packed.end()
-  return Buffer.concat(chunks)
-}
-
 /** Where each claim stands in an entry of the directory. */
 const claim = { flags: 8, method: 10, crc: 16, size: 24, name: 46 } as const
 
@@ -68,6 +47,14 @@ const contradicted =
 export const reasons: ReadonlyArray<Reason> = [
   { code: "unreadable-directory", why: damaged, witness: zip([classic(), jar], { count: 3 }) },
   { code: "truncated", why: damaged, witness: plugin().subarray(0, -1) },
+  {
+    code: "no-entries",
+    why: damaged,
+    witness: zip([
+      { ...classic(), isHidden: true },
+      { ...jar, isHidden: true }
+    ])
+  },
   { code: "entry-out-of-bounds", why: damaged, witness: plugin({ ...file, offset: 0x7fffffff }) },
   { code: "overlapping-entries", why: damaged, witness: plugin({ ...file, offset: 30 }) },
   {
@@ -79,15 +66,19 @@ export const reasons: ReadonlyArray<Reason> = [
   {
     code: "hidden-entry",
     why: contradicted,
-    witness: zip([classic(), jar], { prefix: entriesOf(zip([file])) })
+    witness: plugin({ ...file, isHidden: true })
   },
   {
     code: "unreachable-entry",
     why: contradicted,
-    witness: zip([classic(), jarAndGap, file])
+    witness: plugin({ ...file, before: new Uint8Array(9) })
   },
   { code: "header-mismatch", why: contradicted, witness: claiming(plugin(file), claim.crc, 1, 2, 3, 4) },
-  { code: "invalid-data-descriptor", why: contradicted, witness: claiming(streamed(), claim.size, 1) },
+  {
+    code: "invalid-data-descriptor",
+    why: contradicted,
+    witness: claiming(plugin({ ...file, sizesBehind: "signed" }), claim.size, 1)
+  },
   {
     code: "size-mismatch",
     why: contradicted,
@@ -106,6 +97,17 @@ export const reasons: ReadonlyArray<Reason> = [
     says: /NUL|no name/,
     why: contradicted,
     witness: claiming(plugin(file), claim.name, 0)
+  },
+  {
+    code: "unsafe-path",
+    says: /leaves its folder/,
+    why: "Other tools go by the second name, in an extra field that Java does not read.",
+    witness: plugin({ ...file, extra: unicodePath(file.name, "../evil.txt") })
+  },
+  {
+    code: "path-conflict",
+    why: "Java makes no folder for its own entry; other tools stop where a file has the same name.",
+    witness: plugin({ name: `${jar.name}/`, method: 0 })
   },
   {
     code: "unsafe-path",
@@ -165,6 +167,12 @@ export const reasons: ReadonlyArray<Reason> = [
     says: /type=|java\.opts/,
     why: "The types of plugins are Elasticsearch's own, and the oracle has none of its code.",
     witness: described({ "elasticsearch.version": "8.0.0", type: "other" })
+  },
+  {
+    code: "descriptor-invalid-value",
+    says: /has\.native\.controller=,/,
+    why: "Before 7.11 an empty boolean was refused, and the oracle is as mild as the mildest version.",
+    witness: described({ "elasticsearch.version": "7.10.0", "has.native.controller": "" })
   },
   {
     code: "descriptor-placeholder",

@@ -181,7 +181,7 @@ describe("a plugin, as ZipInputStream reads it", () => {
     [
       "with a gap before an entry",
       plugin(file("lost.txt", { before: new Uint8Array(9) })),
-      refused("unreachable-entry", "the last 1 entry")
+      refused("unreachable-entry", "does not see the last entry")
     ],
     [
       "with something before its first entry, told to the directory",
@@ -610,10 +610,21 @@ describe("a plugin's files", () => {
       plugin(file("config/dict/words.txt")),
       refused("folder-in-config", '"config/dict/words.txt"')
     ],
+    ["with an empty folder in its programs, which is not made", plugin({ name: "bin/x/", method: 0 }), taken],
     [
-      "with an empty folder in its programs",
-      plugin({ name: "bin/x/", method: 0 }),
-      refused("folder-in-config")
+      "with a folder in a folder of its programs, which is made for it",
+      plugin({ name: "bin/x/y/", method: 0 }),
+      refused("folder-in-config", '"bin/x/y"')
+    ],
+    [
+      "cut behind a whole .jar file, which ends like a ZIP itself",
+      zip([classic(), { ...library, method: 0 }]).subarray(0, -1),
+      refused("truncated", "another ZIP")
+    ],
+    [
+      "with a file that has the name of a folder",
+      plugin(file("docs/.")),
+      refused("unsafe-path", "the name of a folder")
     ],
     ["with a file for its configuration", plugin(file("config")), refused("folder-in-config", '"config"')],
     [

@@ -236,7 +236,8 @@ export class EntryRules {
     const slash = path.indexOf("/")
     const top = slash < 0 ? (isFolder ? path : "") : path.slice(0, slash)
     if (top !== "" && contents.topFolders.size < keptNames) contents.topFolders.add(top)
-    if ((top === "config" || top === "bin") && slash > 0 && (isFolder || path.includes("/", slash + 1))) {
+    // A folder is made for what lies in it, not for its own entry.
+    if ((top === "config" || top === "bin") && slash > 0 && path.includes("/", slash + 1)) {
       contents.folderInConfig ??= path
     }
     if (slash < 0 && path.endsWith(".jar")) {

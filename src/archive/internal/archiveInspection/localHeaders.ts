@@ -273,7 +273,7 @@ const explainGap = Effect.fnUntraced(function* (
     problems.add({
       code: "unreachable-entry",
       severity: "error",
-      message: `Elasticsearch stops reading at byte ${cursor}, where no entry begins, and does not see the last ${plural(left, "entry", "entries")}.`,
+      message: `Elasticsearch stops reading at byte ${cursor}, where no entry begins, and does not see ${left === 1 ? "the last entry" : `the last ${left} entries`}.`,
       remedy: packAgain,
       offset: cursor,
       source: zipInputStream

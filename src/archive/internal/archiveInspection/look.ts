@@ -13,6 +13,8 @@ import {
   type Directory,
   EntryTable,
   findDirectory,
+  localHeaderBytes,
+  localHeaderIn,
   readDirectory,
   type ZipEntry,
   zipInputStream
@@ -70,6 +72,16 @@ const scan = Effect.fnUntraced(function* (
     explainMissing(yield* reader.read(0, Math.min(reader.size, 4096)), problems)
     return unreadable
   }
+  if (directory.shift > 0 && (yield* beginsWithEntry(reader))) {
+    problems.add({
+      code: "truncated",
+      severity: "error",
+      message: `The ZIP is cut off: its own directory is missing at the end, where only that of another ZIP lies, which begins at byte ${directory.shift}.`,
+      remedy: copyAgain,
+      offset: 0
+    })
+    return unreadable
+  }
   const rules = new EntryRules(reader.size, directory.start, problems)
   const table = new EntryTable()
   const isAll = yield* readDirectory(reader, directory, maxEntries, (entry) => rules.add(entry), table)
@@ -89,6 +101,14 @@ const scan = Effect.fnUntraced(function* (
   const entries = isSound ? { count: table.count, sum: table.sum } : undefined
   return { ...recognised, contents: rules.contents, isZip: true, entries }
 })
+
+/** A .jar file that is stored whole has a directory, too, which is found where the outer one was lost. */
+const beginsWithEntry = (reader: Reader<never>): Effect.Effect<boolean, ZipError | ArchiveError> =>
+  reader.size < localHeaderBytes
+    ? Effect.succeed(false)
+    : Effect.map(reader.read(0, localHeaderBytes), (start) => localHeaderIn(start) !== undefined)
+
+const copyAgain = "Build, download or copy it again."
 
 const pinnedBytes = 64 * 1024
 
@@ -150,7 +170,7 @@ const explainMissing = (start: Uint8Array, problems: Problems): void => {
       code: "truncated",
       severity: "error",
       message: "The ZIP is cut off: it begins like one, but its directory is missing at the end.",
-      remedy: "Build, download or copy it again.",
+      remedy: copyAgain,
       offset: 0
     })
     return
@@ -180,7 +200,7 @@ const explain = ({ detail, offset }: ZipError, start: Uint8Array, problems: Prob
       kind === undefined
         ? `The ZIP's directory is damaged: ${detail}.`
         : `The file is ${kind.what}, and what ends it like a ZIP is damaged: ${detail}.`,
-    remedy: kind?.remedy ?? "Build, download or copy it again.",
+    remedy: kind?.remedy ?? copyAgain,
     ...(offset === undefined ? {} : { offset })
   })
 }

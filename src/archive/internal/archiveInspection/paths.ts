@@ -36,7 +36,9 @@ export const resolve = (name: string): Resolved => {
   if (parts.includes("..")) {
     return unsafe('leaves its folder by ".."', "Pack it with a path relative to the root of the ZIP.")
   }
-  if (parts.length === 0 && !name.endsWith("/")) return unsafe("names the root itself", "Leave it out.")
+  if (!name.endsWith("/") && (parts.length === 0 || name.endsWith("/."))) {
+    return unsafe("is a file with the name of a folder", "Leave it out.")
+  }
   if (parts.some((part) => part.length > 85 && Buffer.byteLength(part) > 255)) {
     return {
       _tag: "Unsafe",
