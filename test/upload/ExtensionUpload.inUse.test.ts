@@ -81,7 +81,7 @@ describe("an extension that deployments use", () => {
       })
       expect(error.message).toContain(`extension ${id} was not replaced`)
       expect(error.message).toContain("12 deployments: deployment-1, ")
-      expect(error.message).toContain(", deployment-10 and 2 more. Upload to an extension of its own")
+      expect(error.message).toContain(", deployment-10 and 2 more. Upload to another extension")
       expect(milestones()).not.toContain("AttemptStarted")
       expect(yield* puts).toEqual([])
       expect(yield* traffic).toEqual(["GET 200"])
