@@ -7,7 +7,7 @@ import * as ResumableUpload from "../../src/transfer/ResumableUpload.ts"
 import * as UploadHttpClient from "../../src/transfer/UploadHttpClient.ts"
 import { done, offered, put, target } from "../support/transfer/draftScript.ts"
 import { cut, resumableServer, wholeBody } from "../support/transfer/resumableServer.ts"
-import { doneRun, resume, upload, uploadRequest } from "../support/transfer/uploading.ts"
+import { doneRun, upload, uploadRequest } from "../support/transfer/uploading.ts"
 
 /** Spellings of the target, of what it is a part of, and of its siblings. */
 const guarded = [
@@ -103,8 +103,6 @@ describe("an upload resource from a journal that was tampered with", () => {
         resource: { url: Redacted.make("not a URL"), offset: 0, interopVersion: 9 }
       })
       expect(run.error).toMatchObject({ _tag: "UploadResourceLost", reason: "Unusable" })
-      const expired = yield* resume([], { expiresAtMillis: 1 })
-      expect(expired.error).toMatchObject({ _tag: "UploadResourceLost", reason: "Expired" })
     })
   )
 })

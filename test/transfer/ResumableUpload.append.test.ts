@@ -260,6 +260,16 @@ describe("409 to an append", () => {
       ]
     },
     {
+      name: "naming what was taken as lost",
+      script: [
+        begun,
+        ...repeat(6, () => [
+          patch(0, 1000, ...appended(at(500))),
+          patch(500, 1000, wholeBody, answer(409, { ...incomplete, ...at(0) }))
+        ])
+      ]
+    },
+    {
       name: "naming none",
       script: [...repeat(6, () => [begun, patch(0, 1000, wholeBody, answer(409, incomplete))])]
     }
@@ -268,6 +278,25 @@ describe("409 to an append", () => {
       const run = yield* resume([...script, begun, cancelled])
       expect(run.error).toMatchObject({ _tag: "UploadProtocolViolation", rule: "NoProgress" })
       expectForgotten(run)
+    })
+  )
+})
+
+describe("a server that loses much of what it took", () => {
+  it.live("once is sent it again, in however many parts", () =>
+    Effect.gen(function* () {
+      const part = (from: number) => patch(from, from + 100, ...appended(at(from + 100)))
+      const run = yield* resume(
+        [
+          begun,
+          ...repeat(9, (n) => part(n * 100)),
+          patch(900, 1000, wholeBody, answer(409, { ...incomplete, ...at(0) })),
+          ...repeat(9, (n) => part(n * 100)),
+          patch(900, 1000, wholeBody, done)
+        ],
+        { limits: { maxAppendSize: 100 } }
+      )
+      expect(run).toMatchObject(doneRun)
     })
   )
 })

@@ -119,15 +119,26 @@ describe("the offset", () => {
   )
 })
 
-describe("an upload that is not to be contacted", () => {
-  it.live("has outlived what the server promised", () =>
+describe("an upload that has outlived what the server promised", () => {
+  const overdue = { expiresAtMillis: Date.now() - 1 }
+
+  it.live("is gone when the server says so", () =>
     Effect.gen(function* () {
-      const run = yield* resume([], { expiresAtMillis: Date.now() - 1 })
-      expect(run.error).toMatchObject({ _tag: "UploadResourceLost" })
+      const run = yield* resume([head(answer(404))], overdue)
+      expect(run.error).toMatchObject({ _tag: "UploadResourceLost", reason: "Expired" })
       expectForgotten(run)
     })
   )
 
+  it.live("goes on where the server still has it: a clock that was set ahead ends nothing", () =>
+    Effect.gen(function* () {
+      const run = yield* resume([head(atOffset(300)), patch(300, 1000, wholeBody, done)], overdue)
+      expect(run).toMatchObject(doneRun)
+    })
+  )
+})
+
+describe("an upload that is not to be contacted", () => {
   it.live("lies on another origin than the request", () =>
     Effect.gen(function* () {
       const elsewhere = (foreign: string) => Redacted.make(`${foreign}${uploadPath}`)

@@ -31,13 +31,17 @@ const maxRedirects = 5
 /** One append after another, until the targeted resource has answered. */
 export const resume = <E>(session: Session<E>, known: UploadResource): Answer<E> =>
   Effect.gen(function* () {
-    const now = yield* Clock.currentTimeMillis
-    if (known.expiresAtMillis !== undefined && known.expiresAtMillis <= now) {
-      return yield* session.lose("Expired", Option.none())
-    }
     yield* session.suspectCompletion
     let position = yield* retrieveOffset(session, known)
     let setbacks = 0
+    let furthest = 0
+    /** Going back and forth is no progress: only what goes further than ever makes up for setbacks. */
+    const countMove = (from: UploadResource, to: number) => {
+      if (to > Math.max(furthest, from.offset)) {
+        furthest = to
+        setbacks = 0
+      } else if (to <= from.offset) setbacks += 1
+    }
     for (;;) {
       if (position._tag === "Answered") return position.response
       if (position._tag === "Complete") return yield* collectAnswer(session, position.resource)
@@ -54,13 +58,13 @@ export const resume = <E>(session: Session<E>, known: UploadResource): Answer<E>
           return yield* Effect.as(session.forget, response)
         case "Appended": {
           const offset = yield* offsetAfter(session, response.headers, part)
-          setbacks = offset > resource.offset ? 0 : setbacks + 1
+          countMove(resource, offset)
           position = { _tag: "Incomplete", resource: { ...resource, offset } }
           break
         }
         case "Unclear":
           position = yield* retrieveOffset(session, resource)
-          setbacks = hasMoved(position, resource) ? 0 : setbacks + 1
+          if (position._tag === "Incomplete") countMove(resource, position.resource.offset)
           break
         case "WrongOffset":
           position = yield* correctOffset(session, response.headers, resource)
@@ -95,9 +99,6 @@ type Position =
   | { readonly _tag: "Complete"; readonly resource: UploadResource }
   | { readonly _tag: "Answered"; readonly response: HttpClientResponse.HttpClientResponse }
 
-const hasMoved = (position: Position, from: UploadResource): boolean =>
-  position._tag === "Incomplete" && position.resource.offset > from.offset
-
 const retrieveOffset = <E>(
   session: Session<E>,
   resource: UploadResource
@@ -108,7 +109,7 @@ const retrieveOffset = <E>(
       case "Told":
         return yield* readPosition(session, resource, response.headers)
       case "Gone":
-        return yield* session.lose("Gone", Option.some(response.status))
+        return yield* session.lose(yield* goneBecause(resource), Option.some(response.status))
       case "Locked":
         return yield* session.busy(response)
       case "Later":
@@ -118,6 +119,12 @@ const retrieveOffset = <E>(
     }
     // Who asks in vain has nobody left to ask.
   }).pipe(Effect.catchIf(isDeadEnd, (deadEnd) => session.abandon(deadEnd)))
+
+/** The server knows whether an upload has expired: a clock that was set here does not. */
+const goneBecause = ({ expiresAtMillis }: UploadResource) =>
+  Effect.map(Clock.currentTimeMillis, (now) =>
+    expiresAtMillis !== undefined && expiresAtMillis <= now ? ("Expired" as const) : ("Gone" as const)
+  )
 
 const readPosition = <E>(session: Session<E>, resource: UploadResource, headers: Headers.Headers) =>
   Effect.gen(function* () {
