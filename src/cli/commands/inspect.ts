@@ -35,6 +35,7 @@ export const inspect = Command.define({
   examples: [
     ["inspect dist/acme.zip", "What is in it?"],
     ["inspect dist/acme.zip --type plugin --es-version 8.15.3", "Is it a plugin for that version?"],
+    ["inspect dist/acme.zip --deep", "Can every entry be unpacked?"],
     ["inspect dist/acme.zip --json", "The same for a program to read."]
   ],
   takes: {
@@ -46,12 +47,17 @@ export const inspect = Command.define({
         "version",
         "Check that a plugin is built for this version of Elasticsearch."
       )
+    ),
+    deep: Parameters.flag(
+      "deep",
+      "Unpack every entry and check its CRC-32, as an upload does. Small archives are checked so anyway."
     )
   },
   variables: Variables.none,
-  run: Effect.fnUntraced(function* ({ archive, esVersion, type }) {
+  run: Effect.fnUntraced(function* ({ archive, deep, esVersion, type }) {
     const output = yield* Output
-    const inspection = expecting(yield* ArchiveInspection.inspect(Archive.file(archive)), type, esVersion)
+    const inspected = yield* ArchiveInspection.inspect(Archive.file(archive), deep ? { content: true } : {})
+    const inspection = expecting(inspected, type, esVersion)
     const isUsable = inspection.errors.length === 0
     yield* output.result({
       schema: Inspected,
@@ -94,6 +100,7 @@ const describe = (inspection: ArchiveInspection.ArchiveInspection, style: Style)
         "entries",
         `${entryCount}, ${bytes(inspection.uncompressedBytes)} unpacked, ${bytes(compressedBytes)} packed`
       ],
+      ["content", inspection.contentChecked ? "checked" : "not checked: add --deep"],
       ...(elasticsearchVersion === undefined
         ? []
         : [["for", `Elasticsearch ${elasticsearchVersion}`] as const]),

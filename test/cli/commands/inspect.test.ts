@@ -74,6 +74,19 @@ describe("inspect", () => {
     }).pipe(Effect.provide(NodeContext.layer))
   )
 
+  it.scoped("unpacks a large archive only with --deep, and then names the entry that is damaged", () =>
+    Effect.gen(function* () {
+      const content = yield* zipOf(20_000_000)
+      content[10_000_000] = (content[10_000_000] ?? 0) ^ 1
+      const archive = yield* fileWith(content)
+      const headers = yield* run(["inspect", archive])
+      expect(headers).toMatchObject({ code: 0, out: expect.stringContaining("not checked: add --deep") })
+      const deep = yield* run(["inspect", archive, "--deep"])
+      expect(deep).toMatchObject({ code: 5, out: expect.stringContaining("dictionaries/words.dic") })
+      expect(deep.out).not.toContain("not checked")
+    }).pipe(Effect.provide(NodeContext.layer))
+  )
+
   it.scoped("lets nothing from an archive act upon the terminal", () =>
     Effect.gen(function* () {
       const { out } = yield* run(["inspect", yield* plugin("acme\u001b]0;owned\u0007")])
