@@ -8,6 +8,7 @@
  */
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import { isFullVersion } from "../elasticsearchVersion.ts"
 import { ExtensionId } from "./ExtensionId.ts"
 
 const absentOrNull = <A, I>(schema: Schema.Schema<A, I>) =>
@@ -193,11 +194,10 @@ const DownloadUrl = Schema.String.pipe(
   })
 )
 
-const fullVersion = /^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$/
 const versionPattern = /^(\*|\d+\.\*|\d+\.\d+\.\*)$/
 
 const versionProblem = (request: { readonly version: string; readonly type: ExtensionType }) => {
-  if (fullVersion.test(request.version)) return undefined
+  if (isFullVersion(request.version)) return undefined
   if (request.type === "bundle" && versionPattern.test(request.version)) return undefined
   return {
     path: ["version"],

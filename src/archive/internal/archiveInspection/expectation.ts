@@ -1,7 +1,8 @@
 /** Whether an archive is the one that an extension is waiting for, and small enough for Elastic Cloud. */
+import { isFullVersion } from "../../../elasticsearchVersion.ts"
 import type { ArchiveInspection, ExpectedExtension } from "../../ArchiveInspection.ts"
 import type { Problem } from "../../ArchiveProblem.ts"
-import { isBefore, isExactVersion, versionIn } from "./pluginRules.ts"
+import { isBefore, versionIn } from "./pluginRules.ts"
 import { type Finding, Problems, quoted } from "./problems.ts"
 
 /** What is wrong with an archive as the archive of this extension. One of an unknown type has been found wanting already. */
@@ -42,7 +43,7 @@ const compareVersions = (
   actual: string | undefined,
   expected: string
 ): Finding | undefined => {
-  if (!isExactVersion(expected)) {
+  if (!isFullVersion(expected)) {
     return {
       code: "version-not-exact",
       severity: "error",
@@ -51,7 +52,7 @@ const compareVersions = (
     }
   }
   // What is no version has been said.
-  if (actual === undefined || actual === expected || !isExactVersion(actual)) return undefined
+  if (actual === undefined || actual === expected || !isFullVersion(actual)) return undefined
   if (type === "plugin-stable" && isServedBy(actual, expected)) return undefined
   return {
     code: "version-mismatch",

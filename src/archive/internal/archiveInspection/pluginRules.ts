@@ -5,7 +5,9 @@
  * To add a property, add a row to `properties`. To add a rule, add a row to `rules`: it holds for descriptors that name a
  * version of Elasticsearch from `since` on and before `before`, of either kind unless it names one.
  */
+
 import { Buffer } from "node:buffer"
+import { isFullVersion } from "../../../elasticsearchVersion.ts"
 import type { ProblemCode } from "../../ArchiveProblem.ts"
 import type { Contents } from "./entries.ts"
 import { printable, quoted } from "./problems.ts"
@@ -157,7 +159,7 @@ export const rules: ReadonlyArray<Rule> = [
     code: "version-not-exact",
     kind: "classic",
     source: "Version.fromString; PluginsUtils.verifyCompatibility",
-    broken: (plugin) => inexact(plugin, isExactVersion, "such as 8.17.0")
+    broken: (plugin) => inexact(plugin, isFullVersion, "such as 8.17.0")
   },
   {
     code: "version-not-exact",
@@ -456,10 +458,6 @@ export const isBefore = (version: Version, other: string | Version): boolean => 
   const at = version.findIndex((number, index) => number !== limit[index])
   return at >= 0 && (version[at] ?? 0) < (limit[at] ?? 0)
 }
-
-/** A full version of Elasticsearch: `8.17.0`, `9.0.0-beta1`, `8.18.0-SNAPSHOT`. */
-export const isExactVersion = (version: string): boolean =>
-  /^(?:0|[1-9]\d*)\.(?:0|[1-9]\d*)\.(?:0|[1-9]\d*)(-(alpha|beta|rc)\d+)?(-SNAPSHOT)?$/.test(version)
 
 const isSemanticVersion = (version: string): boolean => /^\d{1,9}\.\d{1,9}\.\d{1,9}$/.test(version)
 
