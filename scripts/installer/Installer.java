@@ -1,3 +1,4 @@
+import java.io.BufferedInputStream;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStream;
@@ -43,8 +44,8 @@ public final class Installer {
         }
     }
 
-    /** An archive that unpacks to more is read on, but the rest is not written. */
-    private static final long MOST_WRITTEN = 64L << 20;
+    /** In bytes: an archive that unpacks to more is read on, but the rest is not written. */
+    private static final long MOST_WRITTEN = 1L << 20;
 
     private final Path home;
     private int entries = 0;
@@ -76,7 +77,7 @@ public final class Installer {
     private Path unzip(Path archive, Path plugins) throws IOException {
         Path target = Files.createTempDirectory(plugins, ".installing-");
         long written = 0;
-        try (ZipInputStream zip = new ZipInputStream(Files.newInputStream(archive))) {
+        try (ZipInputStream zip = new ZipInputStream(new BufferedInputStream(Files.newInputStream(archive)))) {
             byte[] buffer = new byte[8192];
             for (ZipEntry entry = zip.getNextEntry(); entry != null; entry = zip.getNextEntry()) {
                 entries += 1;

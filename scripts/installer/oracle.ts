@@ -1,6 +1,7 @@
 /** The judge that nobody here wrote: the JDK's own readers of ZIPs and properties, driven by `Installer.java`. */
 import { join } from "node:path"
 import * as Command from "@effect/platform/Command"
+import * as FileSystem from "@effect/platform/FileSystem"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 
@@ -29,16 +30,23 @@ export const version = Command.make("java", "--version").pipe(
 /** From this release on, the JDK takes sizes of 64 bits behind small entries (JDK-8303866), and the table would be another. */
 export const milderFrom = 22
 
+/** Where files cost no disk, for the many small ones that are unpacked; there may be little room. */
+const memory = "/dev/shm"
+
 /** One verdict for each file, all from one process. */
 export const judge = (files: ReadonlyArray<string>) =>
-  Command.make("java", join(import.meta.dirname, "Installer.java")).pipe(
-    Command.env({ LC_ALL: "C.UTF-8" }),
-    Command.feed(files.map((file) => `${file}\n`).join("")),
-    Command.stderr("inherit"),
-    Command.lines,
-    Effect.filterOrFail(
-      (lines) => lines.length === files.length,
-      (lines) => new Error(`the oracle judged ${lines.length} of ${files.length} archives`)
-    ),
-    Effect.flatMap(Schema.decode(Schema.Array(Schema.parseJson(Verdict))))
-  )
+  Effect.gen(function* () {
+    const fs = yield* FileSystem.FileSystem
+    const options = (yield* fs.exists(memory)) ? [`-Djava.io.tmpdir=${memory}`] : []
+    const program = join(import.meta.dirname, "Installer.java")
+    const lines = yield* Command.make("java", ...options, program).pipe(
+      Command.env({ LC_ALL: "C.UTF-8" }),
+      Command.feed(files.map((file) => `${file}\n`).join("")),
+      Command.stderr("inherit"),
+      Command.lines
+    )
+    if (lines.length !== files.length) {
+      yield* Effect.fail(new Error(`the oracle judged ${lines.length} of ${files.length} archives`))
+    }
+    return yield* Schema.decode(Schema.Array(Schema.parseJson(Verdict)))(lines)
+  })
