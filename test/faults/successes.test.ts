@@ -93,6 +93,39 @@ describe("a success that is none, said", () => {
   )
 })
 
+describe("a success that is none, and another change of the extension", () => {
+  it.live.each(proofs.flatMap((verification) => [200, 504].map((status) => [verification, status] as const)))(
+    "are not taken for an upload by its size: verified by %s, after a %i",
+    ([verification, status]) =>
+      Effect.gen(function* () {
+        const content = yield* zipOf(20_000)
+        const before = yield* zipOf(20_000)
+        const id = yield* seed({ file: before })
+        const cloud = yield* LocalElasticCloud
+        const renamed = Effect.asVoid(
+          cloud.seed({ id, name: "renamed", extension_type: "bundle", version: "*" })
+        )
+        const lied = Fault.falseSuccess({
+          ...Option.getOrThrow(yield* cloud.extension(id)),
+          name: "renamed",
+          resourceVersion: 2
+        })
+        const said = status === 200 ? lied : Fault.answer({ status })
+        yield* cloud.plan({ method: "PUT", fault: [Fault.run("body", renamed), said] })
+        const error = yield* Effect.flip(
+          ExtensionUpload.upload({
+            extensionId: id,
+            archive: Archive.bytes({ name: "words.zip", bytes: content }),
+            verification
+          })
+        )
+        expect(error).toMatchObject({ _tag: "UploadConflict", now: { resourceVersion: "2" } })
+        expect(yield* puts).toHaveLength(1)
+        expect(yield* held(id)).toMatchObject({ sha256: sha256(before), uploads: 0 })
+      }).pipe(Effect.provide(world({ cloud: { verificationLinks: false } })))
+  )
+})
+
 describe("the command line, told of a success", () => {
   it.scopedLive.each(Object.keys(lies) as ReadonlyArray<keyof typeof lies>)("%s, exits with 2", (lie) =>
     Effect.gen(function* () {
