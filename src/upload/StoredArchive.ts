@@ -106,6 +106,22 @@ export const movement = (before: JournalBaseline, now: JournalBaseline): Movemen
   return known.length === 0 ? "Unknown" : "Unchanged"
 }
 
+/**
+ * Whether the archive itself was replaced since the first of two readings. A change of the extension alone, such as of its
+ * description, is none; it has to do where the date of the archive is not told.
+ *
+ * @since 0.1.0
+ * @category comparing
+ */
+export const replacement = (before: JournalBaseline, now: JournalBaseline): Movement => {
+  const isSameFile =
+    before.file?.size !== undefined &&
+    before.file.size === now.file?.size &&
+    before.file.modified !== undefined &&
+    epochMillis(before.file.modified) === epochMillis(now.file.modified)
+  return isSameFile ? "Unchanged" : movement(before, now)
+}
+
 const epochMillis = (time: DateTime.Utc | undefined): number | undefined =>
   time === undefined ? undefined : DateTime.toEpochMillis(time)
 

@@ -93,6 +93,86 @@ describe("a success that is none, said", () => {
   )
 })
 
+describe("a success that is none, and another change of the extension", () => {
+  it.live.each(proofs.flatMap((verification) => [200, 504].map((status) => [verification, status] as const)))(
+    "are not taken for an upload by its size: verified by %s, after a %i",
+    ([verification, status]) =>
+      Effect.gen(function* () {
+        const content = yield* zipOf(20_000)
+        const before = yield* zipOf(20_000)
+        const id = yield* seed({ file: before })
+        const cloud = yield* LocalElasticCloud
+        const renamed = Effect.asVoid(
+          cloud.seed({ id, name: "renamed", extension_type: "bundle", version: "*" })
+        )
+        const lied = Fault.falseSuccess({
+          ...Option.getOrThrow(yield* cloud.extension(id)),
+          name: "renamed",
+          resourceVersion: 2
+        })
+        const said = status === 200 ? lied : Fault.answer({ status })
+        yield* cloud.plan({ method: "PUT", fault: [Fault.run("body", renamed), said] })
+        const error = yield* Effect.flip(
+          ExtensionUpload.upload({
+            extensionId: id,
+            archive: Archive.bytes({ name: "words.zip", bytes: content }),
+            verification
+          })
+        )
+        expect(error).toMatchObject({ _tag: "UploadConflict", now: { resourceVersion: "2" } })
+        expect(yield* puts).toHaveLength(1)
+        expect(yield* held(id)).toMatchObject({ sha256: sha256(before), uploads: 0 })
+      }).pipe(Effect.provide(world({ cloud: { verificationLinks: false } })))
+  )
+})
+
+describe("an answer and an extension that disagree", () => {
+  const scene = Effect.gen(function* () {
+    const content = yield* zipOf(20_000)
+    const before = yield* zipOf(20_000)
+    const id = yield* seed({ file: before })
+    const cloud = yield* LocalElasticCloud
+    const upload = ExtensionUpload.upload({
+      extensionId: id,
+      archive: Archive.bytes({ name: "words.zip", bytes: content }),
+      verification: "size"
+    })
+    return { before, cloud, content, id, upload }
+  })
+
+  it.live("are no success where only the answer has moved on", () =>
+    Effect.gen(function* () {
+      const { before, cloud, id, upload } = yield* scene
+      const extension = Option.getOrThrow(yield* cloud.extension(id))
+      const lied = Fault.falseSuccess({ ...extension, resourceVersion: 2 })
+      yield* cloud.plan({ method: "PUT", times: 9, fault: lied })
+      expect(yield* Effect.flip(upload)).toMatchObject({ _tag: "VerificationFailed", reason: "Unchanged" })
+      expect(yield* held(id)).toMatchObject({ sha256: sha256(before), uploads: 0 })
+    }).pipe(Effect.provide(world({ retry: { maxRetries: 1 } })))
+  )
+
+  it.live("are one as soon as a cache in between has caught up", () =>
+    Effect.gen(function* () {
+      const { cloud, content, id, upload } = yield* scene
+      let old: Fault.GivenAnswer | undefined
+      const fresh = Fault.alterAnswer((answer) => {
+        old = answer
+        return answer
+      })
+      const stale = Fault.alterAnswer((answer) => ({ ...(old ?? answer), status: 200 }))
+      yield* cloud.plan({ method: "GET", fault: fresh })
+      yield* cloud.plan({ method: "GET", times: 2, fault: stale })
+      expect(yield* upload).toMatchObject({
+        _tag: "Uploaded",
+        attempts: 1,
+        resourceVersion: { before: "1", after: "2" }
+      })
+      expect(yield* puts).toHaveLength(1)
+      expect(yield* held(id)).toMatchObject({ sha256: sha256(content), uploads: 1 })
+    }).pipe(Effect.provide(world({ settings: { reconcileWindow: "10 seconds" } })))
+  )
+})
+
 describe("the command line, told of a success", () => {
   it.scopedLive.each(Object.keys(lies) as ReadonlyArray<keyof typeof lies>)("%s, exits with 2", (lie) =>
     Effect.gen(function* () {

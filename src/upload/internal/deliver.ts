@@ -169,8 +169,8 @@ const retryAfterOf = (error: UploadError): Duration.DurationInput =>
   ("retryAfterMillis" in error ? error.retryAfterMillis : undefined) ?? 0
 
 /**
- * Success needs evidence: bytes that hash to ours, or an extension that has moved on since the baseline and holds nothing
- * that contradicts. An answer that says otherwise than the extension shows has an open end like any other.
+ * Success needs evidence: bytes that hash to ours, or an archive that was replaced since the baseline and does not
+ * contradict. An answer that says otherwise than the extension shows has an open end like any other.
  */
 const prove = Effect.fnUntraced(function* (answered: StoredArchive.StoredArchive) {
   const { extensionId } = yield* Run.Subject
@@ -183,8 +183,10 @@ const prove = Effect.fnUntraced(function* (answered: StoredArchive.StoredArchive
       ? { _tag: "Unknown" }
       : yield* StoredArchive.matchBy(verification, stored, content)
   if (match._tag === "Same" && match.proof === "hash") return { proof: match.proof, stored }
-  const hasMoved = [answered, stored].some(({ told }) => StoredArchive.movement(baseline, told) === "Changed")
-  if (!hasMoved) return yield* settleOpenEnd(unchanged(extensionId))
+  const [said, shown] = [answered, stored].map(({ told }) => StoredArchive.replacement(baseline, told))
+  // What the extension shows goes before what the answer says: that may be a lie, or the extension a moment behind.
+  const isReplaced = shown === "Changed" || (shown === "Unknown" && said === "Changed")
+  if (!isReplaced) return yield* settleOpenEnd(unchanged(extensionId))
   switch (match._tag) {
     case "Same":
       return { proof: match.proof, stored }

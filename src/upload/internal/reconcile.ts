@@ -23,7 +23,9 @@ export type Outcome =
  */
 export const reconcile = (baseline: JournalBaseline, window: Duration.DurationInput) =>
   watch(look(baseline), { window, isSettled: ({ moved }) => moved !== "Unchanged" }).pipe(
-    Effect.flatMap(({ moved, stored }) => judge(moved, stored)),
+    Effect.flatMap(({ moved, stored }) =>
+      judge(moved, StoredArchive.replacement(baseline, stored.told) === "Changed", stored)
+    ),
     Effect.catchAll(({ _tag, message }) =>
       Effect.succeed(unknown(`the service could not be asked (${_tag}: ${message})`))
     )
@@ -37,6 +39,7 @@ const look = Effect.fnUntraced(function* (baseline: JournalBaseline) {
 
 const judge = Effect.fnUntraced(function* (
   moved: StoredArchive.Movement,
+  isReplaced: boolean,
   stored: StoredArchive.StoredArchive
 ) {
   if (moved === "Unchanged") return notApplied
@@ -53,7 +56,9 @@ const judge = Effect.fnUntraced(function* (
         ? conflict(stored)
         : unknown("the service tells neither a version nor a date")
     case "Same":
-      if (moved === "Changed" || match.proof === "hash") return applied(match.proof, stored)
+      if (match.proof === "hash") return applied(match.proof, stored)
+      // Our size on the very archive of before: somebody has changed something else.
+      if (moved === "Changed") return isReplaced ? applied(match.proof, stored) : conflict(stored)
       return unknown("the service tells neither a version nor a date")
     case "Unknown":
       return unknown("the service does not tell what it holds")
