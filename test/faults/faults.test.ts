@@ -4,11 +4,12 @@
  */
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Either, Layer } from "effect"
+import { Effect, Either, Layer, Option } from "effect"
 import * as Archive from "../../src/archive/Archive.ts"
 import * as UploadJournal from "../../src/journal/UploadJournal.ts"
 import * as Fault from "../../src/testing/Fault.ts"
 import * as LocalElasticCloud from "../../src/testing/LocalElasticCloud.ts"
+import type { StoredExtension } from "../../src/testing/StoredExtension.ts"
 import * as ExtensionUpload from "../../src/upload/ExtensionUpload.ts"
 import { ledger } from "../support/faults/ledger.ts"
 import { zipOf } from "../support/upload/archives.ts"
@@ -20,6 +21,7 @@ const contentBytes = 2 * MiB + 512 * 1024
 interface Scene {
   readonly cloud: LocalElasticCloud.LocalElasticCloudService
   readonly extension: string
+  readonly stored: StoredExtension
   readonly size: number
   readonly theirs: Uint8Array
   readonly write: (extension: string, file: Uint8Array) => Effect.Effect<void>
@@ -106,6 +108,102 @@ const rows: ReadonlyArray<Row> = [
     repeated: { ordinary: () => inFlight, resumable: () => inFlight }
   },
   {
+    name: "a success that was not carried out",
+    plan: ({ stored }) => [{ method: "PUT", fault: Fault.falseSuccess(stored) }],
+    repeated: { ordinary: (size) => size, resumable: (size) => size }
+  },
+  {
+    name: "a success before the body",
+    plan: ({ stored }) => [{ method: "PUT", fault: Fault.falseSuccess(stored, { early: true }) }],
+    repeated: { ordinary: none, resumable: none }
+  },
+  {
+    name: "delivered twice",
+    plan: () => [{ method: "PUT", fault: Fault.duplicate() }],
+    repeated: { ordinary: none, resumable: none }
+  },
+  {
+    name: "delivered twice, the second time after the answer",
+    plan: () => [{ method: "PUT", fault: Fault.duplicate(20) }],
+    repeated: { ordinary: none, resumable: none }
+  },
+  {
+    name: "told to come back later",
+    plan: () => [
+      { method: "PUT", fault: Fault.retryAfter(503, 0) },
+      { method: "PUT", fault: Fault.retryAfter(429, new Date(0)) }
+    ],
+    repeated: { ordinary: (size) => 2 * size, resumable: (size) => 2 * size }
+  },
+  {
+    name: "locked by an earlier request",
+    plan: () => [
+      { method: "PUT", fault: Fault.cut({ afterBodyBytes: MiB }) },
+      { method: "HEAD", fault: Fault.retryAfter(423, 0) },
+      { method: "PATCH", fault: Fault.retryAfter(423, 0) }
+    ],
+    repeated: { ordinary: () => MiB, resumable: (size) => size - MiB }
+  },
+  {
+    name: "an answer about another extension",
+    plan: () => [{ method: "PUT", fault: Fault.mistakenIdentity("1111111111") }],
+    repeated: { ordinary: none, resumable: none }
+  },
+  {
+    name: "answers that come compressed",
+    plan: () => [
+      { method: "GET", times: 9, fault: Fault.gzipAnswer },
+      { method: "PUT", fault: Fault.gzipAnswer }
+    ],
+    repeated: { ordinary: none, resumable: none }
+  },
+  {
+    name: "an answer without its headers",
+    plan: () => [
+      {
+        method: "PUT",
+        fault: Fault.dropHeaders(
+          "upload-complete",
+          "upload-offset",
+          "x-cloud-resource-version",
+          "x-cloud-resource-last-modified"
+        )
+      }
+    ],
+    repeated: { ordinary: none, resumable: none }
+  },
+  {
+    name: "a final answer of an append without Upload-Complete",
+    plan: () => [
+      { method: "PUT", fault: Fault.cut({ afterBodyBytes: MiB }) },
+      { method: "PATCH", fault: Fault.dropHeaders("upload-complete", "upload-offset") }
+    ],
+    repeated: { ordinary: () => MiB, resumable: none }
+  },
+  {
+    name: "a proxy that knows no PATCH",
+    plan: () => [
+      { method: "PUT", fault: Fault.cut({ afterBodyBytes: MiB }) },
+      { method: "PATCH", fault: Fault.answerEarly({ status: 405, close: true }) }
+    ],
+    repeated: { ordinary: () => MiB, resumable: () => MiB }
+  },
+  ...[201, 202, 204, 206, 207, 304].map((status): Row => {
+    const altered = Fault.alterAnswer((answer) => ({ ...answer, status }))
+    return {
+      name: `applied, and answered ${status}`,
+      plan: () => [{ method: "PUT", fault: altered }],
+      repeated: { ordinary: none, resumable: none }
+    }
+  }),
+  {
+    name: "applied, and answered by a page",
+    plan: () => [
+      { method: "PUT", fault: Fault.alterAnswer(() => ({ status: 200, body: "<html>welcome</html>" })) }
+    ],
+    repeated: { ordinary: none, resumable: none }
+  },
+  {
     name: "another writer, and a cut",
     plan: ({ extension, theirs, write }) => [
       {
@@ -150,7 +248,8 @@ describe.each(servers)("a server with %s uploads", (kind, resumable) => {
       const extension = yield* seed()
       const write = (id: string, file: Uint8Array) => Effect.provide(otherWriter(id, file), context)
       const size = content.length
-      yield* Effect.forEach(row.plan({ cloud, extension, size, theirs, write }), cloud.plan)
+      const stored = Option.getOrThrow(yield* cloud.extension(extension))
+      yield* Effect.forEach(row.plan({ cloud, extension, size, stored, theirs, write }), cloud.plan)
 
       const outcome = yield* Effect.either(
         ExtensionUpload.upload({
