@@ -10,8 +10,16 @@ import * as RetryPolicy from "../../src/transfer/RetryPolicy.ts"
 import * as ExtensionUpload from "../../src/upload/ExtensionUpload.ts"
 import * as UploadSettings from "../../src/upload/UploadSettings.ts"
 import { zipOf } from "../support/upload/archives.ts"
-import { extensionId, inPieces, modelCloud, type Put, withoutWaiting } from "../support/upload/modelCloud.ts"
-import { sha256 } from "../support/upload/world.ts"
+import {
+  type Append,
+  type Ask,
+  extensionId,
+  inPieces,
+  modelCloud,
+  type Put,
+  withoutWaiting
+} from "../support/upload/modelCloud.ts"
+import { journaled, sha256 } from "../support/upload/world.ts"
 
 /** Picks one of so many alternatives; 0 is the one without a fault. */
 type Choose = (alternatives: number) => number
@@ -55,8 +63,26 @@ const puts: ReadonlyArray<Put | "dies before" | "dies after"> = [
 
 const gets = ["answers", "others write", "dies"] as const
 
+const appends: ReadonlyArray<Append | "dies before" | "dies after"> = [
+  "taken",
+  "answer lost",
+  "taken, not said",
+  "cut",
+  "hollow 200",
+  "unavailable",
+  "applied later",
+  "locked",
+  "forgotten",
+  "no PATCH",
+  "refused",
+  "dies before",
+  "dies after"
+]
+
+const asks: ReadonlyArray<Ask> = ["told", "unavailable", "forgotten", "senseless"]
+
 /** One life after the other, until one comes to an end of its own. */
-const live = (content: Uint8Array, theirs: Uint8Array, choose: Choose) =>
+const live = (content: Uint8Array, theirs: Uint8Array, resumes: boolean, choose: Choose) =>
   Effect.gen(function* () {
     const journal = yield* UploadJournal.UploadJournal
     const death = yield* Ref.make(yield* Deferred.make<void>())
@@ -64,14 +90,26 @@ const live = (content: Uint8Array, theirs: Uint8Array, choose: Choose) =>
       Effect.zipRight(Effect.never)
     )
     let diesAfter = false
+    const overwritesNobody = Effect.gen(function* () {
+      const { version, writer } = cloud.holds()
+      if (writer !== "them") return
+      // Whoever was there before this upload began is its baseline; whoever came later is not to be overwritten.
+      const { records } = yield* Effect.orDie(journal.list)
+      expect(records.map(({ baseline }) => baseline.resourceVersion)).toEqual([String(version)])
+    })
+    const onAppend = Effect.gen(function* () {
+      yield* overwritesNobody
+      const move = appends[choose(appends.length)] ?? "taken"
+      if (move === "dies before") return yield* die
+      diesAfter = move === "dies after"
+      return move === "dies after" ? "taken" : move
+    })
     const cloud = modelCloud({
+      ...(resumes
+        ? { resumes: { onAppend, onAsk: Effect.sync(() => asks[choose(asks.length)] ?? "told") } }
+        : {}),
       onPut: Effect.gen(function* () {
-        const { version, writer } = cloud.holds()
-        if (writer === "them") {
-          // Whoever was there before this upload began is its baseline; whoever came later is not to be overwritten.
-          const { records } = yield* Effect.orDie(journal.list)
-          expect(records.map(({ baseline }) => baseline.resourceVersion)).toEqual([String(version)])
-        }
+        yield* overwritesNobody
         const move = puts[choose(puts.length)] ?? "applied"
         if (move === "dies before") return yield* die
         diesAfter = move === "dies after"
@@ -107,7 +145,10 @@ const settings = Layer.mergeAll(
   UploadSettings.layer({ reconcileWindow: "2 seconds" })
 )
 
-describe("every way an upload can go", () => {
+describe.each([
+  { what: "sent as a whole", resumes: false, ends: ["Uploaded", "UploadConflict", "VerificationFailed"] },
+  { what: "resumed", resumes: true, ends: ["Uploaded", "UploadConflict", "UnexpectedResponse"] }
+])("every way an upload can go that is $what", ({ ends: expected, resumes }) => {
   it.effect(
     "never ends as done with other content stored, and never overwrites a second writer",
     () =>
@@ -118,20 +159,25 @@ describe("every way an upload can go", () => {
         const ends = new Map<string, number>()
         const runs = yield* explore(faults, (choose) =>
           Effect.gen(function* () {
-            const { cloud, end } = yield* live(content, theirs, choose)
+            const { cloud, end } = yield* live(content, theirs, resumes, choose)
             const described = cloud.requests.join(", ")
             if (Exit.isFailure(end)) return expect.fail(`${described}: ${end.cause}`)
             const { _tag } = end.value
+            // What may have been applied is not cancelled, except to leave in peace who wrote since.
+            for (const writer of ["nobody", "us"]) {
+              expect(cloud.requests, described).not.toContain(`DELETE complete ${writer}`)
+            }
             ends.set(_tag, (ends.get(_tag) ?? 0) + 1)
             if (_tag === "Uploaded" || _tag === "AlreadyCurrent") {
               expect(cloud.holds().sha256, described).toBe(sha256(content))
+            } else if (cloud.holds().writer === "us") {
+              // What was accepted is not given up: the next run will find it.
+              expect(yield* journaled, `${described}: ${_tag}`).toHaveLength(1)
             }
           }).pipe(Effect.provide(UploadJournal.layerMemory))
         )
         // The model is worth something only if it gets everywhere.
-        expect([...ends.keys()]).toEqual(
-          expect.arrayContaining(["Uploaded", "UploadConflict", "VerificationFailed"])
-        )
+        expect([...ends.keys()]).toEqual(expect.arrayContaining(expected))
         expect(runs).toBeGreaterThan(100)
       }).pipe(Effect.provide(settings)),
     300_000

@@ -38,6 +38,34 @@ export type Put =
   /** Stores other bytes than it was sent, and says 200. */
   | "corrupted"
 
+/** What a service that resumes does about an append. */
+export type Append =
+  /** Takes it; once complete, stores the archive and answers for it. */
+  | "taken"
+  /** The same, and the answer is lost. */
+  | "answer lost"
+  /** The same, and the answer does not say whether the upload is complete. */
+  | "taken, not said"
+  /** Takes the first half, and the line breaks. */
+  | "cut"
+  /** Says 200 and takes nothing. */
+  | "hollow 200"
+  /** Says 503 and takes nothing. */
+  | "unavailable"
+  /** Takes it and says 504; stores it before the second question after that. */
+  | "applied later"
+  /** Somebody else holds it. */
+  | "locked"
+  /** It is gone, with all that it had. */
+  | "forgotten"
+  /** A proxy that knows no PATCH. */
+  | "no PATCH"
+  /** A proxy that refuses. */
+  | "refused"
+
+/** What it does about a question for the offset. */
+export type Ask = "told" | "unavailable" | "forgotten" | "senseless"
+
 /** What the service tells of what it holds. */
 export interface Tells {
   readonly version: boolean
@@ -55,6 +83,11 @@ export interface ModelCloudOptions {
   readonly onAnswer?: Effect.Effect<void>
   /** Runs before a question about the extension is answered. */
   readonly onGet?: Effect.Effect<void>
+  /** Chosen anew for every append and every question for the offset. Without it, the service cannot resume. */
+  readonly resumes?: {
+    readonly onAppend: Effect.Effect<Append>
+    readonly onAsk: Effect.Effect<Ask>
+  }
   /** `Retry-After` of its 503, in seconds. */
   readonly retryAfter?: number
   /** What it holds at the beginning. */
@@ -70,6 +103,7 @@ export const modelCloud = (options: ModelCloudOptions) => {
   let writer: "nobody" | "us" | "them" = "nobody"
   /** Uploads that were taken and are yet to be stored, with the questions to come before that. */
   let pending: ReadonlyArray<{ readonly bytes: Uint8Array; readonly questions: number }> = []
+  const uploads: Array<{ path: string; bytes: Uint8Array; state: "open" | "complete" | "forgotten" }> = []
   const requests: Array<string> = []
 
   const store = (bytes: Uint8Array, by: typeof writer) => {
@@ -174,12 +208,126 @@ export const modelCloud = (options: ModelCloudOptions) => {
       return told(request)
     })
 
+  const sayOfUpload = (
+    request: HttpClientRequest.HttpClientRequest,
+    status: number,
+    isComplete: boolean | undefined,
+    offset: number
+  ) => {
+    const said = new Headers({ "upload-offset": String(offset) })
+    if (isComplete !== undefined) said.set("upload-complete", isComplete ? "?1" : "?0")
+    if (status === 201) said.set("location", `${origin}/uploads/${uploads.length}`)
+    if (tells.version) said.set("x-cloud-resource-version", String(version))
+    const body = isComplete === false || status === 204 ? null : JSON.stringify(extension())
+    return HttpClientResponse.fromWeb(request, new Response(body, { status, headers: said }))
+  }
+
+  const uploadOf = ({ url }: HttpClientRequest.HttpClientRequest) =>
+    uploads.find(({ path, state }) => url === `${origin}${path}` && state !== "forgotten")
+
+  const create = (request: HttpClientRequest.HttpClientRequest) => {
+    requests.push("CREATE")
+    uploads.push({ path: `/uploads/${uploads.length + 1}`, bytes: new Uint8Array(0), state: "open" })
+    return sayOfUpload(request, 201, false, 0)
+  }
+
+  const append = (request: HttpClientRequest.HttpClientRequest, onAppend: Effect.Effect<Append>) =>
+    Effect.gen(function* () {
+      requests.push("PATCH …")
+      const move = yield* onAppend
+      requests[requests.length - 1] = `PATCH ${move}`
+      const upload = uploadOf(request)
+      if (upload === undefined) return answer(request, 404, "")
+      switch (move) {
+        case "unavailable":
+          return answer(request, 503, "")
+        case "locked":
+          return answer(request, 423, "")
+        case "no PATCH":
+          return answer(request, 405, "")
+        case "refused":
+          return answer(request, 400, "")
+        case "forgotten":
+          upload.state = "forgotten"
+          return answer(request, 404, "")
+        case "hollow 200":
+          yield* bodyOf(request)
+          return told(request)
+      }
+      // The final answer is given again.
+      if (upload.state === "complete") return sayOfUpload(request, 200, true, upload.bytes.length)
+      if (Number(request.headers["upload-offset"]) !== upload.bytes.length) {
+        return sayOfUpload(request, 409, false, upload.bytes.length)
+      }
+      const bytes = yield* bodyOf(request, move === "cut" ? 1 : undefined)
+      upload.bytes = new Uint8Array([...upload.bytes, ...bytes])
+      if (move === "cut") return yield* lineBroken(request)
+      if (request.headers["upload-complete"] !== "?1") {
+        return sayOfUpload(request, 204, false, upload.bytes.length)
+      }
+      upload.state = "complete"
+      if (move === "applied later") {
+        pending = [...pending, { bytes: upload.bytes, questions: 1 }]
+        return answer(request, 504, "")
+      }
+      store(upload.bytes, "us")
+      yield* options.onAnswer ?? Effect.void
+      if (move === "answer lost") return yield* lineBroken(request)
+      return sayOfUpload(request, 200, move === "taken" ? true : undefined, upload.bytes.length)
+    })
+
+  const ask = (request: HttpClientRequest.HttpClientRequest, onAsk: Effect.Effect<Ask>) =>
+    Effect.map(onAsk, (move) => {
+      requests.push(`HEAD ${move}`)
+      const upload = uploadOf(request)
+      if (move === "unavailable") return answer(request, 503, "")
+      if (move === "senseless") return told(request)
+      if (upload === undefined) return answer(request, 404, "")
+      if (move === "forgotten") {
+        upload.state = "forgotten"
+        return answer(request, 404, "")
+      }
+      return sayOfUpload(request, 204, upload.state === "complete", upload.bytes.length)
+    })
+
+  const resumable = (
+    request: HttpClientRequest.HttpClientRequest,
+    { onAppend, onAsk }: NonNullable<ModelCloudOptions["resumes"]>
+  ) => {
+    switch (request.method) {
+      case "OPTIONS":
+        return Effect.succeed(
+          HttpClientResponse.fromWeb(
+            request,
+            new Response(null, { status: 204, headers: { "upload-limit": "min-size=0" } })
+          )
+        )
+      case "PATCH":
+        return append(request, onAppend)
+      case "HEAD":
+        return ask(request, onAsk)
+      case "DELETE":
+        return Effect.sync(() => {
+          const upload = uploadOf(request)
+          requests.push(`DELETE ${upload?.state ?? "nothing"} ${writer}`)
+          if (upload !== undefined) upload.state = "forgotten"
+          return answer(request, 404, "")
+        })
+      default:
+        return Effect.sync(() => create(request))
+    }
+  }
+
   const client = HttpClient.make((request) => {
     if (request.url.startsWith(files)) {
       return Effect.sync(() => {
         requests.push("LINK")
         return answer(request, 200, Buffer.from(content ?? new Uint8Array(0)))
       })
+    }
+    const creates = request.method !== "PUT" || request.headers["upload-complete"] === "?0"
+    if (options.resumes !== undefined && creates && request.method !== "GET") {
+      return resumable(request, options.resumes)
     }
     switch (request.method) {
       case "GET":
