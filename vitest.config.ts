@@ -1,8 +1,12 @@
 import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
 
-/** Real processes that are killed and databases that are stopped: minutes on their own. */
-const crashes = ["test/faults/crashes.test.ts", "test/workflow/{cluster,crashes,database}.test.ts"]
+/** Real processes that are killed, databases that are stopped, and every way a model can go: minutes on their own. */
+const crashes = [
+  "test/faults/crashes.test.ts",
+  "test/upload/ExtensionUpload.model.test.ts",
+  "test/workflow/{cluster,crashes,database}.test.ts"
+]
 const packed = ["test/package/**/*.test.ts"]
 
 /** The examples import the library by its name, as its users do; here that is the source. */

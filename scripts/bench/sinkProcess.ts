@@ -50,7 +50,7 @@ const takeUpload = (id: string, request: IncomingMessage, response: ServerRespon
 }
 
 const server = createServer((request, response) => {
-  const id = request.url?.split("/").at(-1) ?? ""
+  const id = request.url?.split("?")[0]?.split("/").at(-1) ?? ""
   return request.method === "PUT" ? takeUpload(id, request, response) : answer(id, response)
 })
 

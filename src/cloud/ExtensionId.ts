@@ -27,9 +27,7 @@ const problemWith = (id: string): string | undefined => {
 export const ExtensionId = Schema.String.pipe(
   Schema.filter((id) => {
     const problem = problemWith(id)
-    return problem === undefined
-      ? undefined
-      : `This is not an extension id: ${problem}. The list of extensions shows the ids.`
+    return problem === undefined ? undefined : `This is not an extension id: ${problem}.`
   }),
   Schema.brand("ExtensionId"),
   Schema.annotations({

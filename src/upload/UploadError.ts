@@ -194,13 +194,12 @@ export class InvalidExtensionId extends Schema.TaggedError<InvalidExtensionId>(
 )("InvalidExtensionId", { extensionId: Schema.String, detail: Schema.String }) {
   readonly isRetryable = false
 
-  /** What the rules of an id, and so `detail`, end with. */
   get remedy(): string {
     return "The list of extensions shows the ids."
   }
 
   override get message(): string {
-    return `${JSON.stringify(this.extensionId)} cannot be uploaded to. ${this.detail}`
+    return `${JSON.stringify(this.extensionId)} cannot be uploaded to. ${this.detail} ${this.remedy}`
   }
 }
 

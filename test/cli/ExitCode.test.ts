@@ -112,7 +112,7 @@ describe("upload", () => {
         const content = yield* zipOf(16 * 1024 * 1024)
         const path = yield* fileWith(content)
         const id = yield* seed()
-        yield* cloud.plan({ method: "PUT", fault: Fault.readSlowly(1024 * 1024) })
+        yield* cloud.plan({ method: "PUT", fault: Fault.readSlowly(8 * 1024 * 1024) })
         const env = yield* environment()
         const started = Effect.repeat(cloud.requests, {
           until: (requests) => requests.some(({ bodyBytes, method }) => method === "PUT" && bodyBytes > 0),

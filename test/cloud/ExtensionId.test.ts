@@ -27,7 +27,6 @@ describe("ExtensionId", () => {
   it.each(refused)("refuses %j", (id, why) => {
     const error = Either.getOrThrow(Either.flip(decode(id)))
     expect(error.message).toContain(`This is not an extension id: ${why}`)
-    expect(error.message).toContain("The list of extensions shows the ids")
   })
 
   it.each(["882519870", "0123456789abcdef0123456789abcdef", "a b", "%2e%2e", "ü", "x".repeat(255)])(

@@ -157,19 +157,21 @@ describe("a host with several addresses", () => {
   )
 })
 
+/** Answers whatever it is sent in plain HTTP. */
+const portWithoutTls = Effect.acquireRelease(
+  Effect.async<Net.Server>((resume) => {
+    const listening = Net.createServer((socket) => {
+      socket.on("error", () => {})
+      socket.once("data", () => socket.end("HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n"))
+    }).listen(0, "127.0.0.1", () => resume(Effect.succeed(listening)))
+  }),
+  (listening) => Effect.sync(() => listening.close())
+).pipe(Effect.map((listening) => (listening.address() as Net.AddressInfo).port))
+
 describe("TLS to a port that is plain", () => {
   it.scopedLive("is explained in one line, and not tried again", () =>
     Effect.gen(function* () {
-      const plain = yield* Effect.acquireRelease(
-        Effect.async<Net.Server>((resume) => {
-          const listening = Net.createServer((socket) => {
-            socket.on("error", () => {})
-            socket.once("data", () => socket.end("HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n"))
-          }).listen(0, "127.0.0.1", () => resume(Effect.succeed(listening)))
-        }),
-        (listening) => Effect.sync(() => listening.close())
-      )
-      const { port } = plain.address() as Net.AddressInfo
+      const port = yield* portWithoutTls
       const error = yield* failure(`https://127.0.0.1:${port}`, {})
       expect(error).toMatchObject({ _tag: "ConnectionFailed", phase: "securing", isRetryable: false })
       expect(error.message).toContain("the server does not speak TLS on this port")
@@ -264,9 +266,9 @@ describe("proxies", () => {
 
   it.scopedLive("are named where they fail, by host and port", () =>
     Effect.gen(function* () {
-      const server = yield* serve(ok)
-      const proxy = yield* proxyTo(server)
-      const gone = yield* Effect.scoped(proxyTo(server))
+      const port = yield* portWithoutTls
+      const proxy = yield* proxyTo({ port })
+      const gone = yield* Effect.scoped(proxyTo({ port }))
       const address = (url: string) => new URL(url).host
       const withPassword = (url: string) => url.replace("//", "//user:hunter2@")
 

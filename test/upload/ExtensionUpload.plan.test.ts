@@ -140,7 +140,7 @@ describe("the plan of an upload", () => {
     "is what the run then does, and changes nothing",
     { situation: situations },
     ({ situation }) => Effect.asVoid(check(situation)),
-    { timeout: 300_000, fastCheck: { numRuns: 100 } }
+    { timeout: 300_000, fastCheck: { numRuns: 40 } }
   )
 
   const undisturbed: Situation = {
