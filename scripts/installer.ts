@@ -7,6 +7,7 @@
  * nothing is judged, which is said and is no failure. With `--write` the table of tools goes into `docs/archives.md`;
  * without, it has to be there already.
  */
+
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import * as FileSystem from "@effect/platform/FileSystem"
@@ -23,6 +24,7 @@ import * as ArchiveInspection from "../src/archive/ArchiveInspection.ts"
 import { describe, disagreements, type Judged, unused } from "./installer/comparison.ts"
 import { crafted } from "./installer/crafted.ts"
 import { reasons } from "./installer/harsher.ts"
+import { InstallerRunFailed } from "./installer/InstallerRunFailed.ts"
 import { markdown } from "./installer/mistakes.ts"
 import { mutationsOf } from "./installer/mutations.ts"
 import * as oracle from "./installer/oracle.ts"
@@ -52,9 +54,13 @@ const options = {
   )
 }
 
-const witnesses = reasons.map(({ code, witness }, index): Sample => {
-  return { name: `the witness for ${code}, the ${index}th reason`, origin: "crafted", bytes: witness }
-})
+const witnesses = reasons.map(
+  ({ code, witness }, index): Sample => ({
+    name: `the witness for ${code}, the ${index}th reason`,
+    origin: "crafted",
+    bytes: witness
+  })
+)
 
 /** All samples as both see them, in order. */
 const judge = (samples: ReadonlyArray<Sample>, folder: string) =>
@@ -85,13 +91,15 @@ const run = ({ each, folder, seed, write }: { folder: string; each: number; seed
     const fs = yield* FileSystem.FileSystem
     const path = yield* Path.Path
     const absent = yield* missing
-    if (write && absent.length > 0) yield* Effect.fail(new Error(`--write takes ${absent.join(", ")}`))
+    if (write && absent.length > 0)
+      return yield* new InstallerRunFailed({ message: `--write takes ${absent.join(", ")}` })
     const present = writers.filter(({ command }) => !Option.exists(command, (one) => absent.includes(one)))
     const jdk = yield* oracle.version
     const isStrict = jdk.release < oracle.milderFrom
     yield* Console.log(`The oracle is ${jdk.name}.`)
     if (!isStrict) yield* aloud(`${page.page} IS NOT CHECKED: that takes a JDK before ${oracle.milderFrom}`)
-    if (write && !isStrict) yield* Effect.fail(new Error(`--write takes a JDK before ${oracle.milderFrom}`))
+    if (write && !isStrict)
+      return yield* new InstallerRunFailed({ message: `--write takes a JDK before ${oracle.milderFrom}` })
     if (absent.length > 0) yield* aloud(`LEFT OUT, for they are not installed: ${absent.join(", ")}`)
 
     const [ofTests, packed] = yield* Effect.all(
@@ -127,8 +135,9 @@ const run = ({ each, folder, seed, write }: { folder: string; each: number; seed
     for (const problem of problems) yield* Console.error(problem)
 
     const generated = judged.filter(({ sample }) => sample.origin !== "suite").length
-    if (generated < fewestGenerated) yield* Effect.fail(new Error(`only ${generated} generated archives`))
-    if (problems.length > 0) yield* Effect.fail(new Error(`${problems.length} problems`))
+    if (generated < fewestGenerated)
+      return yield* new InstallerRunFailed({ message: `only ${generated} generated archives` })
+    if (problems.length > 0) return yield* new InstallerRunFailed({ message: `${problems.length} problems` })
   })
 
 const summary = (judged: ReadonlyArray<Judged>): string =>

@@ -1,9 +1,11 @@
 /** The judge that nobody here wrote: the JDK's own readers of ZIPs and properties, driven by `Installer.java`. */
+
 import { join } from "node:path"
 import * as Command from "@effect/platform/Command"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { InstallerRunFailed } from "./InstallerRunFailed.ts"
 
 export const Verdict = Schema.Union(
   Schema.TaggedStruct("Installed", {
@@ -46,7 +48,9 @@ export const judge = (files: ReadonlyArray<string>) =>
       Command.lines
     )
     if (lines.length !== files.length) {
-      yield* Effect.fail(new Error(`the oracle judged ${lines.length} of ${files.length} archives`))
+      return yield* new InstallerRunFailed({
+        message: `the oracle judged ${lines.length} of ${files.length} archives`
+      })
     }
     return yield* Schema.decode(Schema.Array(Schema.parseJson(Verdict)))(lines)
   })

@@ -1,9 +1,11 @@
 /** The archives that the tests of inspection make. */
+
 import { join } from "node:path"
 import * as Command from "@effect/platform/Command"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Path from "@effect/platform/Path"
 import * as Effect from "effect/Effect"
+import { InstallerRunFailed } from "./InstallerRunFailed.ts"
 import type { Sample } from "./sample.ts"
 
 const root = join(import.meta.dirname, "../..")
@@ -22,7 +24,8 @@ export const suite = (folder: string) =>
       ...["--config", join(import.meta.dirname, "recorder/vitest.config.ts")]
     ).pipe(Command.env({ ARCHIVES_TO: folder }), Command.string)
     const names = (yield* fs.readDirectory(folder)).sort()
-    if (names.length === 0) yield* Effect.fail(new Error(`the tests made no archive:\n${output}`))
+    if (names.length === 0)
+      return yield* new InstallerRunFailed({ message: `the tests made no archive:\n${output}` })
     return yield* Effect.forEach(names, (name) =>
       Effect.map(
         fs.readFile(path.join(folder, name)),
