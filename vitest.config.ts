@@ -1,8 +1,9 @@
 import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
 
-/** Real processes that are killed, databases that are stopped, and every way a model can go: minutes on their own. */
+/** Processes that are killed, databases that are stopped, examples on every runtime, every way of a model: minutes on their own. */
 const crashes = [
+  "test/examples/upload.test.ts",
   "test/faults/crashes.test.ts",
   "test/upload/ExtensionUpload.model.test.ts",
   "test/workflow/{cluster,crashes,database}.test.ts"
