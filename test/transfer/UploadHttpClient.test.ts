@@ -70,11 +70,10 @@ describe("UploadHttpClient", () => {
         const end = Buffer.from("\r\n0\r\n\r\n")
         let tail = Buffer.alloc(0)
         const server = yield* serve({
-          onHead: ({ answer, socket }) =>
-            socket.on("data", (bytes) => {
-              tail = Buffer.concat([tail, bytes]).subarray(-end.byteLength)
-              if (tail.equals(end)) answer(200)
-            })
+          onBody: ({ answer }, bytes) => {
+            tail = Buffer.concat([tail, bytes]).subarray(-end.byteLength)
+            if (tail.equals(end)) answer(200)
+          }
         })
         const form = new FormData()
         form.set("file", new Blob(["PK"]), "plugin.zip")

@@ -43,7 +43,7 @@ export interface Conversation {
 export interface Script {
   readonly onHead?: (conversation: Conversation) => void
   /** Called with every piece of the body, counted already. */
-  readonly onBody?: (conversation: Conversation) => void
+  readonly onBody?: (conversation: Conversation, bytes: Buffer) => void
 }
 
 export interface WireServer {
@@ -69,7 +69,7 @@ const listenOn = (socket: Net.Socket, received: Received, script: Script): void 
   const onData = (bytes: Buffer) => {
     if (received.head !== "") {
       received.take(bytes)
-      return script.onBody?.(conversation)
+      return script.onBody?.(conversation, bytes)
     }
     pending = Buffer.concat([pending, bytes])
     const end = pending.indexOf("\r\n\r\n")
