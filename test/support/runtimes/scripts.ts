@@ -72,5 +72,5 @@ const scriptOf = ({ received }: Conversation): Script => scripts[received.target
 
 export const byPath: Script = {
   onHead: (conversation) => scriptOf(conversation).onHead?.(conversation),
-  onBody: (conversation) => scriptOf(conversation).onBody?.(conversation)
+  onBody: (conversation, bytes) => scriptOf(conversation).onBody?.(conversation, bytes)
 }
