@@ -5,14 +5,13 @@
  */
 import type * as FileSystem from "@effect/platform/FileSystem"
 import type * as HttpClient from "@effect/platform/HttpClient"
-import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import type * as Redacted from "effect/Redacted"
-import type * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import { type ArchiveChanged, ArchiveUnreadable } from "./ArchiveError.ts"
 import * as internalFile from "./internal/archive/file.ts"
+import type { ArchiveStat, ReadOptions, UrlOptions } from "./internal/archive/models.ts"
 import * as internalSource from "./internal/archive/source.ts"
 import * as internalUrl from "./internal/archive/url.ts"
 
@@ -33,42 +32,12 @@ export const TypeId: unique symbol = Symbol.for("effect-elastic-extensions/archi
 export type TypeId = typeof TypeId
 
 /**
- * The identity of an archive's content as far as its source can tell without reading it.
+ * What an archive is known by, and how it is read.
  *
  * @since 0.1.0
  * @category models
  */
-export interface ArchiveStat {
-  /** Length in bytes, always greater than zero. */
-  readonly size: number
-  /** Last modification in milliseconds since the epoch, where the source knows one. */
-  readonly modifiedMillis: number | undefined
-  /** The strong HTTP entity tag, with its quotes, where the source has one: as long as it is the same, so are the bytes. */
-  readonly etag?: string | undefined
-}
-
-/**
- * Where to begin reading, and what the archive has to be.
- *
- * @since 0.1.0
- * @category models
- */
-export interface ReadOptions {
-  /** First byte to read, in bytes from the start of the archive. At most the expected size; at it, nothing is read. */
-  readonly offset: number
-  /** What the archive was when the upload began; the stream fails with `ArchiveChanged` when it no longer is. */
-  readonly expected: ArchiveStat
-  /**
-   * When given, buffers are used in turn: a chunk's bytes are valid only until that many further chunks have been pulled.
-   * At most one buffer more than this is allocated, to read ahead. When absent, every chunk owns its bytes.
-   */
-  readonly recycle?: number | undefined
-  /**
-   * The largest chunk the reader can use, in bytes. A source may hand out smaller ones. Default 1 MiB; larger reads of a
-   * file take less time in all, and more memory.
-   */
-  readonly chunkBytes?: number | undefined
-}
+export type { ArchiveStat, ReadOptions, UrlOptions } from "./internal/archive/models.ts"
 
 /**
  * A source of known length that can be read from any offset, any number of times.
@@ -123,26 +92,6 @@ export const file = (path: string): Archive<FileSystem.FileSystem> => ({
   stat: internalFile.stat(path),
   read: internalFile.read(path)
 })
-
-/**
- * How an archive is read from its address.
- *
- * @since 0.1.0
- * @category models
- */
-export interface UrlOptions {
-  /** The file name sent to the server. Default: the last segment of the address, or `archive.zip` for a redacted one. */
-  readonly name?: string | undefined
-  /** Sent to the origin of the address only: a redirect to another one goes without them. */
-  readonly headers?: Readonly<Record<string, Redacted.Redacted<string>>> | undefined
-  /** The longest silence while an answer is awaited or read, before the connection counts as lost. Default 60 seconds. */
-  readonly stallTimeout?: Duration.DurationInput | undefined
-  /**
-   * When to ask again after a lost connection, a 408, a 429 or a passing 5xx. It starts over whenever bytes have arrived.
-   * Default: six times, with delays that double from 500 milliseconds to 15 seconds.
-   */
-  readonly retry?: Schedule.Schedule<unknown, unknown> | undefined
-}
 
 /**
  * An archive at an http or https address, read by ranges: any machine that reaches the address can begin, or go on at any

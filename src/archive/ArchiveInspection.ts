@@ -14,10 +14,19 @@ import type { Archive, ArchiveStat } from "./Archive.ts"
 import * as ArchiveDigest from "./ArchiveDigest.ts"
 import type { ArchiveError } from "./ArchiveError.ts"
 import { describe, Problem, type ProblemCode } from "./ArchiveProblem.ts"
+import { ArchiveType, type ExpectedExtension } from "./ArchiveType.ts"
 import { type Content, type EntryCheck, makeEntryCheck } from "./internal/archiveInspection/content.ts"
 import { mismatches, sizeProblems } from "./internal/archiveInspection/expectation.ts"
 import { look } from "./internal/archiveInspection/look.ts"
 import { errorsFirst, isError, Problems, plural } from "./internal/archiveInspection/problems.ts"
+
+/**
+ * What an archive is, and what an extension wants it to be.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type { ArchiveType, ExpectedExtension } from "./ArchiveType.ts"
 
 /**
  * The length in bytes up to which Elastic documents that an archive can be uploaded directly.
@@ -34,22 +43,6 @@ export const directUploadLimitBytes = 200_000_000
  * @category limits
  */
 export const extensionLimitBytes = 8_000_000_000
-
-/**
- * A plugin with a classic or a stable descriptor, a bundle of configuration files, or something that is none of them.
- *
- * @since 0.1.0
- * @category schemas
- */
-export const ArchiveType = Schema.Literal("plugin-classic", "plugin-stable", "bundle", "unknown")
-
-/**
- * What kind of extension an archive holds.
- *
- * @since 0.1.0
- * @category models
- */
-export type ArchiveType = typeof ArchiveType.Type
 
 /**
  * What was found in an archive.
@@ -120,18 +113,6 @@ export class InvalidArchive extends Schema.TaggedError<InvalidArchive>(
     const rest = more > 0 ? ` And ${more} more.` : ""
     return `The archive "${this.path}" cannot be used: ${shown.join(" ")}${rest} ${this.remedy}`
   }
-}
-
-/**
- * The extension an archive is meant for.
- *
- * @since 0.1.0
- * @category models
- */
-export interface ExpectedExtension {
-  readonly type: "plugin" | "bundle"
-  /** The extension's version: of Elasticsearch for a plugin, possibly with wildcards for a bundle. */
-  readonly version?: string | undefined
 }
 
 /**

@@ -6,8 +6,8 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { ArchiveType } from "../archive/ArchiveInspection.ts"
 import { ProblemCode } from "../archive/ArchiveProblem.ts"
+import { ArchiveType } from "../archive/ArchiveType.ts"
 import * as RetryPolicy from "../transfer/RetryPolicy.ts"
 import { Proof, UploadReceipt } from "./UploadReceipt.ts"
 

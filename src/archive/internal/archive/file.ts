@@ -7,8 +7,8 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type { ArchiveStat, ReadOptions } from "../../Archive.ts"
 import { type ArchiveChanged, type ArchiveError, ArchiveUnreadable } from "../../ArchiveError.ts"
+import type { ArchiveStat, ReadOptions } from "./models.ts"
 import * as source from "./source.ts"
 
 export const stat = (path: string): Effect.Effect<ArchiveStat, ArchiveUnreadable, FileSystem.FileSystem> =>

@@ -3,8 +3,8 @@ import * as Channel from "effect/Channel"
 import * as Chunk from "effect/Chunk"
 import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
-import type { ArchiveStat } from "../../Archive.ts"
 import { ArchiveChanged } from "../../ArchiveError.ts"
+import type { ArchiveStat } from "./models.ts"
 
 /** The largest chunk a reader is handed unless it asks for larger ones, in bytes; also the size of a file's read buffers. */
 export const chunkBytes = 1024 * 1024

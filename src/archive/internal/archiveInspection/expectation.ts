@@ -1,13 +1,13 @@
 /** Whether an archive is the one that an extension is waiting for, and small enough for Elastic Cloud. */
 import { isFullVersion } from "../../../elasticsearchVersion.ts"
-import type { ArchiveInspection, ExpectedExtension } from "../../ArchiveInspection.ts"
 import type { Problem } from "../../ArchiveProblem.ts"
+import type { ArchiveType, ExpectedExtension } from "../../ArchiveType.ts"
 import { isBefore, versionIn } from "./pluginRules.ts"
 import { type Finding, Problems, quoted } from "./problems.ts"
 
 /** What is wrong with an archive as the archive of this extension. One of an unknown type has been found wanting already. */
 export const mismatches = (
-  inspection: Pick<ArchiveInspection, "type" | "elasticsearchVersion">,
+  inspection: { readonly type: ArchiveType; readonly elasticsearchVersion?: string | undefined },
   expected: ExpectedExtension
 ): ReadonlyArray<Problem> => {
   if (inspection.type === "unknown") return []

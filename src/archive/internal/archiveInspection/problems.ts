@@ -1,6 +1,7 @@
 /** Collects problems, however many an archive has, in bounded memory. */
-import type { ArchiveType } from "../../ArchiveInspection.ts"
+
 import type { Problem, ProblemCode } from "../../ArchiveProblem.ts"
+import type { ArchiveType } from "../../ArchiveType.ts"
 
 /**
  * A problem as it is found. `java` is an error where `java.util.zip` reads the archive, which it does for plugins; what

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type { ArchiveError } from "../../ArchiveError.ts"
-import type { ArchiveType } from "../../ArchiveInspection.ts"
+import type { ArchiveType } from "../../ArchiveType.ts"
 import { type Contents, descriptorNames } from "./entries.ts"
 import { bundleFolders, holds, type PluginKind, rules, versionIn } from "./pluginRules.ts"
 import { type Finding, type Problems, quoted } from "./problems.ts"
