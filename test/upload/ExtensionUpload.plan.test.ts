@@ -43,8 +43,14 @@ const situations: fc.Arbitrary<Situation> = fc.record({
   })
 })
 
+const listed = Effect.flatMap(UploadJournal, (journal) => journal.list)
+
 /** A run that ends in the middle of its PUT, or after the PUT was applied. */
-const leaveUnfinished = (id: string, content: Uint8Array, { earlier, earlierContentType }: Situation) =>
+const leaveUnfinished = (
+  id: string,
+  content: Uint8Array,
+  { earlier, earlierContentType, serverResumes }: Situation
+) =>
   Effect.gen(function* () {
     if (earlier === "there was none") return
     const cloud = yield* LocalElasticCloud
@@ -63,7 +69,17 @@ const leaveUnfinished = (id: string, content: Uint8Array, { earlier, earlierCont
       })
     )
     // An archive that is there already is not sent again: then there is nothing to leave unfinished.
-    yield* Effect.raceFirst(Deferred.await(reached), Fiber.await(run))
+    const hasReached = yield* Effect.raceFirst(
+      Effect.as(Deferred.await(reached), true),
+      Effect.as(Fiber.await(run), false)
+    )
+    // The server has told where the upload can be resumed, but the client may not have heard it yet.
+    if (hasReached && serverResumes) {
+      yield* Effect.sleep("5 millis").pipe(
+        Effect.zipRight(listed),
+        Effect.repeat({ until: ({ records }) => records.some(({ upload }) => upload !== undefined) })
+      )
+    }
     yield* Fiber.interrupt(run)
     yield* cloud.clearPlan
   })
@@ -73,8 +89,6 @@ const methods = Effect.gen(function* () {
   yield* cloud.settled
   return (yield* cloud.requests).filter(({ path }) => !path.startsWith("/files/")).map(({ method }) => method)
 })
-
-const listed = Effect.flatMap(UploadJournal, (journal) => journal.list)
 
 const check = (situation: Situation) =>
   Effect.gen(function* () {
