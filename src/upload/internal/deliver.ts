@@ -258,6 +258,7 @@ const exchange = Effect.gen(function* () {
           interopVersion,
           reprDigest: multipartBoundary === undefined ? ArchiveDigest.toReprDigest(digest) : undefined,
           resource: upload,
+          // Asked once: a server that cannot resume says the same every time.
           afterFailure: attemptsSoFar === 2 && bytesSent > 0,
           observe: (event) => Effect.provide(observe(event, total), context)
         })
