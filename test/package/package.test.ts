@@ -76,8 +76,8 @@ describe("the tarball", () => {
     expect(tarball.files.map(({ path }) => path).sort()).toEqual(expected.sort())
   })
 
-  it("stays below 1 MB, and its command can be executed", () => {
-    expect(tarball.size).toBeLessThan(1_000_000)
+  it("stays below 1.1 MB, documentation included, and its command can be executed", () => {
+    expect(tarball.size).toBeLessThan(1_100_000)
     expect(tarball.files.filter(({ mode }) => (mode & 0o111) !== 0).map(({ path }) => path)).toEqual([
       "dist/cli/bin.js"
     ])
@@ -154,7 +154,7 @@ describe("a consumer that bundles", () => {
     const upload = await bundled(
       `import { ExtensionUpload } from "effect-elastic-extensions"; export const { upload } = ExtensionUpload`
     )
-    expect(upload.bytes).toBeLessThan(200_000)
+    expect(upload.bytes).toBeLessThan(240_000)
     expect([...upload.rooms].sort()).toEqual(["archive", "cloud", "journal", "transfer", "upload"])
     const id = await bundled(
       `import { ExtensionId } from "effect-elastic-extensions"; console.log(ExtensionId.ExtensionId)`
