@@ -82,7 +82,11 @@ export type Fault =
   | { readonly _tag: "Interim"; readonly at: Moment; readonly responses: ReadonlyArray<InterimResponse> }
   | ({ readonly _tag: "Answer" } & ForcedAnswer)
   | ({ readonly _tag: "AnswerEarly"; readonly close: boolean } & ForcedAnswer)
-  | { readonly _tag: "AlterAnswer"; readonly alter: (answer: GivenAnswer) => ForcedAnswer }
+  | {
+      readonly _tag: "AlterAnswer"
+      /** Makes the answer that is sent of the one that would have been. */
+      readonly alter: (answer: GivenAnswer) => ForcedAnswer
+    }
   | { readonly _tag: "CutAnswer"; readonly bytes: number | undefined }
   | { readonly _tag: "Duplicate"; readonly afterMillis: number }
   | { readonly _tag: "ReadSlowly"; readonly bytesPerSecond: number }
