@@ -253,7 +253,7 @@ const refusal = (source: UrlSource, { status }: HttpClientResponse): Lost | Arch
     : unreadable(source, detail)
 }
 
-/** The archive could not be had this time: what asking again may mend. */
+/** The archive could not be had this time: asking again may help. */
 class Lost extends Data.TaggedError("Lost")<{ readonly detail: string }> {}
 
 const unreadable = (source: UrlSource, detail: string): ArchiveUnreadable =>
