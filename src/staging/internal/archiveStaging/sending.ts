@@ -243,15 +243,20 @@ const partDelivery = Effect.fnUntraced(function* <R>(
     const part = { number, bytes, sha256: hexOf("sha256", bytes) }
     let written = 0
     let hasArrived = false
+    const startOver = () => {
+      progress -= written
+      written = 0
+    }
     const onWritten = (total: number) => {
+      // A store that has renewed its credentials sends the part once more by itself.
+      if (total < written) startOver()
       const more = total - written
       written = total
       job.bytesSent += more
       return moved(more)
     }
     const put = Effect.suspend(() => {
-      progress -= written
-      written = 0
+      startOver()
       return store.putPart(upload, { ...part, onWritten })
     }).pipe(
       Effect.tapError(() =>
