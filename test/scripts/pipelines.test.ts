@@ -188,7 +188,7 @@ layer(Runner.layer, { timeout: 60_000, excludeTestServices: true })("docs/pipeli
       yield* checkout
       const id = yield* seed()
       yield* lineCut(1)
-      const upload = 'npx effect-elastic-extensions upload "$EXTENSION_ID" "$ARCHIVE"'
+      const upload = 'npx elastic-extensions upload "$EXTENSION_ID" "$ARCHIVE"'
       expect((yield* job(upload, id)).code).toBe(exitCodes.resumable)
       const ran = yield* job("sh finish.sh", id)
       expect(ran.code).toBe(0)

@@ -3,10 +3,14 @@ import { readFileSync } from "node:fs"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
 import { parse } from "yaml"
+import * as Project from "../../src/cli/Project.ts"
 import { packageVersion as version } from "../../src/cloud/PackageVersion.ts"
 
 const Manifest = Schema.Struct({
   version: Schema.String,
+  homepage: Schema.String,
+  bugs: Schema.Struct({ url: Schema.String }),
+  repository: Schema.Struct({ type: Schema.String, url: Schema.String }),
   engines: Schema.Struct({ node: Schema.String }),
   scripts: Schema.Record({ key: Schema.String, value: Schema.String })
 })
@@ -79,6 +83,16 @@ describe(".github/workflows", () => {
       expect(used.filter((name) => manifest.scripts[name] === undefined)).toEqual([])
     })
   )
+})
+
+describe("the manifest", () => {
+  it("gives the addresses that the program gives", () => {
+    expect(manifest).toMatchObject({
+      homepage: Project.documentation,
+      bugs: { url: Project.issues },
+      repository: { type: "git", url: `git+${Project.repository}.git` }
+    })
+  })
 })
 
 describe("the version", () => {
