@@ -61,10 +61,13 @@ const commandManifest = ({ bugs, engines, homepage, license, repository, version
   engines
 })
 
+/** The program in the folder of the command's package. */
+export const commandProgram = (folder: string): string => join(folder, commandFiles.program)
+
 /** Writes the package of the command into a folder, ready to be packed; returns the folders of the packages in its program. */
 export const buildCommandPackage = (folder: string): Effect.Effect<ReadonlyArray<string>> =>
   Effect.gen(function* () {
-    const program = join(folder, commandFiles.program)
+    const program = commandProgram(folder)
     yield* Effect.promise(async () => {
       await rm(folder, { recursive: true, force: true })
       await mkdir(folder, { recursive: true })
