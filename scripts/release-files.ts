@@ -1,6 +1,6 @@
 /**
  * Makes everything that a release consists of in `build/release`: both packages, what each is made of, the command as a
- * single file for every platform, and the checksums of all.
+ * single file for every platform and for a container, and the checksums of all.
  *
  * `npm run release:files -- --platform linux-x64` makes the single file of that platform only; the option can be repeated.
  */
@@ -85,6 +85,7 @@ const make = Effect.fnUntraced(function* (platforms: ReadonlyArray<Platform>) {
       `${JSON.stringify(sbom, null, 2)}\n`
     )
   )
+  yield* fs.copyFile(join(root, "scripts/command/Containerfile"), join(folder, "Containerfile"))
   yield* Effect.forEach(platforms, (platform) =>
     Effect.zipRight(
       Console.log(`compiling ${fileNameOf(platform)}`),

@@ -1,9 +1,11 @@
 /** The command as others get it: packed, installed into empty folders and beside other versions of Effect, and run there. */
 import { readdirSync, readFileSync, statSync } from "node:fs"
 import { join } from "node:path"
+import * as NodeContext from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { afterAll, beforeAll } from "vitest"
+import { compileSingleFile, platformNames } from "../../scripts/support/singleFiles.ts"
 import { LocalElasticCloud } from "../../src/testing/LocalElasticCloud.ts"
 import { install, needed } from "../support/package/consumer.ts"
 import { emptyFolder, packCommand, remove, root, run, type Tarball, write } from "../support/package/pack.ts"
@@ -107,6 +109,67 @@ describe("beside Effect 4", () => {
     expect(version).toMatch(/^4\./)
     const tree = await run(folderOf("an application on Effect 4"), "npm", ["ls", "--all"])
     expect(tree).not.toMatch(/invalid|UNMET/)
+  })
+})
+
+/** Of the platform that this is. */
+const platform = platformNames.find(
+  (name) => name === `${process.platform === "darwin" ? "macos" : process.platform}-${process.arch}`
+)
+
+describe.runIf(platform !== undefined)("the single file", () => {
+  it.scopedLive(
+    "runs without Node, and takes no settings from the folder in which it is started",
+    () =>
+      Effect.gen(function* () {
+        const file = join(folder, "single-file")
+        yield* compileSingleFile(
+          join(installed("an empty folder", tarball.name), "elastic-extensions.js"),
+          platform ?? "linux-x64",
+          file,
+          true
+        )
+        const place = join(folder, "elsewhere")
+        yield* Effect.promise(() => write(place, { ".env": "EC_API_KEY=planted\n" }))
+        const ask = (...args: ReadonlyArray<string>) =>
+          Effect.promise(() => run(place, file, args, { PATH: "" }).catch(({ message }: Error) => message))
+        expect(yield* ask("--version")).toBe(`${tarball.version}\n`)
+        expect(yield* ask("list")).toContain("EC_API_KEY is not set.")
+      }).pipe(Effect.provide(NodeContext.layer)),
+    60_000
+  )
+})
+
+describe("the container", () => {
+  const lines = readFileSync(join(root, "scripts/command/Containerfile"), "utf8")
+    .split("\n")
+    .filter((line) => line !== "" && !line.startsWith("#"))
+  const valuesOf = (instruction: string) =>
+    lines.flatMap((line) => (line.startsWith(`${instruction} `) ? [line.slice(instruction.length + 1)] : []))
+
+  it("is made of the command's tarball of this version, without a step that builds", () => {
+    expect(lines.map((line) => line.split(" ")[0])).toEqual([
+      "FROM",
+      "ARG",
+      "ADD",
+      "ENV",
+      "WORKDIR",
+      "USER",
+      "ENTRYPOINT"
+    ])
+    expect(valuesOf("ARG")).toEqual([`VERSION=${tarball.version}`])
+    const [added = ""] = valuesOf("ADD")
+    expect(join(folder, added.replace(/\$\{VERSION\}/, tarball.version).replace(" /opt/", ""))).toBe(
+      tarball.path
+    )
+  })
+
+  it("starts the command, and not as root", () => {
+    expect(valuesOf("USER")).toEqual(["node"])
+    const [entrypoint = "[]"] = valuesOf("ENTRYPOINT")
+    const [executable, program] = JSON.parse(entrypoint)
+    expect(executable).toBe("node")
+    expect(tarball.files.map(({ path }) => `/opt/package/${path}`)).toContain(program)
   })
 })
 
