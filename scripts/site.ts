@@ -50,8 +50,8 @@ const build = Effect.gen(function* () {
   )
   const versions = [
     `version ${manifest.version}`,
-    `Effect ${manifest.peerDependencies.effect.replace("^", "")} and later 3.x`,
-    `Node ${manifest.engines.node.replace(">=", "")} and later`
+    `Effect ${manifest.peerDependencies.effect.replace(/^\^|\.0$/g, "")}`,
+    `Node ${manifest.engines.node.replace(">=", "")} and newer`
   ]
 
   yield* fs.remove(pages, { recursive: true, force: true })
@@ -76,7 +76,7 @@ const build = Effect.gen(function* () {
     })
   )
 
-  const title = `${manifest.name} ${versions.join(", ").replace("version ", "")}`
+  const title = `${manifest.name} ${manifest.version} (${versions[1]})`
   const typedoc = ["typedoc", "--options", "typedoc.json", "--name", title]
   yield* succeeds("npm", "exec", "--workspace=api-reference", "--", ...typedoc)
   yield* fs.makeDirectory(join(pages, "public"))

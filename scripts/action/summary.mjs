@@ -56,7 +56,7 @@ const receiptRows = (receipt) => {
       "Extension",
       [code(receipt.extensionId), ...(receipt.name === undefined ? [] : [text(receipt.name)])].join(" ")
     ],
-    ...(receipt.version === undefined ? [] : [["For Elasticsearch", code(receipt.version)]]),
+    ...(receipt.version === undefined ? [] : [["Elasticsearch", code(receipt.version)]]),
     ...(upload === undefined
       ? []
       : [

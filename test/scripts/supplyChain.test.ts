@@ -1,5 +1,5 @@
 /** What this repository is made of is known by its content, and may be used. */
-import { readFileSync } from "node:fs"
+import { existsSync, readFileSync } from "node:fs"
 import { describe, expect, it } from "@effect/vitest"
 import { Schema } from "effect"
 import { problemsIn } from "../../scripts/support/licences.ts"
@@ -59,5 +59,24 @@ describe("licences", () => {
     const known = (dev: boolean) => [["node_modules/combine-errors", { dev }]] as const
     expect(problemsIn(known(true))).toEqual([])
     expect(problemsIn(known(false))).toEqual(["combine-errors has no licence"])
+  })
+})
+
+describe("SECURITY.md", () => {
+  const rows =
+    readFileSync("SECURITY.md", "utf8")
+      .match(/^\| .* \|$/gm)
+      ?.slice(2) ?? []
+  const promises = rows.map((row) => {
+    const [, promise = "", tests = ""] =
+      row.split(" | ").length === 2 ? (/^\| (.*) \| (.*) \|$/.exec(row) ?? []) : []
+    return [promise, [...tests.matchAll(/`(.*?)`/g)].map(([, file = ""]) => file)] as const
+  })
+
+  it("promises something", () => expect(promises.length).toBeGreaterThan(8))
+
+  it.each(promises)("%s is held by tests that there are", (_, tests) => {
+    expect(tests.length).toBeGreaterThan(0)
+    expect(tests.filter((file) => !existsSync(file))).toEqual([])
   })
 })
