@@ -13,7 +13,6 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { chromium } from "playwright-core"
 import { LocalElasticCloud } from "../src/index.ts"
-import { summaryOf } from "./action/summary.mjs"
 import { bundleCommand } from "./support/command.ts"
 import { node } from "./support/node.ts"
 import { pictureOf, type Screen, screenAfter } from "./support/terminal.ts"
@@ -70,7 +69,8 @@ const session = Effect.gen(function* () {
 const isAt = (percent: RegExp) => (screen: Screen) =>
   screen.some((cells) => percent.test(cells.map(({ text }) => text).join("")))
 
-const summary = () => {
+/** An example that has something to tell. */
+const example = () => {
   const archive = {
     name: "words.zip",
     size: 5_500_194,
@@ -88,11 +88,11 @@ const summary = () => {
     durationMillis: 3400
   }
   const message = "The connection was lost after 3,145,728 bytes."
-  return summaryOf({
+  return {
     end,
     events: [{ _tag: "RetryScheduled", reason: "ConnectionFailed", message }, end],
     isResumable: false
-  })
+  }
 }
 
 /** Looks like the host of the repository shows it. */
@@ -138,8 +138,8 @@ const make = Effect.gen(function* () {
     join(folder, "receipt.svg"),
     pictureOf(line, shown(last), "The receipt of a published bundle, proved by hash")
   )
-  const html = yield* Command.make(node, join(root, "scripts/site/markdown.mjs")).pipe(
-    Command.feed(summary()),
+  const html = yield* Command.make(node, join(root, "scripts/site/summary.mjs")).pipe(
+    Command.feed(JSON.stringify(example())),
     Command.string
   )
   yield* photograph(html, join(folder, "job-summary.png"))

@@ -5,7 +5,7 @@ import { join, resolve } from "node:path"
 import { createInterface } from "node:readline"
 import { setTimeout as sleep } from "node:timers/promises"
 import { addSummary, annotate, setOutputs, variable } from "./runner.mjs"
-import { summaryOf } from "./summary.mjs"
+import { summaryOf } from "./summary.mjs.mts"
 
 /** The upload was interrupted, or may have arrived: the same command asks the server before it sends anything. */
 const worthAnotherTry = [2, 7]
