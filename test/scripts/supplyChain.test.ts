@@ -1,8 +1,14 @@
 /** What this repository is made of is known by its content, and may be used. */
 import { existsSync, readFileSync } from "node:fs"
+import * as FileSystem from "@effect/platform/FileSystem"
+import * as NodeContext from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
-import { Schema } from "effect"
+import { Effect, Schema } from "effect"
+import { buildCommandPackage } from "../../scripts/support/command.ts"
 import { problemsIn } from "../../scripts/support/licences.ts"
+import { sbomOfCommand, sbomOfLibrary } from "../../scripts/support/sbom.ts"
+import { commandName } from "../../src/cli/Project.ts"
+import { packageVersion } from "../../src/cloud/PackageVersion.ts"
 
 const Lock = Schema.parseJson(
   Schema.Struct({
@@ -60,6 +66,35 @@ describe("licences", () => {
     expect(problemsIn(known(true))).toEqual([])
     expect(problemsIn(known(false))).toEqual(["combine-errors has no licence"])
   })
+})
+
+describe("the account of what a package consists of", () => {
+  const parts = ({ components }: { readonly components: ReadonlyArray<{ readonly name: string }> }) =>
+    components.map(({ name }) => name)
+
+  it.effect("has the library's dependencies and theirs, and nothing that it is developed with", () =>
+    Effect.gen(function* () {
+      const sbom = yield* sbomOfLibrary
+      expect(parts(sbom)).toEqual(
+        expect.arrayContaining(["https-proxy-agent", "agent-base", "structured-headers"])
+      )
+      expect(parts(sbom)).not.toEqual(expect.arrayContaining(["vitest"]))
+      expect(sbom.metadata.component).toMatchObject({ name: "effect-elastic-extensions" })
+    }).pipe(Effect.provide(NodeContext.layer))
+  )
+
+  it.effect("has what is in the command's program, by name, version and hash", () =>
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const folder = yield* fs.makeTempDirectoryScoped()
+      const bundled = yield* buildCommandPackage(folder)
+      const sbom = yield* sbomOfCommand(folder, bundled)
+      expect(sbom.components).toHaveLength(bundled.length)
+      expect(parts(sbom)).toEqual(expect.arrayContaining(["effect", "@effect/cli", "structured-headers"]))
+      for (const part of sbom.components) expect(part["hashes"]).toMatchObject([{ alg: "SHA-512" }])
+      expect(sbom.metadata.component).toMatchObject({ name: commandName, version: packageVersion })
+    }).pipe(Effect.scoped, Effect.provide(NodeContext.layer))
+  )
 })
 
 describe("SECURITY.md", () => {
