@@ -5,7 +5,7 @@ import { join, resolve } from "node:path"
 import { createInterface } from "node:readline"
 import { setTimeout as sleep } from "node:timers/promises"
 import { addSummary, annotate, setOutputs, variable } from "./runner.mjs"
-import { summaryOf } from "./summary.mjs.mts"
+import { summaryOf } from "./summary.mjs"
 
 /** The upload was interrupted, or may have arrived: the same command asks the server before it sends anything. */
 const worthAnotherTry = [2, 7]
@@ -40,16 +40,30 @@ for (const signal of ["SIGINT", "SIGTERM"]) {
   })
 }
 
-/** Runs the command once. Its lines go to the log and into the report; the last one says how it ended. */
+/** These come ten times a second: enough for a report, too much for a log. */
+const steps = new Set(["DigestProgress", "BytesWritten", "BytesAcknowledged", "VerificationProgress"])
+const betweenStepsMillis = 10_000
+let lastStepAt = 0
+
+const log = (event, line) => {
+  if (steps.has(event._tag)) {
+    if (Date.now() - lastStepAt < betweenStepsMillis) return
+    lastStepAt = Date.now()
+  }
+  console.log(line)
+}
+
+/** Runs the command once. Its lines go into the report and the log; the last one says how it ended. */
 const runOnce = async () => {
   const child = spawn(process.execPath, [program, ...words], { stdio: ["ignore", "pipe", "inherit"] })
   running = child
   const events = []
   const ended = new Promise((resolve) => child.once("close", (code) => resolve(code ?? 1)))
   for await (const line of createInterface({ input: child.stdout })) {
-    console.log(line)
+    const event = JSON.parse(line)
     report.write(`${line}\n`)
-    events.push(JSON.parse(line))
+    log(event, line)
+    events.push(event)
   }
   return { code: await ended, events }
 }
