@@ -154,6 +154,19 @@ describe(".github/workflows", () => {
 })
 
 describe("the manifest", () => {
+  it.each([
+    "README.md",
+    "SECURITY.md",
+    "scripts/command/README.md",
+    "scripts/api/typedoc.json",
+    "docs/pipelines.md"
+  ])("gives the addresses that %s gives", (file) => {
+    const named =
+      readFileSync(file, "utf8").match(/https:\/\/[\w.]*[\w./-]*effect-elastic-extensions[\w./-]*/g) ?? []
+    const known = [Project.repository, Project.documentation]
+    expect(named.filter((address) => !known.some((start) => address.startsWith(start)))).toEqual([])
+  })
+
   it("gives the addresses that the program gives", () => {
     expect(manifest).toMatchObject({
       homepage: Project.documentation,
