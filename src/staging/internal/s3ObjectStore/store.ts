@@ -281,7 +281,7 @@ const readSize: Reader<Option.Option<{ readonly size: number }>> = (asked, respo
 }
 
 /** A list that goes on for ever, or in a circle, is not one. */
-const maxPages = 1000
+const maxPages = 100
 
 interface Page<A, M> {
   readonly items: ReadonlyArray<A>
