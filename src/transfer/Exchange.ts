@@ -5,7 +5,8 @@
  */
 import type * as Headers from "@effect/platform/Headers"
 import * as Context from "effect/Context"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
+import type { Scope } from "effect/Scope"
 
 /**
  * An interim (1xx) response: 100, 103, 104 and whatever else comes before the final one.
@@ -56,9 +57,18 @@ export class Exchange extends Context.Reference<Exchange>()("effect-elastic-exte
 export class TransportCapabilities extends Context.Reference<TransportCapabilities>()(
   "effect-elastic-extensions/transfer/TransportCapabilities",
   {
-    defaultValue: (): { readonly interimResponses: boolean; readonly expectContinue: boolean } => ({
+    defaultValue: (): {
+      readonly interimResponses: boolean
+      readonly expectContinue: boolean
+      /**
+       * Opens a connection in the background for the first request with content to this URL's origin. It is closed with
+       * the scope if there was none.
+       */
+      readonly connectAhead: (url: string) => Effect.Effect<void, never, Scope>
+    } => ({
       interimResponses: false,
-      expectContinue: false
+      expectContinue: false,
+      connectAhead: () => Effect.void
     })
   }
 ) {}
