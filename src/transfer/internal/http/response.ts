@@ -155,8 +155,9 @@ const makeBody = (answer: FinalResponse): Stream.Stream<Uint8Array, ReceivingErr
   let ended = false
   source.once("end", () => {
     ended = true
-    connection.finish()
   })
+  // A decoder may still be busy when the connection serves somebody else.
+  message.once("end", () => connection.finish())
   const failed = (error: Error) => {
     failure ??= error
   }
