@@ -30,6 +30,8 @@ export interface ExchangeOptions {
   readonly onInterim?: ((response: InterimResponse) => Effect.Effect<void>) | undefined
   /** Runs after a chunk was handed to the socket, with the body bytes written so far in this exchange. */
   readonly onWritten?: ((bytes: number) => Effect.Effect<void>) | undefined
+  /** Whether the body waits for `100 Continue`. By default its size decides, and what is known of the server. */
+  readonly expectContinue?: boolean | undefined
   /**
    * What a 3xx answer with a `Location` means. `refuse` fails with `RedirectRefused`, the default for PUT, POST and PATCH;
    * `return` hands the answer to the caller, the default for everything else. Redirects are never followed.

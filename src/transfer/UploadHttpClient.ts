@@ -24,6 +24,7 @@ import type { ConfigError } from "effect/ConfigError"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import type { Scope } from "effect/Scope"
 import * as Bandwidth from "./Bandwidth.ts"
 import { Exchange, TransportCapabilities } from "./Exchange.ts"
@@ -47,6 +48,14 @@ import * as Variable from "./Variable.ts"
 export const chunksInUse = 4
 
 /**
+ * Bodies smaller than this many bytes do not wait for `100 Continue` unless `expectThreshold` says so.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const leastExpecting: number = RoundTrip.leastExpecting
+
+/**
  * Time limits, proxy and trust of the client. What is not given has a default.
  *
  * @since 0.1.0
@@ -62,8 +71,8 @@ export interface UploadHttpClientOptions {
   /** From the start of one request until its answer was read to the end. Default none. */
   readonly deadline?: Duration.DurationInput | undefined
   /**
-   * Bodies of at least so many bytes are announced with `Expect: 100-continue`, unless the server took longer to answer a
-   * read than 5 % of what the body takes at 100 Mbit/s. Default 1 MiB; `Infinity` for never.
+   * Bodies of at least so many bytes wait for `100 Continue`; `Infinity` for never. Default: those of 1 MiB or more for which
+   * the wait is short, at most 5 % of what they take at 100 Mbit/s, going by the last read of the same server.
    */
   readonly expectThreshold?: number | undefined
   /** How long to wait for `100 Continue` before the body is sent without it. Default 1 second. */
@@ -83,7 +92,6 @@ const defaults = {
   stallTimeout: Duration.seconds(60),
   responseTimeout: Duration.minutes(5),
   deadline: Duration.infinity,
-  expectThreshold: 1024 * 1024,
   continueTimeout: Duration.seconds(1),
   bandwidth: Number.POSITIVE_INFINITY
 }
@@ -113,7 +121,7 @@ const makeTransport = (
         response: Duration.toMillis(options.responseTimeout ?? defaults.responseTimeout),
         deadline: Duration.toMillis(options.deadline ?? defaults.deadline)
       },
-      expectThreshold: options.expectThreshold ?? defaults.expectThreshold,
+      expectThreshold: Option.fromNullable(options.expectThreshold),
       bandwidth
     }
   })
@@ -249,9 +257,10 @@ export const config = Config.all({
     description: "Maximum time for one request altogether"
   }),
   expectThreshold: Variable.bytes("EC_UPLOAD_EXPECT_THRESHOLD", { example: "1MiB" }).pipe(
-    Config.withDefault(defaults.expectThreshold),
+    Config.option,
+    Config.map(Option.getOrUndefined),
     Config.withDescription(
-      "Size from which a body waits for 100 Continue if that costs little, such as 5MB (default: 1 MiB)."
+      "Size from which a body waits for 100 Continue, such as 5MB (default: 1 MiB, where the wait is short)."
     )
   ),
   continueTimeout: limit("EC_UPLOAD_CONTINUE_TIMEOUT", {

@@ -20,8 +20,8 @@ export interface Transport {
   readonly network: Connection.Network
   readonly waiting: Ahead.Waiting
   readonly limits: Limits.Limits
-  /** Bodies of at least so many bytes ask before they are sent. */
-  readonly expectThreshold: number
+  /** Bodies of at least so many bytes ask before they are sent. None: those for which asking costs little. */
+  readonly expectThreshold: Option.Option<number>
   readonly bandwidth: typeof Bandwidth.Service
 }
 
@@ -45,21 +45,21 @@ interface Trip {
 
 export const run = Effect.fnUntraced(function* (transport: Transport, outgoing: Outgoing) {
   const { limits, network } = transport
-  const { body, request, url } = outgoing
+  const { body, options, request, url } = outgoing
   const clock = yield* Effect.clock
   let progress = new Limits.Progress({ clock, method: request.method, url, bytesTotal: body.length })
   const route = yield* Connection.routeTo(network, progress, url)
   const deadlineAt = progress.now() + limits.deadline
   /** Every trip begins at nothing sent. */
-  const travel = (options: Pick<Trip, "expectContinue" | "line">) =>
+  const travel = (how: Pick<Trip, "expectContinue" | "line">) =>
     Effect.suspend(() => {
       progress = new Limits.Progress({ clock, method: request.method, url, bytesTotal: body.length })
       progress.proxy = Option.getOrUndefined(Option.map(route.proxy, ({ address }) => address))
-      return attempt(transport, outgoing, { route, progress, ...options })
+      return attempt(transport, outgoing, { route, progress, ...how })
     })
   const answering = isRead(outgoing)
     ? read(transport, route, (line) => travel({ expectContinue: false, line }))
-    : write(asksFirst(transport, route, body), (expectContinue) =>
+    : write(options.expectContinue ?? asksFirst(transport, route, body), (expectContinue) =>
         travel({ expectContinue, line: Option.none() })
       )
   const answered = yield* Limits.withinDeadline(() => progress, limits.deadline)(answering)
@@ -106,6 +106,9 @@ const write = <E, R>(
     return travel(false)
   })
 
+/** Smaller bodies are sent without asking, in bytes. */
+export const leastExpecting = 1024 * 1024
+
 /** The rate that a line is thought to have at least, in bytes per millisecond: 100 Mbit/s. */
 const supposedRate = 12_500
 
@@ -121,9 +124,10 @@ const asksFirst = (
   { place }: Connection.Route,
   { length }: Sending.RequestBody
 ): boolean => {
-  const { answerMillis = 0 } = network.lines.known(place)
   if (length === undefined) return true
-  return length >= expectThreshold && answerMillis <= (length / supposedRate) * mostAdded
+  if (Option.isSome(expectThreshold)) return length >= expectThreshold.value
+  const { answerMillis = 0 } = network.lines.known(place)
+  return length >= leastExpecting && answerMillis <= (length / supposedRate) * mostAdded
 }
 
 interface Answered {
