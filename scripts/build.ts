@@ -1,4 +1,4 @@
-/** Builds the package: modules, types and maps by the compiler, and the command as one file. */
+/** Builds the package: modules, types and maps by the compiler, and the command as one file with its launcher. */
 import { chmod, rm, writeFile } from "node:fs/promises"
 import { join, resolve } from "node:path"
 import * as Command from "@effect/platform/Command"
@@ -6,7 +6,7 @@ import * as NodeContext from "@effect/platform-node/NodeContext"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
-import { bundleCommand, licensesFile, licensesOf } from "./support/command.ts"
+import { bundleCommand, bundleLauncher, licensesFile, licensesOf } from "./support/command.ts"
 
 const root = resolve(import.meta.dirname, "..")
 const dist = join(root, "dist")
@@ -24,7 +24,8 @@ NodeRuntime.runMain(
   Effect.gen(function* () {
     yield* Effect.promise(() => rm(dist, { recursive: true, force: true }))
     yield* compile
-    const bundled = yield* bundleCommand(bin)
+    const bundled = yield* bundleCommand(join(dist, "cli/command.js"))
+    yield* bundleLauncher(bin)
     const licenses = yield* licensesOf(bundled)
     yield* Effect.promise(() => Promise.all([chmod(bin, 0o755), writeFile(licensesFile(bin), licenses)]))
     yield* Console.log(`dist: the modules, and the command with ${bundled.length} packages in it`)

@@ -1,4 +1,4 @@
-/** The command line as one file: it starts fast, and needs none of the optional peers. */
+/** The command line as one file, which needs none of the optional peers, and a launcher that makes it start fast. */
 import { readdir, readFile } from "node:fs/promises"
 import { dirname, join, resolve } from "node:path"
 import * as Effect from "effect/Effect"
@@ -18,6 +18,12 @@ export const bundleCommand = (outfile: string): Effect.Effect<ReadonlyArray<stri
       })
     )
   )
+
+/** Bundles the launcher of a command into the folder where it is `command.js`. */
+export const bundleLauncher = (outfile: string): Effect.Effect<void> =>
+  Effect.promise(async () => {
+    await bundleProgram("src/cli/launcher.ts", outfile, { absWorkingDir: root, minify: true })
+  })
 
 const packageFolder = /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/
 
