@@ -226,9 +226,10 @@ export class Connection {
       this.#settle(Effect.succeed(message))
     })
     request.on("error", (error) => this.#fail(connectionFailed(this.#progress, error)))
-    request.once("close", () =>
+    request.once("close", () => {
+      if (this.#isSettled) return
       this.#fail(connectionFailed(this.#progress, new Error("the connection was closed")))
-    )
+    })
     const resolved = Option.isSome(route.proxy) || isIP(request.host.replace(/^\[|\]$/g, "")) !== 0
     progress.phase = resolved ? "connecting" : "resolving"
   }
