@@ -6,6 +6,7 @@ import type * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { buildSync } from "esbuild"
+import { commandName } from "../../src/cli/Project.ts"
 import { bundleCommand, bundleLauncher } from "../support/command.ts"
 import type { ArchiveOnDisk } from "./archives.ts"
 
@@ -163,9 +164,9 @@ const toSink = (name: string, ...commands: Arr.NonEmptyReadonlyArray<(job: Job) 
 export const makeContenders = (folder: string) =>
   Effect.gen(function* () {
     const bundled = yield* bundle(folder)
-    const launcher = join(folder, "bin.js")
+    const launcher = join(folder, "launcher.js")
     yield* Effect.promise(() => writeFile(join(folder, "package.json"), '{ "type": "module" }'))
-    yield* bundleCommand(join(folder, "command.js"))
+    yield* bundleCommand(join(folder, `${commandName}.js`))
     yield* bundleLauncher(launcher)
     const onNode = (program: Program) => (job: Job) =>
       Command.make(process.execPath, bundled(program), extensionUrl(job), job.archive.path)

@@ -10,13 +10,14 @@ import { homedir } from "node:os"
 import { join } from "node:path"
 import process from "node:process"
 import { packageVersion } from "../cloud/PackageVersion.ts"
+import { commandName } from "./Project.ts"
 
 /** In the user's own folder: compiled code that somebody else could write there would be run. */
 const keepCompiled = (): void => {
   const runtime: object = Module
   if (!("enableCompileCache" in runtime) || typeof runtime.enableCompileCache !== "function") return
   const home = homeOf()
-  if (home !== "") runtime.enableCompileCache(join(home, ".cache", "effect-elastic-extensions"))
+  if (home !== "") runtime.enableCompileCache(join(home, ".cache", commandName))
 }
 
 /** A user without an entry in the system has none. */
@@ -33,6 +34,5 @@ if (first === "--version" && further.length === 0) {
   process.stdout.write(`${packageVersion}\n`)
 } else {
   keepCompiled()
-  const command = new URL("./command.js", import.meta.url)
-  await import(command.href)
+  await import(new URL(`./${commandName}.js`, import.meta.url).href)
 }

@@ -7,12 +7,13 @@ import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { bundleLauncher } from "../../scripts/support/command.ts"
 import { node } from "../../scripts/support/node.ts"
+import { commandName } from "../../src/cli/Project.ts"
 import { packageVersion } from "../../src/cloud/PackageVersion.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "launcher-"))
 const launcher = join(folder, "bin.js")
-const command = join(folder, "command.js")
-const cache = join(folder, ".cache/effect-elastic-extensions")
+const command = join(folder, `${commandName}.js`)
+const cache = join(folder, ".cache", commandName)
 
 const launch = (...args: ReadonlyArray<string>) =>
   promisify(execFile)(node, [launcher, ...args], { env: { ...process.env, HOME: folder } })
