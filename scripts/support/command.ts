@@ -15,10 +15,15 @@ export const bundleCommand = (outfile: string): Effect.Effect<ReadonlyArray<stri
       await bundleProgram("src/cli/bin.ts", outfile, {
         absWorkingDir: root,
         minify: true,
-        legalComments: "none"
+        legalComments: "none",
+        alias: Object.fromEntries(unread.map((format) => [format, absent]))
       })
     )
   )
+
+/** Formats of configuration files, which the parser of the command line knows and no option of this one reads. */
+const unread = ["ini", "toml", "yaml"]
+const absent = join(root, "scripts/support/absent.ts")
 
 /** Bundles the launcher of the command that lies beside it as `elastic-extensions.js`. */
 export const bundleLauncher = (outfile: string): Effect.Effect<void> =>

@@ -1,7 +1,7 @@
 /**
  * What outlives a request: its connection, kept for the next read, and what is known of its server.
  *
- * Connections are kept for a few seconds only. A server that closes one while a request is on its way to it leaves the
+ * Connections are kept for some seconds only. A server that closes one while a request is on its way to it leaves the
  * request without an answer; a read can then be made again, and nothing else is sent on a connection that was kept.
  */
 import type * as Http from "node:http"
@@ -9,8 +9,8 @@ import type { Duplex } from "node:stream"
 import { clearTimeout, setTimeout } from "node:timers"
 import * as Option from "effect/Option"
 
-/** Shorter than servers keep a silent connection: Node's own keeps one for five seconds, others for longer. */
-const keptMillis = 4000
+/** As long as a client that watches pauses at most, and a little more. Servers that close earlier are heard to do so. */
+const keptMillis = 15_000
 
 /** Silent connections to one place, at most. */
 const mostKept = 64
