@@ -30,6 +30,8 @@ export const exitCodes = {
   outcomeUnknown: 7,
   /** The command line or the configuration cannot be used. */
   usage: 64,
+  /** It is done, but its output could not be written. The number is that of `EX_IOERR` in `sysexits.h`. */
+  outputLost: 74,
   /** A signal came before anything was sent. */
   interrupted: 130
 } as const
@@ -87,6 +89,7 @@ export const byTag: Readonly<Record<Failure["_tag"], ExitCodeName>> = {
 
   Interrupted: "interrupted",
   UploadPaused: "resumable",
+  OutputUnwritable: "outputLost",
 
   BodyLengthMismatch: "failed",
   ConnectTimeout: "failed",

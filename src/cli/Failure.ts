@@ -5,7 +5,7 @@
  */
 import * as ConfigError from "effect/ConfigError"
 import * as Schema from "effect/Schema"
-import type { PublishError } from "../publish/PublishError.ts"
+import { PublishError } from "../publish/PublishError.ts"
 import { commandLine, commandName, plural, printable } from "./internal/text.ts"
 import type { Given } from "./internal/variables.ts"
 
@@ -87,23 +87,55 @@ export class Interrupted extends Schema.TaggedError<Interrupted>("effect-elastic
 }
 
 /**
- * A signal stopped an upload that can be resumed. The journal has what is needed.
+ * A signal stopped an upload that had begun. The journal has what is needed to finish it.
  *
  * @since 0.1.0
  * @category errors
  */
 export class UploadPaused extends Schema.TaggedError<UploadPaused>(
   "effect-elastic-extensions/cli/UploadPaused"
-)("UploadPaused", {}) {
+)("UploadPaused", {
+  /** Whether the server has offered to resume this upload. */
+  canResume: Schema.Boolean
+}) {
   readonly isRetryable = true
 
   /** The next step. */
   get remedy(): string {
-    return "The next run asks the server first; it resumes if the server can, and else sends the archive again."
+    return this.canResume
+      ? "The next run asks the server what it has kept, and sends only the rest."
+      : "The server has not offered to resume it: the next run asks whether the archive arrived, and else sends it again from its start."
   }
 
   override get message(): string {
-    return `The upload is paused. ${this.remedy}`
+    return `The upload is interrupted. ${this.remedy}`
+  }
+}
+
+/**
+ * The command was carried out, but a part of its output is lost: standard output, or the file for its JSON, took no more.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class OutputUnwritable extends Schema.TaggedError<OutputUnwritable>(
+  "effect-elastic-extensions/cli/OutputUnwritable"
+)("OutputUnwritable", {
+  /** What was written to, such as "standard output". */
+  target: Schema.String,
+  /** The system's code, such as `ENOSPC`, where there is one. */
+  code: Schema.optionalWith(Schema.String, { exact: true }),
+  detail: Schema.String
+}) {
+  readonly isRetryable = false
+
+  /** The next step. */
+  get remedy(): string {
+    return "What the command did is done; only its report is lost. Make room, or write it elsewhere. To see how things are now, ask with list, show or pending."
+  }
+
+  override get message(): string {
+    return `A part of the output is lost, because ${this.target} cannot be written: ${this.detail}. ${this.remedy}`
   }
 }
 
@@ -181,20 +213,30 @@ export class NoPendingUpload extends Schema.TaggedError<NoPendingUpload>(
 }
 
 /**
+ * All errors of the command line, as one schema.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Failure = Schema.Union(
+  PublishError,
+  InvalidConfiguration,
+  UsageError,
+  Interrupted,
+  UploadPaused,
+  OutputUnwritable,
+  Defect,
+  DeletionRefused,
+  NoPendingUpload
+)
+
+/**
  * Everything a command can end with instead of its result.
  *
  * @since 0.1.0
  * @category errors
  */
-export type Failure =
-  | PublishError
-  | InvalidConfiguration
-  | UsageError
-  | Interrupted
-  | UploadPaused
-  | Defect
-  | DeletionRefused
-  | NoPendingUpload
+export type Failure = typeof Failure.Type
 
 /**
  * Reads an error of the library's `layerConfig`s; `givens` are the options that stood in for variables.

@@ -4,7 +4,6 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import * as Schema from "effect/Schema"
 import type { Extension } from "../../cloud/Extension.ts"
 import { ExtensionsClient } from "../../cloud/ExtensionsClient.ts"
 import { deploymentsOf } from "../../upload/Deployments.ts"
@@ -14,13 +13,9 @@ import * as Command from "../internal/command.ts"
 import * as Extensions from "../internal/extensions.ts"
 import { Exited, Output } from "../internal/output.ts"
 import * as Parameters from "../internal/parameters.ts"
+import * as Results from "../internal/results.ts"
 import { Confirmation, confirm } from "../internal/terminal.ts"
 import * as Variables from "../internal/variables.ts"
-
-const Deleted = Schema.Union(
-  Schema.TaggedStruct("ExtensionDeleted", { extension: Extensions.ExtensionView }),
-  Schema.TaggedStruct("WouldDeleteExtension", { extension: Extensions.ExtensionView })
-)
 
 const delete_ = Command.define({
   name: "delete",
@@ -48,9 +43,9 @@ const delete_ = Command.define({
         client.get(extensionId, { includeDeployments: true })
       )
       yield* requireUnused(extension)
-      const report = (tag: (typeof Deleted.Type)["_tag"], what: string) =>
+      const report = (tag: (typeof Results.Deleted.Type)["_tag"], what: string) =>
         output.result({
-          schema: Deleted,
+          schema: Results.Deleted,
           value: { _tag: tag, extension: Extensions.viewOf(extension) },
           lines: [`${what} ${Extensions.named(extension)}.`]
         })

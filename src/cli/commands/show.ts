@@ -5,27 +5,15 @@
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Schema from "effect/Schema"
 import type { ResourceHeaders } from "../../cloud/Extension.ts"
 import { ExtensionsClient } from "../../cloud/ExtensionsClient.ts"
 import * as Command from "../internal/command.ts"
 import * as Extensions from "../internal/extensions.ts"
 import { Output } from "../internal/output.ts"
 import * as Parameters from "../internal/parameters.ts"
+import * as Results from "../internal/results.ts"
 import { bytes, type Fact, facts, printable } from "../internal/text.ts"
 import * as Variables from "../internal/variables.ts"
-
-/** What the headers tell of the extension as a resource. */
-const ResourceView = Schema.Struct({
-  version: Schema.NullOr(Schema.String),
-  created: Schema.NullOr(Schema.DateTimeUtc),
-  lastModified: Schema.NullOr(Schema.DateTimeUtc)
-})
-
-const Shown = Schema.TaggedStruct("Extension", {
-  extension: Extensions.ExtensionView,
-  resource: ResourceView
-})
 
 /**
  * @since 0.1.0
@@ -56,14 +44,14 @@ export const show = Command.define({
       const extension = Extensions.viewOf(found.extension)
       const resource = resourceOf(found.resource)
       yield* output.result({
-        schema: Shown,
-        value: Shown.make({ extension, resource }),
+        schema: Results.Shown,
+        value: Results.Shown.make({ extension, resource }),
         lines: [output.style.bold(printable(extension.name)), ...facts(factsOf({ extension, resource }))]
       })
     }).pipe(Effect.provide(Extensions.layerClient))
 })
 
-const resourceOf = (resource: ResourceHeaders): typeof ResourceView.Type => ({
+const resourceOf = (resource: ResourceHeaders): typeof Results.ResourceView.Type => ({
   version: Option.getOrNull(resource.version),
   created: Option.getOrNull(resource.created),
   lastModified: Option.getOrNull(resource.lastModified)
@@ -72,7 +60,7 @@ const resourceOf = (resource: ResourceHeaders): typeof ResourceView.Type => ({
 const factsOf = ({
   extension,
   resource
-}: Pick<typeof Shown.Type, "extension" | "resource">): ReadonlyArray<Fact> => [
+}: Pick<typeof Results.Shown.Type, "extension" | "resource">): ReadonlyArray<Fact> => [
   ["id", printable(extension.id)],
   ["type", extension.type],
   ["version", printable(extension.version)],

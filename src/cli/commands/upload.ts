@@ -10,9 +10,10 @@ import * as Command from "../internal/command.ts"
 import { requireId } from "../internal/extensions.ts"
 import { Output } from "../internal/output.ts"
 import * as Parameters from "../internal/parameters.ts"
-import { describeUploadPlan, ofUpload, UploadPlan } from "../internal/plans.ts"
+import { describeUploadPlan, ofUpload } from "../internal/plans.ts"
 import { describeUpload } from "../internal/receipts.ts"
 import { makeRemarks } from "../internal/reporter.ts"
+import * as Results from "../internal/results.ts"
 import { archiveFile, resumeCommand, withReport } from "../internal/uploading.ts"
 import * as Variables from "../internal/variables.ts"
 
@@ -43,7 +44,11 @@ export const upload = Command.define({
       if (dryRun) {
         const onEvent = yield* makeRemarks
         const plan = ofUpload(yield* ExtensionUpload.plan({ extensionId, archive: file, onEvent }))
-        return yield* output.result({ schema: UploadPlan, value: plan, lines: describeUploadPlan(plan) })
+        return yield* output.result({
+          schema: Results.UploadPlan,
+          value: plan,
+          lines: describeUploadPlan(plan)
+        })
       }
       const receipt = yield* withReport(resumeCommand(["resume", id], givens), (onEvent) =>
         ExtensionUpload.upload({ extensionId, archive: file, onEvent })

@@ -6,7 +6,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
-import { type Extension, ExtensionType } from "../../cloud/Extension.ts"
+import type { Extension } from "../../cloud/Extension.ts"
 import { ExtensionId } from "../../cloud/ExtensionId.ts"
 import * as ExtensionsClient from "../../cloud/ExtensionsClient.ts"
 import { type InvalidRequest, invalidRequest, type Operation } from "../../cloud/ExtensionsError.ts"
@@ -14,6 +14,7 @@ import * as RetryPolicy from "../../transfer/RetryPolicy.ts"
 import * as UploadHttpClient from "../../transfer/UploadHttpClient.ts"
 import { UsageError } from "../Failure.ts"
 import { Output } from "./output.ts"
+import type { ExtensionView } from "./results.ts"
 import { duration, printable } from "./text.ts"
 
 /** The six operations, and how often what only asks is asked again. */
@@ -74,24 +75,6 @@ export const onlyGiven = (
 /** As it is named in a sentence. */
 export const named = ({ id, name, type }: Pick<Extension, "id" | "name" | "type">): string =>
   `the ${type} ${printable(name)} (${printable(id)})`
-
-/** An extension without the temporary link to its archive, which is a secret. What was not said is null. Sizes are bytes. */
-export const ExtensionView = Schema.Struct({
-  id: Schema.String,
-  name: Schema.String,
-  type: ExtensionType,
-  version: Schema.String,
-  description: Schema.NullOr(Schema.String),
-  url: Schema.NullOr(Schema.String),
-  /** Without its query, which may hold a signature. */
-  downloadUrl: Schema.NullOr(Schema.String),
-  /** Null where they were not asked for. */
-  deployments: Schema.NullOr(Schema.Array(Schema.String)),
-  size: Schema.NullOr(Schema.Number),
-  modified: Schema.NullOr(Schema.DateTimeUtc)
-})
-
-export interface ExtensionView extends Schema.Schema.Type<typeof ExtensionView> {}
 
 const withoutQuery = (address: string): string => {
   if (!URL.canParse(address)) return address.replace(/[?#].*$/s, "")

@@ -19,9 +19,12 @@ export const makeReport: Effect.Effect<Report, never, Output | Stdio | Scope.Sco
   function* () {
     const { event, note, options } = yield* Output
     const { err } = yield* Stdio
-    if (options.quiet) return () => Effect.void
-    if (options.json) return yield* asJson((value) => event(PublishEvent, value))
-    return yield* err.isTerminal && !(yield* isDumb) ? asBar(err, yield* styleOf(err)) : asLines(note)
+    const forPrograms = yield* asJson((value) => event(PublishEvent, value))
+    if (options.quiet || options.json) return forPrograms
+    const forPeople = yield* err.isTerminal && !(yield* isDumb)
+      ? asBar(err, yield* styleOf(err))
+      : asLines(note)
+    return (event) => Effect.zipRight(forPeople(event), forPrograms(event))
   }
 )
 

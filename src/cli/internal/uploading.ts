@@ -33,14 +33,25 @@ export const withReport = <A, E extends PublishError, R>(
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
       const hasBegun = yield* Ref.make(false)
+      const canResume = yield* Ref.make(false)
       const report = yield* makeReport
       const watch: Report = (event) =>
-        Effect.zipRight(begins(event) ? Ref.set(hasBegun, true) : Effect.void, report(event))
+        Effect.all(
+          [
+            begins(event) ? Ref.set(hasBegun, true) : Effect.void,
+            offersResumption(event) ? Ref.set(canResume, true) : Effect.void,
+            report(event)
+          ],
+          { discard: true }
+        )
       return yield* restore(run(watch)).pipe(
         Effect.catchAllCause((cause) =>
-          Effect.flatMap(Ref.get(hasBegun), (begun) =>
-            Effect.failCause(begun ? resumable(cause, resume) : cause)
-          )
+          Effect.gen(function* () {
+            const paused = new UploadPaused({ canResume: yield* Ref.get(canResume) })
+            return yield* Effect.failCause(
+              (yield* Ref.get(hasBegun)) ? resumable(cause, paused, resume) : cause
+            )
+          })
         )
       )
     }).pipe(Effect.scoped)
@@ -53,15 +64,17 @@ const begins = ({ _tag }: PublishEvent): boolean =>
   _tag === "MetadataUpdated" ||
   _tag === "DownloadStarted"
 
+const offersResumption = ({ _tag }: PublishEvent): boolean =>
+  _tag === "ResumptionOffered" || _tag === "UploadContinued"
+
 const resumable = <E extends PublishError>(
   cause: Cause.Cause<E>,
+  paused: UploadPaused,
   resume: string
 ): Cause.Cause<E | Resumable> =>
   Option.match(Cause.failureOption(cause), {
     onNone: () =>
-      Cause.isInterruptedOnly(cause)
-        ? Cause.fail(new Resumable({ failure: new UploadPaused(), resume }))
-        : cause,
+      Cause.isInterruptedOnly(cause) ? Cause.fail(new Resumable({ failure: paused, resume })) : cause,
     onSome: (failure) => (canResume(failure) ? Cause.fail(new Resumable({ failure, resume })) : cause)
   })
 

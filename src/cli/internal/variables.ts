@@ -77,8 +77,13 @@ const given =
     { option: `--${name}`, variable, value, words: [`--${name}`, value] }
   ]
 
-const text = (name: string, placeholder: string, about: About): Variables =>
-  optional(Parameters.text(name, placeholder, withVariable(about)), given(name, about.variable))
+const text = (
+  name: string,
+  placeholder: string,
+  about: About,
+  completes: Parameters.Completes = "nothing"
+): Variables =>
+  optional(Parameters.text(name, placeholder, withVariable(about), completes), given(name, about.variable))
 
 const choice = (name: string, choices: ReadonlyArray<string>, about: About): Variables =>
   optional(Parameters.choice(name, choices, withVariable(about)), given(name, about.variable))
@@ -114,9 +119,12 @@ const repeated = (name: string, placeholder: string, about: About): Variables =>
 
 /** The variable's value is what the file holds. */
 const file = (name: string, about: About): Variables =>
-  optional(Parameters.value(name, "path", withVariable(about), Options.fileText(name)), ([path, content]) => [
-    { option: `--${name}`, variable: about.variable, value: content, words: [`--${name}`, path] }
-  ])
+  optional(
+    Parameters.value(name, "path", withVariable(about), Options.fileText(name), { completes: "files" }),
+    ([path, content]) => [
+      { option: `--${name}`, variable: about.variable, value: content, words: [`--${name}`, path] }
+    ]
+  )
 
 /** Where the API is, and the key to it. */
 export const connection: Variables = all(
@@ -135,11 +143,16 @@ export const connection: Variables = all(
   })
 )
 
-const journal: Variables = text("journal", "folder", {
-  variable: "EC_UPLOAD_JOURNAL",
-  meaning:
-    "Folder that remembers unfinished uploads. Default: effect-elastic-extensions/uploads in the user's state folder."
-})
+const journal: Variables = text(
+  "journal",
+  "folder",
+  {
+    variable: "EC_UPLOAD_JOURNAL",
+    meaning:
+      "Folder that remembers unfinished uploads. Default: effect-elastic-extensions/uploads in the user's state folder."
+  },
+  "folders"
+)
 
 /** Where the API is, and where unfinished uploads are remembered. */
 export const connectionAndJournal: Variables = all(connection, journal)
