@@ -8,6 +8,7 @@ import { node } from "../../../scripts/support/node.ts"
 import type { Exited } from "../../../src/cli/internal/output.ts"
 import { type Sink, Stdio } from "../../../src/cli/internal/terminal.ts"
 import { main } from "../../../src/cli/main.ts"
+import { linesIn } from "./lines.ts"
 
 export interface Ran {
   readonly code: number | null
@@ -43,7 +44,9 @@ export const run = (
         Effect.withConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(options.env ?? {}))))
       )
     )
-    return { code: codeOf(exit), out: out.text(), err: err.text() }
+    const ran = { code: codeOf(exit), out: out.text(), err: err.text() }
+    if (args.includes("--json")) objects(ran)
+    return ran
   }).pipe(Effect.provide(NodeContext.layer))
 
 const codeOf = (exit: Exit.Exit<void, Exited>): number =>
@@ -56,12 +59,9 @@ const codeOf = (exit: Exit.Exit<void, Exited>): number =>
       )
   })
 
-/** Every line of standard output as the JSON object it has to be. */
+/** Every line of standard output as the object it has to be, without the time, which is another in every run. */
 export const objects = ({ out }: Ran): ReadonlyArray<Readonly<Record<string, unknown>>> =>
-  out
-    .split("\n")
-    .slice(0, -1)
-    .map((line) => JSON.parse(line))
+  linesIn(out).map(({ time: _, ...fields }) => fields)
 
 /** The command as it is published, made once in each process of the tests. */
 const executable = Effect.runSync(
@@ -103,7 +103,9 @@ export const spawned = (
         signal: (signal) => void process.kill(child.pid ?? 0, signal)
       })
     }
-    return { code: yield* Effect.promise(() => ended), ...output }
+    const ran = { code: yield* Effect.promise(() => ended), ...output }
+    if (args.includes("--json")) objects(ran)
+    return ran
   }).pipe(Effect.scoped)
 
 export interface RunningCommand {
