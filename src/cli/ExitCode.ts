@@ -66,9 +66,11 @@ export const byTag: Readonly<Record<Failure["_tag"], ExitCodeName>> = {
   Unauthorised: "notAllowed",
 
   ExtensionNotFound: "notFound",
+  NameNotFound: "notFound",
   NoPendingUpload: "notFound",
 
   AmbiguousExtension: "conflict",
+  AmbiguousName: "conflict",
   Conflict: "conflict",
   DeletionRefused: "conflict",
   ExtensionInUse: "conflict",

@@ -5,6 +5,7 @@
  */
 import * as ConfigError from "effect/ConfigError"
 import * as Schema from "effect/Schema"
+import { ExtensionType } from "../cloud/Extension.ts"
 import { PublishError } from "../publish/PublishError.ts"
 import { commandLine, commandName, plural, printable } from "./internal/text.ts"
 import type { Given } from "./internal/variables.ts"
@@ -213,6 +214,65 @@ export class NoPendingUpload extends Schema.TaggedError<NoPendingUpload>(
 }
 
 /**
+ * No extension has this id or name.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class NameNotFound extends Schema.TaggedError<NameNotFound>(
+  "effect-elastic-extensions/cli/NameNotFound"
+)("NameNotFound", {
+  name: Schema.String,
+  /** The type it was to have, where that was said. */
+  type: Schema.optionalWith(ExtensionType, { exact: true }),
+  /** A name that may have been meant, if there is one. */
+  near: Schema.Array(Schema.String)
+}) {
+  readonly isRetryable = false
+
+  /** The next step. */
+  get remedy(): string {
+    const guess = this.near.map((name) => `Did you mean ${JSON.stringify(name)}? `).join("")
+    return `${guess}To see which extensions there are: ${commandLine("list")}`
+  }
+
+  override get message(): string {
+    return `There is no ${this.type ?? "extension"} with the id or name ${JSON.stringify(this.name)}. ${this.remedy}`
+  }
+}
+
+/**
+ * Several extensions have this name, so it does not tell which one is meant. Nothing was changed.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class AmbiguousName extends Schema.TaggedError<AmbiguousName>(
+  "effect-elastic-extensions/cli/AmbiguousName"
+)("AmbiguousName", {
+  name: Schema.String,
+  /** All that have it, at least two. */
+  candidates: Schema.Array(Schema.Struct({ id: Schema.String, type: ExtensionType, version: Schema.String }))
+}) {
+  readonly isRetryable = false
+
+  /** The next step. */
+  get remedy(): string {
+    const types = new Set(this.candidates.map(({ type }) => type))
+    return types.size === this.candidates.length
+      ? `Say which one with --type ${[...types].join(" or --type ")}, or give its id.`
+      : "Give the id of the one that is meant."
+  }
+
+  override get message(): string {
+    const list = this.candidates.map(
+      ({ id, type, version }) => `${printable(id)} (${type}, ${printable(version)})`
+    )
+    return `${this.candidates.length} extensions have the name ${JSON.stringify(this.name)}: ${list.join(", ")}. ${this.remedy}`
+  }
+}
+
+/**
  * All errors of the command line, as one schema.
  *
  * @since 0.1.0
@@ -227,7 +287,9 @@ export const Failure = Schema.Union(
   OutputUnwritable,
   Defect,
   DeletionRefused,
-  NoPendingUpload
+  NoPendingUpload,
+  NameNotFound,
+  AmbiguousName
 )
 
 /**

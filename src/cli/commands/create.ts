@@ -37,7 +37,7 @@ export const create = Command.define({
     downloadUrl: Parameters.optional(Parameters.downloadUrl),
     dryRun: Parameters.dryRun
   },
-  variables: Variables.connection,
+  variables: Variables.reading,
   run: ({ description, downloadUrl, dryRun, name, type, version }) =>
     Effect.gen(function* () {
       const request: CreateExtensionRequest = {

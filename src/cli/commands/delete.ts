@@ -1,5 +1,5 @@
 /**
- * `delete <id>`: removes an extension and its archive, after asking.
+ * `delete <extension>`: removes an extension and its archive, after asking.
  *
  * @since 0.1.0
  */
@@ -25,20 +25,21 @@ const delete_ = Command.define({
   ],
   examples: [
     ["delete 882519870", "Ask, then delete."],
-    ["delete 882519870 --yes", "In a script, where nobody can answer."],
+    ["delete words --yes", "In a script, where nobody can answer."],
     ["delete 882519870 --dry-run", "Could it be deleted?"]
   ],
   takes: {
-    id: Parameters.extensionId,
+    extension: Parameters.extension,
+    ofType: Parameters.typeOfNamed,
     yes: Parameters.flag("yes", "Delete without asking. Required where nobody can answer.", "y"),
     dryRun: Parameters.dryRun
   },
-  variables: Variables.connection,
-  run: ({ dryRun, id, yes }) =>
+  variables: Variables.reading,
+  run: ({ dryRun, extension: named, ofType, yes }) =>
     Effect.gen(function* () {
       const client = yield* ExtensionsClient
       const output = yield* Output
-      const extensionId = yield* Extensions.requireId(id, "delete")
+      const extensionId = yield* Extensions.meant(named, ofType, "delete")
       const { extension } = yield* Extensions.persistently(
         client.get(extensionId, { includeDeployments: true })
       )

@@ -14,6 +14,7 @@ import { byTag, exitCodes } from "../ExitCode.ts"
 import * as Command from "../internal/command.ts"
 import { diagnosis } from "../internal/doctor/diagnosis.ts"
 import type { Finding } from "../internal/doctor/finding.ts"
+import { waiting } from "../internal/live.ts"
 import { Exited, Output } from "../internal/output.ts"
 import * as Results from "../internal/results.ts"
 import type { Style } from "../internal/terminal.ts"
@@ -21,7 +22,14 @@ import { indent, wrap } from "../internal/text.ts"
 import * as Variables from "../internal/variables.ts"
 
 /** Settings that cannot be used are a finding of their own; the rest is examined with the defaults. */
-const transport = Layer.orElse(UploadHttpClient.layerConfig, () => UploadHttpClient.layer())
+const transport = Layer.unwrapEffect(
+  UploadHttpClient.config.pipe(
+    // It sends nothing that takes a server long.
+    Effect.map(({ readTimeout, ...options }) => ({ ...options, readTimeout, responseTimeout: readTimeout })),
+    Effect.orElseSucceed(() => ({ responseTimeout: "30 seconds" as const })),
+    Effect.map((options) => UploadHttpClient.layer(options))
+  )
+)
 
 /**
  * @since 0.1.0
@@ -41,16 +49,19 @@ export const doctor = Command.define({
   variables: Variables.connectionAndJournal,
   run: Effect.fnUntraced(function* () {
     const output = yield* Output
+    const live = yield* waiting(Effect.succeed("checking what an upload needs"))
     const findings = yield* diagnosis.pipe(
       Stream.tap((finding) => {
         const lines = linesOf(finding, output)
         const { check, remedy, says, verdict } = finding
-        return output.part({
-          schema: Results.Found,
-          value: { _tag: "Finding", check, verdict, says, remedy: Option.getOrUndefined(remedy) },
-          lines,
-          quietLines: verdict === "problem" ? lines : []
-        })
+        return live.above(
+          output.part({
+            schema: Results.Found,
+            value: { _tag: "Finding", check, verdict, says, remedy: Option.getOrUndefined(remedy) },
+            lines,
+            quietLines: verdict === "problem" ? lines : []
+          })
+        )
       }),
       Stream.runCollect,
       Effect.map(Chunk.toReadonlyArray),
@@ -66,7 +77,7 @@ export const doctor = Command.define({
     })
     const code = codeOf(findings)
     if (code !== exitCodes.done) return yield* new Exited({ code })
-  })
+  }, Effect.scoped)
 })
 
 /** Where what was found begins, after the mark and the name of the check. */

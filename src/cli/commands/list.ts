@@ -28,7 +28,7 @@ export const list = Command.define({
     ["list --json | jq -r '.extensions[] | [.id, .name] | @tsv'", "Ids and names for a script."]
   ],
   takes: { type: Parameters.optional(Parameters.extensionType("Only those of this type.")) },
-  variables: Variables.connection,
+  variables: Variables.reading,
   run: ({ type }) =>
     Effect.gen(function* () {
       const client = yield* ExtensionsClient

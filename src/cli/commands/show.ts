@@ -1,5 +1,5 @@
 /**
- * `show <id>`: everything known about one extension.
+ * `show <extension>`: everything known about one extension.
  *
  * @since 0.1.0
  */
@@ -25,19 +25,21 @@ export const show = Command.define({
   details: ["With --quiet nothing is printed: the exit code tells whether it exists (0) or not (4)."],
   examples: [
     ["show 882519870", "What is it, and when was it last changed?"],
+    ["show analysis-acme --type plugin", "The same by its name."],
     ["show 882519870 --deployments", "Which deployments use it?"],
     ["show 882519870 --json | jq .extension.size", "How large is its archive?"]
   ],
   takes: {
-    id: Parameters.extensionId,
+    extension: Parameters.extension,
+    ofType: Parameters.typeOfNamed,
     deployments: Parameters.flag("deployments", "Show the ids of the deployments that use it, too.")
   },
-  variables: Variables.connection,
-  run: ({ deployments, id }) =>
+  variables: Variables.reading,
+  run: ({ deployments, extension: named, ofType }) =>
     Effect.gen(function* () {
       const client = yield* ExtensionsClient
       const output = yield* Output
-      const extensionId = yield* Extensions.requireId(id, "show")
+      const extensionId = yield* Extensions.meant(named, ofType, "show")
       const found = yield* Extensions.persistently(
         client.get(extensionId, { includeDeployments: deployments })
       )

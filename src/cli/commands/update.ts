@@ -1,5 +1,5 @@
 /**
- * `update <id>`: changes an extension's metadata, and leaves its archive alone.
+ * `update <extension>`: changes an extension's metadata, and leaves its archive alone.
  *
  * @since 0.1.0
  */
@@ -33,18 +33,19 @@ export const update = Command.define({
     ["update 882519870 --description 'Hunspell, en_US' --dry-run", "What would change?"]
   ],
   takes: {
-    id: Parameters.extensionId,
+    extension: Parameters.extension,
+    ofType: Parameters.typeOfNamed,
     name: Parameters.optional(Parameters.name),
     version: Parameters.optional(Parameters.version),
     description: Parameters.optional(Parameters.description),
     downloadUrl: Parameters.optional(Parameters.downloadUrl),
     dryRun: Parameters.dryRun
   },
-  variables: Variables.connection,
-  run: ({ dryRun, id, ...wanted }) =>
+  variables: Variables.reading,
+  run: ({ dryRun, extension: named, ofType, ...wanted }) =>
     Effect.gen(function* () {
       const client = yield* ExtensionsClient
-      const extensionId = yield* Extensions.requireId(id, "update")
+      const extensionId = yield* Extensions.meant(named, ofType, "update")
       const asked = Extensions.onlyGiven(wanted)
       if (Object.keys(asked).length === 0) return yield* nothingAsked
       const { extension } = yield* Extensions.persistently(

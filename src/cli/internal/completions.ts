@@ -24,7 +24,8 @@ const names = [commandName, shortName]
 const prefix = `_${commandName.replaceAll("-", "_")}`
 
 /** Without a key or a line to the server it says nothing, and soon. */
-const listIds = (program: string): string => `${program} list --quiet --timeout 3s --tries 1 2> /dev/null`
+const listIds = (program: string): string =>
+  `${program} list --quiet --connect-timeout 3s --timeout 3s --tries 1 2> /dev/null`
 
 const argumentsOf = (page: Page) => page.entries.filter((entry) => entry._tag === "Argument")
 

@@ -123,6 +123,21 @@ export const extensionId: Argument<string> = argument(
   "extensions"
 )
 
+export const extension: Argument<string> = argument(
+  "extension",
+  "Id or name of the extension, as list shows them.",
+  "extensions"
+)
+
+/** Where a name is not enough. */
+export const typeOfNamed: Parameter<Option.Option<ExtensionType>> = optional(
+  choice(
+    "type",
+    ExtensionType.literals,
+    "Which one is meant, where a plugin and a bundle have the same name."
+  )
+)
+
 export const archive: Argument<string> = argument(
   "archive",
   "Path of the ZIP archive of a plugin or a bundle.",

@@ -26,6 +26,9 @@ export interface Progress {
   /** Of what was sent, what the server has said it keeps. */
   readonly acknowledged: number | undefined
   readonly attempt: number
+  /** The retry that is waited for, of so many without progress. */
+  readonly retry: number
+  readonly retries: number
   /** When the next attempt begins. */
   readonly retryAt: number
   /** Where `done` was when, over the last seconds, oldest first. */
@@ -38,6 +41,8 @@ export const nothingYet: Progress = {
   done: 0,
   acknowledged: undefined,
   attempt: 1,
+  retry: 0,
+  retries: 0,
   retryAt: 0,
   samples: []
 }
@@ -54,7 +59,7 @@ export const advance = (progress: Progress, event: PublishEvent, now: number): P
     case "SendingStarted":
       return begin(progress, "sending", event.offset, event.total, now)
     case "RetryScheduled":
-      return { ...progress, activity: "waiting", retryAt: now + event.delayMillis }
+      return { ...progress, activity: "waiting", retry: event.retry, retryAt: now + event.delayMillis }
     case "DigestComputed":
     case "ReconciliationStarted":
     case "Verified":
@@ -110,16 +115,27 @@ export const rateOf = ({ done, samples }: Progress, now: number): number | undef
 
 /** One line of at most `columns` characters; empty when there is nothing to show. */
 export const render = (progress: Progress, now: number, columns: number): string => {
-  const { activity, attempt, retryAt } = progress
+  const { activity } = progress
   if (activity === undefined) return ""
-  if (activity === "waiting") {
-    return `waiting: attempt ${attempt + 1} in ${clock(retryAt - now)}`.slice(0, columns)
-  }
+  if (activity === "waiting") return waitingFor(progress, now).slice(0, columns)
   const room = Math.min(columns, 80) - activity.length - 2 - smallestBar
   const figures = fitting(figuresOf(progress, now), room)
   const width = Math.min(largestBar, smallestBar + room - lengthOf(figures))
   const line = width < smallestBar ? [activity, ...figures] : [activity, bar(progress, width), ...figures]
   return line.join(separator).slice(0, columns)
+}
+
+const waitingFor = ({ retries, retry, retryAt }: Progress, now: number): string =>
+  `waiting: retry ${retry} of ${retries} in ${clock(retryAt - now)}`
+
+/** The same as a line of a log, for which there is always something to say. */
+export const describe = (progress: Progress, now: number): string => {
+  const { activity, done, total } = progress
+  if (activity === undefined) return "still at work"
+  if (activity === "waiting") return waitingFor(progress, now)
+  if (activity === "sending" && done >= total) return "all is sent: waiting for the server's answer"
+  const rate = bytes(rateOf(progress, now) ?? 0)
+  return `${activity}: ${percent(done, total).trim()} (${portion(done, total).trim()}), ${rate}/s`
 }
 
 const separator = "  "

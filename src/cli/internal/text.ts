@@ -38,6 +38,10 @@ export const clock = (millis: number): string => {
   return hours > 0 ? `${hours}:${two(minutes)}:${two(seconds % 60)}` : `${minutes}:${two(seconds % 60)}`
 }
 
+/** What follows a failure that may pass. */
+export const announceRetry = (retry: number, retries: number, delayMillis: number): string =>
+  `Trying again in ${duration(delayMillis)} (retry ${retry} of ${retries}).`
+
 /** `1 entry`, `2 entries`. */
 export const plural = (count: number, one: string, many = `${one}s`): string =>
   `${count} ${count === 1 ? one : many}`

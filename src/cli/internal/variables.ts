@@ -140,6 +140,19 @@ export const connection: Variables = all(
   text("connect-timeout", "duration", {
     variable: "EC_UPLOAD_CONNECT_TIMEOUT",
     meaning: 'Longest wait for a connection, such as "10 seconds". Default: 30 seconds.'
+  }),
+  text("timeout", "duration", {
+    variable: "EC_UPLOAD_READ_TIMEOUT",
+    meaning: 'Longest wait for the answer to a question, such as "1 minute". Default: 30 seconds.'
+  })
+)
+
+/** How long, and how often, to ask what an answer is soon expected to. */
+export const reading: Variables = all(
+  connection,
+  text("tries", "n", {
+    variable: "EC_UPLOAD_READ_TRIES",
+    meaning: "How often to ask before giving up. Default: 3."
   })
 )
 
@@ -170,11 +183,11 @@ export const uploading: Variables = all(
   }),
   text("stall-timeout", "duration", {
     variable: "EC_UPLOAD_STALL_TIMEOUT",
-    meaning: "Longest time without any data in either direction. Default: 60 seconds."
+    meaning: 'Longest time without any data in either direction, such as "2 minutes". Default: 60 seconds.'
   }),
   text("bandwidth", "bytes", {
     variable: "EC_UPLOAD_BANDWIDTH",
-    meaning: "Maximum upload rate, in bytes per second. Default: no limit."
+    meaning: 'Maximum upload rate per second, such as "5MB". Default: no limit.'
   }),
   choice("resumable", ["auto", "never", "required"], {
     variable: "EC_UPLOAD_RESUMABLE",

@@ -17,6 +17,7 @@ const acknowledged = (offset: number): PublishEvent => ({ _tag: "BytesAcknowledg
 const retry: PublishEvent = {
   _tag: "RetryScheduled",
   attempt: 1,
+  retry: 3,
   delayMillis: 4000,
   reason: "ConnectionFailed",
   message: "The connection broke."

@@ -64,7 +64,7 @@ export const objects = ({ out }: Ran): ReadonlyArray<Readonly<Record<string, unk
   linesIn(out).map(({ time: _, ...fields }) => fields)
 
 /** The command as it is published, made once in each process of the tests. */
-const executable = Effect.runSync(
+export const executable = Effect.runSync(
   Effect.cached(
     Effect.suspend(() => {
       const file = resolve("node_modules/.cache/command", String(process.pid), "bin.js")
