@@ -62,7 +62,7 @@ const floors: Readonly<Record<string, ReadonlyArray<string>>> = {
   upload: ["archive", "journal", "transfer", "cloud"],
   publish: ["archive", "journal", "transfer", "cloud", "upload"],
   workflow: ["archive", "journal", "transfer", "cloud", "upload", "publish"],
-  cli: ["archive", "journal", "transfer", "cloud", "upload", "publish", "workflow"],
+  cli: ["archive", "journal", "transfer", "cloud", "upload", "publish", "workflow", "testing"],
   testing: []
 }
 const folders = Object.keys(floors)

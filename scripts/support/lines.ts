@@ -98,6 +98,12 @@ const open = (schema: unknown): unknown => {
   )
 }
 
+const utc = {
+  type: "string",
+  format: "date-time",
+  description: "a time in UTC, such as 2026-11-24T01:02:03.004Z"
+}
+
 const closedSchema = {
   $schema: "http://json-schema.org/draft-07/schema#",
   $id: `urn:effect-elastic-extensions:json-lines:${linesVersion}`,
@@ -106,6 +112,7 @@ const closedSchema = {
   $defs: Object.assign(
     {},
     ...kinds.map(({ parts }) => parts),
+    { DateTimeUtc: utc },
     ...kinds.map(({ definition, tag }) => ({ [tag]: definition }))
   )
 }

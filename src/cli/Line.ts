@@ -69,6 +69,7 @@ export const resultsOf = {
   ),
   cancel: Results.Cancelled,
   doctor: Schema.Union(Results.Found, Results.Diagnosis),
+  cloud: Results.LocalCloud,
   version: Results.Version
 }
 

@@ -26,7 +26,7 @@ interface Cloud {
 const runCloud = (command: string, args: ReadonlyArray<string>, data: string) =>
   Effect.acquireRelease(
     Effect.promise(async (): Promise<Cloud> => {
-      const options = ["scripts/cloud.ts", "--resumable", "--data", data, "--extension", "one"]
+      const options = ["src/cli/bin.ts", "cloud", "--resumable", "--data", data, "--extension", "one"]
       const child = spawn(command, [...args, ...options], { stdio: ["ignore", "pipe", "inherit"] })
       const closed = new Promise<void>((resolve) => child.once("close", () => resolve()))
       const kill = Effect.promise(() => {
@@ -73,7 +73,7 @@ const createPart = ({ id, url }: Cloud, archive: Uint8Array, bytes: number) =>
     return Effect.sync(() => socket.destroy())
   })
 
-describe("scripts/cloud.ts --resumable", () => {
+describe("cloud --resumable", () => {
   it.scopedLive.each(runtimes)("on %s sends 104, and survives its own death", ([, command, args]) =>
     Effect.gen(function* () {
       const data = yield* Effect.acquireRelease(

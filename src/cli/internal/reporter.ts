@@ -91,7 +91,7 @@ const asLines = Effect.fnUntraced(function* (
       yield* Ref.update(progress, (before) => Progress.advance(before, event, now))
       if (!Progress.isStep(event)) {
         if (event._tag === "SendingStarted") yield* Ref.set(lastTenth, 0)
-        return yield* Effect.transposeMapOption(sentenceOf(event, retries), say)
+        yield* Effect.transposeMapOption(sentenceOf(event, retries), say)
       }
       if (event._tag !== "BytesWritten") return
       const tenth = Math.floor((10 * event.offset) / Math.max(1, event.total))

@@ -184,6 +184,14 @@ export const Diagnosis = Schema.TaggedStruct("Diagnosis", {
   problems: Schema.Number
 })
 
+/** The stand-in is running. */
+export const LocalCloud = Schema.TaggedStruct("LocalCloud", {
+  url: Schema.String,
+  apiKey: Schema.String,
+  resumable: Schema.Boolean,
+  extensions: Schema.Array(Schema.Struct({ id: Schema.String, name: Schema.String }))
+})
+
 /**
  * Version of the contract. A line may get more fields, and there may be more kinds of lines, under the same number; it
  * changes when a field or a kind of line goes away or means something else.

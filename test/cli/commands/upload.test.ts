@@ -89,7 +89,7 @@ describe("upload", () => {
       yield* cloud.plan({ method: "PUT", fault: Fault.answer({ status: 503 }) })
       const { code, err, out } = yield* cli(["upload", id, archive])
       expect(code).toBe(0)
-      expect(err).toMatch(/^! [\s\S]*status 503[\s\S]*Trying again in \d+ ms\.\n/m)
+      expect(err).toMatch(/^! [\s\S]*status 503[\s\S]*Trying again in \d+ ms\s\(retry 1\s+of 8\)\.\n/m)
       expect(err).toContain("attempt 2\n")
       expect(out).toContain("in 2 attempts")
     }).pipe(Effect.provide(world()))

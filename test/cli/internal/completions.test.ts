@@ -41,7 +41,8 @@ const stage = Effect.gen(function* () {
 case "$*" in
   --completions\\ *|list\\ --quiet\\ *) exec '${node}' '${yield* executable}' "$@" ;;
 esac
-for word in "$@"; do printf '%s\\n' "$word"; done > '${record}'
+for word in "$@"; do printf '%s\\n' "$word"; done >> '${record}'
+echo >> '${record}'
 echo "REC""ORDED"
 `
   )
@@ -49,8 +50,8 @@ echo "REC""ORDED"
   return { bin, folder, record }
 })
 
-/** What the command was run with after these keys were typed into a shell. */
-const typed = (shell: keyof typeof shells, keys: string) =>
+/** What the command was run with, line by line, after these keys were typed into a shell. */
+const typed = (shell: keyof typeof shells, lines: ReadonlyArray<string>) =>
   Effect.gen(function* () {
     const { bin, folder, record } = yield* stage
     const env = yield* environment({
@@ -59,24 +60,24 @@ const typed = (shell: keyof typeof shells, keys: string) =>
       PATH: [bin, process.env["PATH"]].join(delimiter)
     })
     const { setUp, start } = shells[shell]
-    const output = yield* Effect.async<string>((resume) => {
+    yield* Effect.async<void>((resume) => {
       const terminal = spawn("script", ["-qfec", start, "/dev/null"], { cwd: folder, env })
+      const next = [...lines.map((keys) => `${commandName} ${keys}`), "exit"]
       let text = ""
-      let isReady = false
       terminal.stdout.on("data", (bytes: Buffer) => {
         text += bytes.toString()
-        if (!isReady && text.includes("SET UP\r\n")) {
-          isReady = true
-          terminal.stdin.write(`${commandName} ${keys}\r`)
-        }
-        if (text.includes("RECORDED\r\n")) terminal.stdin.write("exit\r")
+        // What is typed is echoed; these words are put together by the shell.
+        if (!/(SET UP|RECORDED)\r\n/.test(text)) return
+        text = ""
+        const keys = next.shift()
+        if (keys !== undefined) terminal.stdin.write(`${keys}\r`)
       })
-      terminal.once("close", () => resume(Effect.succeed(text)))
+      terminal.once("close", () => resume(Effect.void))
       terminal.stdin.write(`${setUp}; echo "SET"" UP"\r`)
       return Effect.sync(() => terminal.kill("SIGKILL"))
     })
-    expect(output).toContain("RECORDED")
-    return readFileSync(record, "utf8").split("\n").slice(0, -1)
+    const runs = readFileSync(record, "utf8").split("\n\n").slice(0, -1)
+    return runs.map((words) => words.split("\n"))
   }).pipe(Effect.scoped)
 
 const cases: ReadonlyArray<readonly [keys: string, words: ReadonlyArray<string>]> = [
@@ -102,11 +103,13 @@ describe.each(["bash", "zsh", "fish"] as const)("%s", (shell) => {
       Effect.gen(function* () {
         const cloud = yield* LocalElasticCloud.LocalElasticCloud
         yield* cloud.seed({ id: "882519870", name: "words", extension_type: "bundle", version: "*" })
-        for (const [keys, words] of cases) {
-          const ran = yield* typed(shell, keys)
-          // An option and its value may be one word or two.
-          expect(ran.flatMap((word) => word.split(/(?<=^--[a-z-]+)=/))).toEqual(words)
-        }
+        const runs = yield* typed(
+          shell,
+          cases.map(([keys]) => keys)
+        )
+        // An option and its value may be one word or two.
+        const words = runs.map((run) => run.flatMap((word) => word.split(/(?<=^--[a-z-]+)=/)))
+        expect(words).toEqual(cases.map(([, words]) => words))
       }).pipe(Effect.provide(world())),
     { timeout: 120_000 }
   )

@@ -21,7 +21,8 @@ const commands = [
   "pending",
   "resume",
   "cancel",
-  "doctor"
+  "doctor",
+  "cloud"
 ]
 
 /** An address at which nobody answers. */
@@ -120,7 +121,7 @@ describe("the command line", () => {
     [["upload", "1"], "Missing: <archive>."],
     [
       ["upload", "1", "a.zip", "b.zip"],
-      'The command upload takes <id> <archive> and no more: "b.zip" is too much.'
+      'The command upload takes <extension> <archive> and no more: "b.zip" is too much.'
     ],
     [["upload", "1", "--", "-a.zip", "-b.zip"], '"-b.zip" is too much'],
     [["doctor", "now"], 'The command doctor takes no argument: "now" is too much.'],
