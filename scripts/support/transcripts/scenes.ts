@@ -28,7 +28,8 @@ export const commandNames = [
   "pending",
   "resume",
   "cancel",
-  "doctor"
+  "doctor",
+  "cloud"
 ] as const
 
 const beginning: ReadonlyArray<Scene> = [

@@ -11,6 +11,7 @@ import { exitCodes } from "../ExitCode.ts"
 import { DeletionRefused, UsageError } from "../Failure.ts"
 import * as Command from "../internal/command.ts"
 import * as Extensions from "../internal/extensions.ts"
+import { isPipeline } from "../internal/live.ts"
 import { Exited, Output } from "../internal/output.ts"
 import * as Parameters from "../internal/parameters.ts"
 import * as Results from "../internal/results.ts"
@@ -76,7 +77,8 @@ const askFirst = Effect.fnUntraced(function* (extension: Extension) {
   const { isThere } = yield* Confirmation
   const output = yield* Output
   const which = Extensions.named(extension)
-  if (!isThere || output.options.json || output.options.quiet) {
+  const isWatched = isThere && !(yield* isPipeline)
+  if (!isWatched || output.options.json || output.options.quiet) {
     return yield* new UsageError({
       problem: `Deleting ${which} needs confirmation: pass --yes.`,
       command: "delete"

@@ -25,7 +25,7 @@ export const pending = Command.define({
   name: "pending",
   summary: "List the unfinished uploads to this endpoint.",
   details: [
-    "Reads the journal only: no key is needed and nothing is sent. KEPT is how much of the archive the server has at least; resume asks it for the exact figure. A dash means that the server cannot resume, and the whole archive is sent again."
+    "Reads the journal only: no key is needed and nothing is sent. KEPT is how much of the archive the server has at least; resume asks it for the exact figure. A question mark means that it has not told yet, a dash that it cannot resume, and the whole archive is sent again."
   ],
   examples: [
     ["pending", "Is there anything to resume?"],
@@ -55,10 +55,16 @@ const headings = ["EXTENSION", "PHASE", "KEPT", "LAST ACTIVE", "ARCHIVE"] as con
 const rowOf = (upload: Results.Unfinished): ReadonlyArray<string> => [
   printable(upload.extensionId),
   upload.phase.toLowerCase(),
-  upload.kept === null ? "-" : `≥ ${bytes(upload.kept)} of ${bytes(upload.total)}`,
+  keptOf(upload),
   upload.inUse ? "now" : `${clock(upload.ageMillis)} ago`,
   `${printable(upload.archive.path)}${upload.archive.state === "unchanged" ? "" : ` (${upload.archive.state})`}`
 ]
+
+/** What the server had when it last told; before it has told anything, nothing is known. */
+const keptOf = ({ kept, total }: Results.Unfinished): string => {
+  if (kept === null) return "-"
+  return `${kept === 0 ? "?" : `≥ ${bytes(kept)}`} of ${bytes(total)}`
+}
 
 const archiveState = ({ archive }: JournalRecord) =>
   Archive.file(archive.path).stat.pipe(
@@ -75,14 +81,16 @@ const describe = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Results.Unfinished, never, FileSystem.FileSystem> {
   const now = yield* Clock.currentTimeMillis
   const { path, sha256, size } = record.archive
+  const kept = record.upload === undefined || isUploadExpired(record, now) ? null : record.upload.offset
   return {
     extensionId: record.extensionId,
     archive: { path, size, sha256, state: yield* archiveState(record) },
     phase: record.phase,
-    kept: record.upload === undefined || isUploadExpired(record, now) ? null : record.upload.offset,
+    kept,
     total: record.representationSize,
     attempts: record.attempts,
-    bytesSent: record.bytesSent,
+    // A process that was killed has not counted what the server is known to have.
+    bytesSent: Math.max(record.bytesSent, kept ?? 0),
     began: DateTime.unsafeMake(record.createdAtMillis),
     lastActive: DateTime.unsafeMake(record.updatedAtMillis),
     ageMillis: now - record.updatedAtMillis,

@@ -109,7 +109,9 @@ export const withoutAnsi = (text: string): string => text.replace(escapes, "")
 /** Somebody who can be asked before something is gone for good. */
 interface Person {
   readonly isThere: boolean
-  /** The line that was typed. The question goes to standard error: standard output is for results. */
+  /**
+   * The line that was typed; Ctrl-C interrupts. The question goes to standard error: standard output is for results.
+   */
   readonly ask: (question: string) => Effect.Effect<string>
 }
 
@@ -119,6 +121,8 @@ const askProcess = (question: string): Effect.Effect<string> =>
     (lines) =>
       // The end of the input is no answer, and no answer is no.
       Effect.async<string>((resume, signal) => {
+        // The terminal hands Ctrl-C to who reads from it, and no signal comes.
+        lines.once("SIGINT", () => resume(Effect.interrupt))
         lines.once("close", () => resume(Effect.succeed("")))
         lines.question(question, { signal }).then(
           (answer) => resume(Effect.succeed(answer)),

@@ -1,6 +1,7 @@
 /** An upload as a command: its events shown, and the command that resumes it when it stops half-way. */
 import * as Path from "@effect/platform/Path"
 import * as Cause from "effect/Cause"
+import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Ref from "effect/Ref"
@@ -35,6 +36,7 @@ export const withReport = <A, E extends PublishError, R>(
       const hasBegun = yield* Ref.make(false)
       const canResume = yield* Ref.make(false)
       const report = yield* makeReport
+      const command = `${yield* launcher}${resume}`
       const watch: Report = (event) =>
         Effect.all(
           [
@@ -49,13 +51,19 @@ export const withReport = <A, E extends PublishError, R>(
           Effect.gen(function* () {
             const paused = new UploadPaused({ canResume: yield* Ref.get(canResume) })
             return yield* Effect.failCause(
-              (yield* Ref.get(hasBegun)) ? resumable(cause, paused, resume) : cause
+              (yield* Ref.get(hasBegun)) ? resumable(cause, paused, command) : cause
             )
           })
         )
       )
     }).pipe(Effect.scoped)
   )
+
+/** Where npx has started this program, a shell does not find it without. */
+const launcher: Effect.Effect<string> = Config.string("npm_command").pipe(
+  Effect.map((command) => (command === "exec" ? "npx " : "")),
+  Effect.orElseSucceed(() => "")
+)
 
 const begins = ({ _tag }: PublishEvent): boolean =>
   _tag === "SendingStarted" ||

@@ -2,7 +2,10 @@
  * Options that stand for environment variables. A command does not read them: they are laid over the environment as a
  * `ConfigProvider`, so that the library's own `layerConfig`s stay the one source of names, defaults and rules.
  */
+import * as HelpDoc from "@effect/cli/HelpDoc"
 import * as Options from "@effect/cli/Options"
+import * as ValidationError from "@effect/cli/ValidationError"
+import * as FileSystem from "@effect/platform/FileSystem"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -117,10 +120,21 @@ const repeated = (name: string, placeholder: string, about: About): Variables =>
   )
 }
 
+/** What a file holds, or what comes out of a pipe, as of `<(command)`. */
+const fileText = (name: string): Options.Options<readonly [path: string, content: string]> =>
+  Options.mapEffect(Options.text(name), (path) =>
+    Effect.flatMap(FileSystem.FileSystem, (fs) => fs.readFileString(path)).pipe(
+      Effect.map((content) => [path, content] as const),
+      Effect.mapError(({ message }) =>
+        ValidationError.invalidValue(HelpDoc.p(`--${name}: ${path} cannot be read: ${message}`))
+      )
+    )
+  )
+
 /** The variable's value is what the file holds. */
 const file = (name: string, about: About): Variables =>
   optional(
-    Parameters.value(name, "path", withVariable(about), Options.fileText(name), { completes: "files" }),
+    Parameters.value(name, "path", withVariable(about), fileText(name), { completes: "files" }),
     ([path, content]) => [
       { option: `--${name}`, variable: about.variable, value: content, words: [`--${name}`, path] }
     ]

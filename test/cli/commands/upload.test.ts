@@ -1,9 +1,11 @@
 /** `upload`: what it says to people, to programs and to nobody, what it would do, and how it goes on. */
+import * as FileSystem from "@effect/platform/FileSystem"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Fault from "../../../src/testing/Fault.ts"
 import { LocalElasticCloud } from "../../../src/testing/LocalElasticCloud.ts"
-import { objects, type Ran } from "../../support/cli/program.ts"
+import { linesIn } from "../../support/cli/lines.ts"
+import { objects, type Ran, run } from "../../support/cli/program.ts"
 import { resumable, scene } from "../../support/cli/unfinished.ts"
 import { changes, place, world } from "../../support/cli/world.ts"
 import { held, seed, sha256 } from "../../support/upload/world.ts"
@@ -78,6 +80,29 @@ describe("upload", () => {
       expect(lines.filter((line) => line.length > 80)).toEqual([])
       expect(err.endsWith("verified by its hash\n") || err.endsWith("\u001b[2K")).toBe(true)
       expect(out).toContain("\u001b[32mUploaded.\u001b[39m")
+    }).pipe(Effect.provide(world()))
+  )
+
+  it.scopedLive("draws none in a job of a pipeline, whatever its output is", () =>
+    Effect.gen(function* () {
+      const { archive, env } = yield* place()
+      const ran = yield* run(["upload", yield* seed(), archive], { env: { ...env, CI: "true" }, columns: 80 })
+      expect(ran.err).toContain("sent 100 %")
+      expect(ran.err).not.toContain("\u001b[2K")
+    }).pipe(Effect.provide(world()))
+  )
+
+  it.scopedLive("writes the lines of JSON to a file, beside what people read", () =>
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const { archive, cli } = yield* place()
+      const file = `${archive}.jsonl`
+      const ran = yield* cli(["upload", yield* seed(), archive, "--json-file", file])
+      expect(ran.out).toMatch(/^Uploaded\.\n/)
+      expect(ran.err).toContain("verified by its hash\n")
+      const written = linesIn(yield* fs.readFileString(file)).map(({ _tag }) => _tag)
+      expect(written).toContain("SendingStarted")
+      expect(written.at(-1)).toBe("Uploaded")
     }).pipe(Effect.provide(world()))
   )
 

@@ -1,5 +1,5 @@
 /** Completions in real shells: keys are typed, and what the shell then runs is what counts. */
-import { spawn, spawnSync } from "node:child_process"
+import { spawn } from "node:child_process"
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { delimiter, join } from "node:path"
 import * as FileSystem from "@effect/platform/FileSystem"
@@ -9,10 +9,8 @@ import { node } from "../../../scripts/support/node.ts"
 import { commandName } from "../../../src/cli/internal/text.ts"
 import * as LocalElasticCloud from "../../../src/testing/LocalElasticCloud.ts"
 import { environment } from "../../support/cli/managing.ts"
-import { executable, run } from "../../support/cli/program.ts"
+import { executable, isInstalled, run } from "../../support/cli/program.ts"
 import { world } from "../../support/cli/world.ts"
-
-const isInstalled = (program: string) => spawnSync("which", [program]).status === 0
 
 /** How to start a shell that reads no settings of its user, and what to tell it first. */
 const shells = {

@@ -14,10 +14,10 @@ describe("an extension", () => {
 
   it.scopedLive("may be meant by its name, by each command that takes one", () =>
     Effect.gen(function* () {
-      const { archive } = yield* place()
+      const { archive, cli: uploading } = yield* place()
       const id = yield* seed(words("bundle"))
       expect((yield* cli("show", "words")).out).toContain(id)
-      expect((yield* cli("upload", "words", archive)).out).toContain(id)
+      expect((yield* uploading(["upload", "words", archive])).out).toContain(id)
       expect(yield* held(id)).toMatchObject({ uploads: 1 })
       expect(yield* cli("update", "words", "--description", "All of them")).toMatchObject({ code: 0 })
       expect((yield* stored(id)).description).toBe("All of them")

@@ -1,12 +1,15 @@
 /** What every command has in common: help, options and variables, complaints about the command line, JSON, colours. */
+import { spawnSync } from "node:child_process"
+import { existsSync } from "node:fs"
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { node } from "../../../scripts/support/node.ts"
 import { byTag, exitCodes } from "../../../src/cli/ExitCode.ts"
 import { linesVersion } from "../../../src/cli/Line.ts"
 import { documentation } from "../../../src/cli/Project.ts"
 import { packageVersion } from "../../../src/cloud/PackageVersion.ts"
-import { objects, run } from "../../support/cli/program.ts"
+import { executable, objects, run } from "../../support/cli/program.ts"
 import { fileWith } from "../../support/upload/archives.ts"
 
 const commands = [
@@ -85,7 +88,7 @@ describe("help", () => {
     Effect.gen(function* () {
       expect(yield* run([word])).toEqual({ code: 0, out: `${packageVersion}\n`, err: "" })
       expect(objects(yield* run([word, "--json"]))).toEqual([
-        { _tag: "Version", time: expect.any(String), version: packageVersion, lines: linesVersion }
+        { _tag: "Version", version: packageVersion, lines: linesVersion }
       ])
     })
   )
@@ -229,6 +232,43 @@ describe("configuration", () => {
       expect(err).toContain("--api-key-file")
       expect(out + err).not.toContain("secret")
     }).pipe(Effect.provide(NodeContext.layer))
+  )
+})
+
+describe("a process", () => {
+  const shell = (line: string, env: Readonly<Record<string, string>> = {}) =>
+    Effect.map(executable, (file) => {
+      const command = `'${node}' '${file}'`
+      const { status, stderr, stdout } = spawnSync("bash", ["-c", line.replaceAll("CMD", command)], {
+        encoding: "utf8",
+        env: { PATH: String(process.env["PATH"]), ...env }
+      })
+      return { code: status, out: stdout, err: stderr.replace(/\s+/g, " ") }
+    })
+
+  it.effect.skipIf(!existsSync("/dev/full"))("whose standard output is full does not end well", () =>
+    Effect.gen(function* () {
+      const full = yield* shell("CMD --help > /dev/full")
+      expect(full.code).toBe(74)
+      expect(full.err).toContain("standard output cannot be written: ENOSPC")
+    })
+  )
+
+  it.effect("whose reader has gone ends quietly", () =>
+    Effect.gen(function* () {
+      const { code, err } = yield* shell("set -o pipefail; CMD --help | true; CMD --help | head -1")
+      expect({ code, err }).toEqual({ code: 0, err: "" })
+    })
+  )
+
+  it.effect("takes the key from a pipe", () =>
+    Effect.gen(function* () {
+      const { code, err } = yield* shell("CMD list --tries 1 --api-key-file <(echo a-key)", {
+        EC_ENDPOINT: env.EC_ENDPOINT
+      })
+      expect(code).toBe(1)
+      expect(err).toContain("ConnectionFailed")
+    })
   )
 })
 

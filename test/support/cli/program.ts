@@ -1,5 +1,5 @@
 /** The command line, run in this process or as one of its own. */
-import { spawn } from "node:child_process"
+import { spawn, spawnSync } from "node:child_process"
 import { dirname, resolve } from "node:path"
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import { Cause, ConfigProvider, Effect, Exit, Option } from "effect"
@@ -107,6 +107,9 @@ export const spawned = (
     if (args.includes("--json")) objects(ran)
     return ran
   }).pipe(Effect.scoped)
+
+/** Whether this machine has a program that some tests need. */
+export const isInstalled = (program: string): boolean => spawnSync("which", [program]).status === 0
 
 export interface RunningCommand {
   /** What it has written so far. */
