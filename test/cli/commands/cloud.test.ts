@@ -4,6 +4,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { node } from "../../../scripts/support/node.ts"
 import { linesIn } from "../../support/cli/lines.ts"
+import { executable } from "../../support/cli/program.ts"
 import { askAt, EXTENSIONS } from "../../support/testing/server.ts"
 
 interface Ran {
@@ -15,9 +16,12 @@ interface Ran {
 }
 
 const runCloud = (...args: ReadonlyArray<string>) =>
+  Effect.flatMap(executable, (program) => start(program, args))
+
+const start = (program: string, args: ReadonlyArray<string>) =>
   Effect.acquireRelease(
     Effect.sync((): Ran => {
-      const child = spawn(node, ["--import", "tsx", "src/cli/bin.ts", "cloud", ...args], {
+      const child = spawn(node, [program, "cloud", ...args], {
         stdio: "pipe"
       })
       let output = ""

@@ -62,7 +62,7 @@ describe("delete", () => {
         let text = ""
         terminal.stdout.on("data", (bytes: Buffer) => {
           text += bytes.toString()
-          if (text.endsWith("[y/N] ")) terminal.stdin.write("\u0003")
+          if (text.includes("[y/N] ")) terminal.stdin.write("\u0003")
         })
         terminal.once("close", (code) => resume(Effect.succeed({ code, text })))
         return Effect.sync(() => terminal.kill("SIGKILL"))

@@ -1,6 +1,8 @@
 /** What the commands that manage extensions have in common: they need a key, and say so. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
+import * as Fault from "../../../src/testing/Fault.ts"
+import * as LocalElasticCloud from "../../../src/testing/LocalElasticCloud.ts"
 import { cli, environment, stored } from "../../support/cli/managing.ts"
 import { objects, run } from "../../support/cli/program.ts"
 import { place, world } from "../../support/cli/world.ts"
@@ -62,6 +64,25 @@ describe("an extension", () => {
       const id = yield* seed({ ...words("bundle"), name: "2024" })
       expect(yield* cli("show", "2024")).toMatchObject({ code: 4 })
       expect((yield* cli("show", "2024", "--type", "bundle")).out).toContain(id)
+    }).pipe(Effect.provide(world()))
+  )
+})
+
+describe("an error as JSON", () => {
+  it.scopedLive("has the fields of its own, and no key that the service echoes", () =>
+    Effect.gen(function* () {
+      const cloud = yield* LocalElasticCloud.LocalElasticCloud
+      const echo = Fault.answer({
+        status: 418,
+        headers: { "x-echo": "local-key" },
+        body: "You are local-key."
+      })
+      yield* cloud.plan({ fault: echo, times: 3 })
+      const ran = yield* cli("list", "--json", "--tries", "1")
+      expect(objects(ran)).toEqual([
+        expect.objectContaining({ _tag: "UnexpectedResponse", operation: "list", status: 418, exitCode: 1 })
+      ])
+      expect(ran.out + ran.err).not.toContain("local-key")
     }).pipe(Effect.provide(world()))
   )
 })

@@ -239,10 +239,14 @@ describe("a process", () => {
   const shell = (line: string, env: Readonly<Record<string, string>> = {}) =>
     Effect.map(executable, (file) => {
       const command = `'${node}' '${file}'`
-      const { status, stderr, stdout } = spawnSync("bash", ["-c", line.replaceAll("CMD", command)], {
-        encoding: "utf8",
-        env: { PATH: String(process.env["PATH"]), ...env }
-      })
+      const { status, stderr, stdout } = spawnSync(
+        "bash",
+        ["--norc", "-c", line.replaceAll("CMD", command)],
+        {
+          encoding: "utf8",
+          env: { PATH: String(process.env["PATH"]), ...env }
+        }
+      )
       return { code: status, out: stdout, err: stderr.replace(/\s+/g, " ") }
     })
 
