@@ -60,9 +60,12 @@ describe("delete", () => {
           env: { ...env, PATH: String(process.env["PATH"]) }
         })
         let text = ""
+        let isAsked = false
         terminal.stdout.on("data", (bytes: Buffer) => {
           text += bytes.toString()
-          if (text.includes("[y/N] ")) terminal.stdin.write("\u0003")
+          if (isAsked || !text.includes("[y/N] ")) return
+          isAsked = true
+          terminal.stdin.write("\u0003")
         })
         terminal.once("close", (code) => resume(Effect.succeed({ code, text })))
         return Effect.sync(() => terminal.kill("SIGKILL"))
