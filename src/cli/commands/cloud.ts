@@ -65,7 +65,7 @@ export const cloud = Command.define({
     // Loaded here alone: no other command should start more slowly for it.
     const { make } = yield* Effect.promise(() => import("../../testing/LocalElasticCloud.ts"))
     const cloud = yield* make({
-      port: yield* validPort(port),
+      port: Option.getOrUndefined(yield* Effect.transposeMapOption(port, requirePort)),
       dataDir: Option.getOrUndefined(data),
       accounts: [{ apiKey: key, owner: "local" }],
       resumable: resumable ? {} : undefined
@@ -92,21 +92,17 @@ export const cloud = Command.define({
         `  export EC_ENDPOINT=${cloud.url} EC_API_KEY=${shellWord(key)}`
       ]
     })
-    yield* untilInterrupted
+    return yield* untilInterrupted
   }, Effect.scoped)
 })
 
-const validPort = (port: Option.Option<number>): Effect.Effect<number | undefined, UsageError> =>
-  Option.match(port, {
-    onNone: () => Effect.succeed(undefined),
-    onSome: (port) =>
-      port >= 0 && port <= 65_535
-        ? Effect.succeed(port)
-        : new UsageError({
-            problem: "--port has to be a number from 0 to 65535, such as 9200.",
-            command: "cloud"
-          })
-  })
+const requirePort = (port: number): Effect.Effect<number, UsageError> =>
+  port >= 0 && port <= 65_535
+    ? Effect.succeed(port)
+    : new UsageError({
+        problem: "--port has to be a number from 0 to 65535, such as 9200.",
+        command: "cloud"
+      })
 
 const ensureBundle = Effect.fnUntraced(function* (cloud: LocalElasticCloudService, name: string) {
   const isThere = (yield* cloud.extensions).some((extension) => extension.name === name)
