@@ -50,7 +50,7 @@ describe("help", () => {
     Effect.gen(function* () {
       const { code, out } = yield* run([command, "--help"])
       expect(code).toBe(0)
-      expect(out).toContain(`effect-elastic-extensions ${command}`)
+      expect(out).toContain(`elastic-extensions ${command}`)
       expect(out).toContain("\nExamples\n")
       expect(out).not.toContain("\u001b")
       expect(out.split("\n").filter((line) => line.length > 80)).toEqual([])
@@ -71,7 +71,7 @@ describe("help", () => {
     Effect.gen(function* () {
       const { out } = yield* run(["publish", "--help"])
       expect(out.split("\n\n")[0]?.replace(/\s+/g, " ")).toBe(
-        "effect-elastic-extensions publish [<archive>] --name name --type plugin|bundle --version version [options]"
+        "elastic-extensions publish [<archive>] --name name --type plugin|bundle --version version [options]"
       )
     })
   )
@@ -103,7 +103,7 @@ describe("help", () => {
   it.effect.each([30, 45, 60, 80, 100, 200])("is as wide as a terminal of %i columns", (columns) =>
     Effect.gen(function* () {
       const { out } = yield* run(["upload", "--help"], { columns, env: { NO_COLOR: "1" } })
-      const prose = out.split("\n").filter((line) => !/https:|effect-|EC_|\|/.test(line))
+      const prose = out.split("\n").filter((line) => !/https:|elastic-|EC_|\|/.test(line))
       const longest = Math.max(...prose.map((line) => line.length))
       expect(longest).toBeLessThanOrEqual(Math.min(columns, 100))
       expect(longest).toBeGreaterThan(Math.min(columns, 100) - 15)
@@ -140,7 +140,7 @@ describe("the command line", () => {
     [["uplaod", "1", "a.zip"], "There is no command uplaod. Did you mean upload?"],
     [["frobnicate"], "There is no command frobnicate. For help"],
     [["help", "lst"], "There is no command lst. Did you mean list?"],
-    [["--quiet", "list"], "Options follow the command: effect-elastic-extensions list --quiet"],
+    [["--quiet", "list"], "Options follow the command: elastic-extensions list --quiet"],
     [["--verison"], "There is no option --verison. Did you mean --version?"],
     [["list", "--verison"], "There is no option --verison. Did you mean --version?"],
     [["upload", "1", "a.zip", "-n"], "There is no option -n. For help"],
