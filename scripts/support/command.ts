@@ -30,7 +30,8 @@ const packageFolders = (metafile: Metafile): ReadonlyArray<string> => {
 /** What the package of the command is made of, by its files' names. */
 const commandFiles = {
   program: `${commandName}.js`,
-  licenses: "THIRD-PARTY-LICENSES"
+  licenses: "THIRD-PARTY-LICENSES",
+  schema: "json-lines.schema.json"
 } as const
 
 /** The parts of the library's manifest that hold for the command too. */
@@ -56,7 +57,7 @@ const commandManifest = ({ bugs, engines, homepage, license, repository, version
   repository,
   type: "module",
   bin: { [commandName]: commandFiles.program, [shortName]: commandFiles.program },
-  exports: { "./package.json": "./package.json" },
+  exports: { "./json-lines.schema.json": `./${commandFiles.schema}`, "./package.json": "./package.json" },
   files: Object.values(commandFiles),
   engines
 })
@@ -80,6 +81,7 @@ export const buildCommandPackage = (folder: string): Effect.Effect<ReadonlyArray
       await writeFile(join(folder, commandFiles.licenses), licenses)
       await writeFile(join(folder, "package.json"), `${JSON.stringify(commandManifest(library), null, 2)}\n`)
       await copyFile(join(root, "scripts/command/README.md"), join(folder, "README.md"))
+      await copyFile(join(root, "docs", commandFiles.schema), join(folder, commandFiles.schema))
       await copyFile(join(root, "LICENSE"), join(folder, "LICENSE"))
     })
     return bundled
