@@ -31,6 +31,8 @@ export interface Progress {
   readonly retries: number
   /** When the next attempt begins. */
   readonly retryAt: number
+  /** When what happens now began. */
+  readonly since: number
   /** Where `done` was when, over the last seconds, oldest first. */
   readonly samples: ReadonlyArray<{ readonly at: number; readonly done: number }>
 }
@@ -44,6 +46,7 @@ export const nothingYet: Progress = {
   retry: 0,
   retries: 0,
   retryAt: 0,
+  since: 0,
   samples: []
 }
 
@@ -51,8 +54,10 @@ export const nothingYet: Progress = {
 const windowMillis = 5000
 const sampleMillis = 100
 
-export const advance = (progress: Progress, event: PublishEvent, now: number): Progress => {
-  if (isStep(event)) return step(progress, event, now)
+export const advance = (progress: Progress, event: PublishEvent, now: number): Progress =>
+  isStep(event) ? step(progress, event, now) : { ...next(progress, event, now), since: now }
+
+const next = (progress: Progress, event: Exclude<PublishEvent, Step>, now: number): Progress => {
   switch (event._tag) {
     case "AttemptStarted":
       return { ...progress, attempt: event.attempt }
@@ -115,8 +120,10 @@ export const rateOf = ({ done, samples }: Progress, now: number): number | undef
 
 /** One line of at most `columns` characters; empty when there is nothing to show. */
 export const render = (progress: Progress, now: number, columns: number): string => {
-  const { activity } = progress
-  if (activity === undefined) return ""
+  const { activity, since } = progress
+  if (activity === undefined) {
+    return now - since < patienceMillis ? "" : `working  ${clock(now - since)}`.slice(0, columns)
+  }
   if (activity === "waiting") return waitingFor(progress, now).slice(0, columns)
   const room = Math.min(columns, 80) - activity.length - 2 - smallestBar
   const figures = fitting(figuresOf(progress, now), room)
@@ -124,6 +131,9 @@ export const render = (progress: Progress, now: number, columns: number): string
   const line = width < smallestBar ? [activity, ...figures] : [activity, bar(progress, width), ...figures]
   return line.join(separator).slice(0, columns)
 }
+
+/** A wait shorter than this needs no word. */
+const patienceMillis = 1000
 
 const waitingFor = ({ retries, retry, retryAt }: Progress, now: number): string =>
   `waiting: retry ${retry} of ${retries} in ${clock(retryAt - now)}`

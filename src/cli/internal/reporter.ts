@@ -106,7 +106,8 @@ const asBar = Effect.fnUntraced(function* (
   style: Style,
   retries: number
 ): Effect.fn.Return<Report, never, Scope.Scope> {
-  const progress = yield* Ref.make({ ...Progress.nothingYet, retries })
+  const since = yield* Clock.currentTimeMillis
+  const progress = yield* Ref.make({ ...Progress.nothingYet, retries, since })
   const live = yield* Live.make(err, (columns) =>
     Effect.zipWith(Ref.get(progress), Clock.currentTimeMillis, (progress, now) =>
       Progress.render(progress, now, columns)

@@ -9,6 +9,7 @@ import { byTag, exitCodes } from "../../../src/cli/ExitCode.ts"
 import { linesVersion } from "../../../src/cli/Line.ts"
 import { documentation } from "../../../src/cli/Project.ts"
 import { packageVersion } from "../../../src/cloud/PackageVersion.ts"
+import { linesIn } from "../../support/cli/lines.ts"
 import { executable, objects, run } from "../../support/cli/program.ts"
 import { fileWith } from "../../support/upload/archives.ts"
 
@@ -262,6 +263,24 @@ describe("a process", () => {
     Effect.gen(function* () {
       const { code, err } = yield* shell("set -o pipefail; CMD --help | true; CMD --help | head -1")
       expect({ code, err }).toEqual({ code: 0, err: "" })
+    })
+  )
+
+  it.effect("of Deno that may not use the network says so, and tries no second time", () =>
+    Effect.gen(function* () {
+      const permissions = ["--no-prompt", "--allow-read", "--allow-env", "--allow-sys"]
+      const { stdout } = spawnSync(
+        "node_modules/.bin/deno",
+        ["run", ...permissions, yield* executable, "list", "--json"],
+        { encoding: "utf8", env: { PATH: String(process.env["PATH"]), ...env } }
+      )
+      expect(linesIn(stdout)).toEqual([
+        expect.objectContaining({
+          _tag: "ConnectionFailed",
+          isRetryable: false,
+          remedy: "Run Deno with --allow-net."
+        })
+      ])
     })
   )
 

@@ -66,6 +66,12 @@ describe("the line", () => {
     expect(Progress.render(again, 6000, 80)).toContain("try 2")
   })
 
+  it("tells that something is at work where no bytes tell it", () => {
+    const verified = known([0, sending(0)], [5000, { _tag: "Verified", proof: "hash" }])
+    expect(Progress.render(verified, 5900, 80)).toBe("")
+    expect(Progress.render(verified, 9000, 80)).toBe("working  0:04")
+  })
+
   it("is empty when nothing is under way", () => {
     expect(Progress.render(Progress.nothingYet, 0, 80)).toBe("")
     expect(Progress.render(known([0, sending(0)], [1, { _tag: "Verified", proof: "hash" }]), 1, 80)).toBe("")
