@@ -137,6 +137,15 @@ export interface Content {
 }
 
 /**
+ * Whether an extension may hold an archive of this size. It does not if it has none, or one of another size.
+ *
+ * @since 0.1.0
+ * @category comparing
+ */
+export const mayHold = ({ told }: StoredArchive, { size }: Pick<Content, "size">): boolean =>
+  told.file !== undefined && (told.file.size ?? size) === size
+
+/**
  * How a stored archive relates to ours: the `Same` as far as the proof goes, `Different`, or not to be told.
  *
  * @since 0.1.0

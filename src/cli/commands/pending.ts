@@ -26,7 +26,8 @@ const Unfinished = Schema.Struct({
   archive: Schema.Struct({
     path: Schema.String,
     size: Schema.Number,
-    sha256: Schema.String,
+    /** Null where the upload was cut off before it was known. */
+    sha256: Schema.NullOr(Schema.String),
     state: ArchiveState
   }),
   phase: JournalPhase,
@@ -114,7 +115,7 @@ const describe = Effect.fnUntraced(function* (
   const { path, sha256, size } = record.archive
   return {
     extensionId: record.extensionId,
-    archive: { path, size, sha256, state: yield* archiveState(record) },
+    archive: { path, size, sha256: sha256 ?? null, state: yield* archiveState(record) },
     phase: record.phase,
     kept: record.upload === undefined || isUploadExpired(record, now) ? null : record.upload.offset,
     total: record.representationSize,

@@ -11,8 +11,14 @@ import { bytes, facts, printable } from "./text.ts"
 /** What an upload would do. */
 export const UploadPlan = Schema.TaggedStruct("UploadPlan", {
   extensionId: Schema.String,
-  archive: Schema.Struct({ name: Schema.String, size: Schema.Number, sha256: Schema.String }),
+  archive: Schema.Struct({
+    name: Schema.String,
+    size: Schema.Number,
+    sha256: Schema.NullOr(Schema.String)
+  }),
   action: Schema.Literal("nothing", "upload", "continue"),
+  /** Whether the archive is hashed by itself first, or while it is sent. */
+  hashed: Schema.Literal("before", "while-sending"),
   because: Schema.String,
   /** Name of the archive whose unfinished upload would be cancelled first; null for none. */
   cancels: Schema.NullOr(Schema.String),
@@ -23,8 +29,27 @@ export const UploadPlan = Schema.TaggedStruct("UploadPlan", {
 export interface UploadPlan extends Schema.Schema.Type<typeof UploadPlan> {}
 
 export const ofUpload = (plan: Upload.UploadPlan): UploadPlan => {
-  const { archive, deployments, extensionId } = plan
-  return { _tag: "UploadPlan", extensionId, archive, cancels: null, ...decisionOf(plan), deployments }
+  const { deployments, extensionId } = plan
+  return {
+    _tag: "UploadPlan",
+    extensionId,
+    cancels: null,
+    ...digestOf(plan),
+    ...decisionOf(plan),
+    deployments
+  }
+}
+
+const digestOf = (plan: Upload.UploadPlan): Pick<UploadPlan, "archive" | "hashed"> => {
+  if (plan._tag !== "Send") return { archive: plan.archive, hashed: "before" }
+  const { archive, digest } = plan
+  return Upload.PlannedDigest.$match(digest, {
+    BeforeSending: ({ sha256 }) => ({ archive: { ...archive, sha256 }, hashed: "before" as const }),
+    WhileSending: ({ sha256 }) => ({
+      archive: { ...archive, sha256: Option.getOrNull(sha256) },
+      hashed: "while-sending" as const
+    })
+  })
 }
 
 const decisionOf = Upload.UploadPlan.$match({
@@ -57,7 +82,8 @@ export const describeUploadPlan = (plan: UploadPlan): ReadonlyArray<string> => [
   ...facts([
     ["extension", plan.extensionId],
     ["archive", `${printable(plan.archive.name)}, ${bytes(plan.archive.size)}`],
-    ["sha-256", plan.archive.sha256],
+    ...(plan.archive.sha256 === null ? [] : [["sha-256", plan.archive.sha256] as const]),
+    ...(plan.hashed === "before" ? [] : [["hashed", "again, while it is sent"] as const]),
     ...(plan.deployments.length === 0
       ? []
       : [["used by", plan.deployments.map(printable).join(", ")] as const])

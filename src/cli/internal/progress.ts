@@ -56,6 +56,7 @@ export const advance = (progress: Progress, event: PublishEvent, now: number): P
     case "RetryScheduled":
       return { ...progress, activity: "waiting", retryAt: now + event.delayMillis }
     case "DigestComputed":
+      return progress.activity === "hashing" ? { ...progress, activity: undefined } : progress
     case "ReconciliationStarted":
     case "Verified":
     case "Completed":
