@@ -251,8 +251,10 @@ export const verifyPrefix = <R>(
  * @since 0.1.0
  * @category predicates
  */
-export const hasCheckpoint = (digest: DigestRecord | ArchiveDigest, { offset, sha256 }: Checkpoint): boolean =>
-  digest.checkpoints.some((noted) => noted.offset === offset && noted.sha256 === sha256)
+export const hasCheckpoint = (
+  digest: DigestRecord | ArchiveDigest,
+  { offset, sha256 }: Checkpoint
+): boolean => digest.checkpoints.some((noted) => noted.offset === offset && noted.sha256 === sha256)
 
 /**
  * Hashes any stream of bytes in constant memory and counts them, for instance what a server gives back.

@@ -19,7 +19,7 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as Archive from "../archive/Archive.ts"
 import { ArchiveChanged } from "../archive/ArchiveError.ts"
-import type { ExpectedExtension } from "../archive/ArchiveInspection.ts"
+import { contentCodes, type ExpectedExtension } from "../archive/ArchiveInspection.ts"
 import { ExtensionId } from "../cloud/ExtensionId.ts"
 import * as ExtensionsClient from "../cloud/ExtensionsClient.ts"
 import type { ExtensionsError } from "../cloud/ExtensionsError.ts"
@@ -464,8 +464,24 @@ const prepare = Effect.fnUntraced(function* (
   })
   const hashing = yield* makeHashing(inspected, leftOffAt)
   if (Option.isNone(begun)) yield* LocalArchive.requireUsable(inspected.inspection)
-  if (Option.isSome(begun) || inspected.stat.size <= (yield* Run.PieceBytes)) yield* hashing.whole
+  if (Option.isSome(begun) || (yield* mustBeHashedFirst(inspected))) yield* hashing.whole
   return { extensionId, inspected, hashing }
+})
+
+/**
+ * Whether the digest has to come first, whatever the extension holds: for an archive that is read in one piece; for one of
+ * which nothing but its bytes could tell that it is no longer the one that was inspected; and for one that may be damaged,
+ * because what is allowed when the first bytes leave is not asked again.
+ */
+const mustBeHashedFirst = Effect.fnUntraced(function* ({
+  stat: { etag, modifiedMillis, size }
+}: LocalArchive.Inspected) {
+  const { allow } = yield* UploadSettings.UploadSettings
+  return (
+    size <= (yield* Run.PieceBytes) ||
+    (modifiedMillis === undefined && etag === undefined) ||
+    allow.some((code) => contentCodes.includes(code))
+  )
 })
 
 /** Whoever asks for a plan has time, and wants to know whether the archive can be used. */

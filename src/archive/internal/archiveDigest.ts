@@ -4,7 +4,13 @@ import { Buffer } from "node:buffer"
 import { type CipherGCM, createCipheriv, createHash, type Hash, randomBytes } from "node:crypto"
 import * as Effect from "effect/Effect"
 import type { ArchiveStat } from "../Archive.ts"
-import type { ArchiveDigest, Checkpoint, DigestRecord, RunningDigest, RunningOptions } from "../ArchiveDigest.ts"
+import type {
+  ArchiveDigest,
+  Checkpoint,
+  DigestRecord,
+  RunningDigest,
+  RunningOptions
+} from "../ArchiveDigest.ts"
 import { ArchiveChanged } from "../ArchiveError.ts"
 
 /** What a check compares with: seals made in this process, or the hash's states before each recorded checkpoint. */
@@ -183,7 +189,9 @@ export class Digester implements RunningDigest {
   }
 
   update(chunk: Uint8Array): void {
-    for (const { bytes, end, isStop } of piecesOf(chunk, this.position, (position) => this.stopAfter(position))) {
+    for (const { bytes, end, isStop } of piecesOf(chunk, this.position, (position) =>
+      this.stopAfter(position)
+    )) {
       this.running.update(bytes)
       this.sealer?.update(bytes)
       if (!isStop) continue

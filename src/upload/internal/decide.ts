@@ -4,7 +4,7 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { ArchiveStat } from "../../archive/Archive.ts"
 import * as ArchiveDigest from "../../archive/ArchiveDigest.ts"
-import { contentCodes, type ExpectedExtension } from "../../archive/ArchiveInspection.ts"
+import type { ExpectedExtension } from "../../archive/ArchiveInspection.ts"
 import type { Extension } from "../../cloud/Extension.ts"
 import { ExtensionsClient } from "../../cloud/ExtensionsClient.ts"
 import * as JournalRecord from "../../journal/JournalRecord.ts"
@@ -31,7 +31,9 @@ export const decide = Effect.fnUntraced(function* (
     Option.exists(digested, ({ digest }) => isOfThisUpload(record, digest, settings))
   )
   if (Option.isSome(own)) return yield* goOn(own.value)
-  yield* requireUsable(Option.match(digested, { onNone: () => inspected, onSome: (whole) => whole }).inspection)
+  yield* requireUsable(
+    Option.match(digested, { onNone: () => inspected, onSome: (whole) => whole }).inspection
+  )
   return yield* startOver(known, expected)
 })
 
@@ -54,7 +56,10 @@ const isOfThisUpload = (
  * left of it: whatever follows, the server ends up with this archive. Where nothing is known of its content, no byte of it
  * is of use to anybody, and its date has to do.
  */
-export const isOfArchive = ({ archive, checkpoints }: Record, digest: ArchiveDigest.ArchiveDigest): boolean => {
+export const isOfArchive = (
+  { archive, checkpoints }: Record,
+  digest: ArchiveDigest.ArchiveDigest
+): boolean => {
   if (archive.size !== digest.stat.size) return false
   if (archive.sha256 !== undefined) return archive.sha256 === digest.sha256
   const last = checkpoints.at(-1)
@@ -112,12 +117,8 @@ const startOver = Effect.fnUntraced(function* (
   const versioned = yield* StoredArchive.readExtension(extensionId)
   const { extension } = versioned
   const stored = StoredArchive.fromExtension(versioned)
-  const { allow } = yield* UploadSettings
   const isHashedWhileSending =
-    Option.isNone(yield* hashing.known) &&
-    !StoredArchive.mayHold(stored, inspected.stat) &&
-    // What was allowed when the first bytes left is not asked again, so it has to be known by then.
-    !allow.some((code) => contentCodes.includes(code))
+    Option.isNone(yield* hashing.known) && !StoredArchive.mayHold(stored, inspected.stat)
   if (!isHashedWhileSending) {
     yield* requireUsable((yield* hashing.whole).inspection)
     if (yield* StoredArchive.isProvedSame(stored, yield* Run.content)) {

@@ -252,7 +252,8 @@ const exchange = Effect.gen(function* () {
   yield* emit({ _tag: "AttemptStarted", attempt: attempts, total })
   const context = yield* Effect.context<Run.Progress>()
   // Of a form, the digest is another one.
-  const reprDigest = multipartBoundary === undefined ? Option.map(digest, ArchiveDigest.toReprDigest) : Option.none()
+  const reprDigest =
+    multipartBoundary === undefined ? Option.map(digest, ArchiveDigest.toReprDigest) : Option.none()
   return yield* client.uploadWith(extensionId, (transport, request) =>
     Effect.flatMap(
       // Only a transport of known habits may be given buffers that are used again.

@@ -38,11 +38,13 @@ describe("upload", () => {
       expect(new Set(tags(ran))).toEqual(
         new Set([
           "ArchiveInspected",
+          "DigestStarted",
           "DigestProgress",
           "DigestComputed",
           "AttemptStarted",
           "SendingStarted",
           "BytesWritten",
+          "VerificationStarted",
           "VerificationProgress",
           "Verified",
           "Uploaded"
@@ -144,6 +146,7 @@ describe("upload --dry-run", () => {
           archive: { name: "words.zip", size: content.length, sha256: sha256(content) },
           action,
           because,
+          hashed: "before",
           cancels: null,
           deployments: []
         }

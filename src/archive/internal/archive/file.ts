@@ -130,7 +130,9 @@ const bufferSource = ({
     return Effect.succeed((position) => new Uint8Array(Math.min(chunkBytes, expected.size - position)))
   }
   const bufferBytes = Math.min(chunkBytes, expected.size - offset)
-  return Effect.flatMap(BufferPool, ({ ring }) => ring({ buffers: Math.max(1, recycle) + 1, bufferBytes })).pipe(
+  return Effect.flatMap(BufferPool, ({ ring }) =>
+    ring({ buffers: Math.max(1, recycle) + 1, bufferBytes })
+  ).pipe(
     Effect.map(
       ({ next }) =>
         (position) =>
