@@ -37,7 +37,7 @@ const reprDigests = Effect.map(puts, (requests) =>
 /** Sound as its directory tells, and broken in the middle of its only entry. */
 const broken: EntrySpec = {
   name: "dictionaries/words.dic",
-  data: Buffer.alloc(4000, "word "),
+  data: Buffer.alloc(24 * MiB, "word "),
   method: 0,
   crc: 7,
   local: { crc: 7 }
@@ -144,7 +144,7 @@ describe("an archive whose damage shows while it is sent", () => {
       expect(yield* puts).toEqual([])
       const error = yield* Effect.flip(ExtensionUpload.upload({ extensionId, archive }))
       expect(error).toMatchObject({ _tag: "InvalidArchive", problems: [{ code: "damaged-entry" }] })
-      expect((yield* puts).map(({ complete }) => complete)).toEqual([false])
+      expect((yield* puts).filter(({ complete }) => complete)).toEqual([])
       expect(yield* held(extensionId)).toMatchObject({ uploads: 0, sha256: undefined })
       expect(yield* journaled).toEqual([])
       expect((yield* cloud.uploads).filter(({ complete }) => !complete)).toEqual([])
