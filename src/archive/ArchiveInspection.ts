@@ -285,9 +285,13 @@ export const digesting = <R, E = never>(
       const take = (bytes: Uint8Array) =>
         Effect.gen(function* () {
           yield* checked
-          // Entries are unpacked beside the event loop, while this chunk is digested and sent.
-          checked = Fiber.join(yield* Effect.forkIn(check.accept(bytes), scope))
-          yield* Effect.yieldNow()
+          if (bytes.length < worthAFiber) {
+            yield* check.accept(bytes)
+          } else {
+            // Entries are unpacked beside the event loop, while this chunk is digested and sent.
+            checked = Fiber.join(yield* Effect.forkIn(check.accept(bytes), scope))
+            yield* Effect.yieldNow()
+          }
           digest.update(bytes)
           yield* onChunk(digest)
           if (digest.position === expected.size) {
@@ -306,6 +310,9 @@ export const digesting = <R, E = never>(
       return Stream.mapEffect(archive.read({ ...options, ...reused, offset: 0 }), take)
     })
   )
+
+/** Smaller chunks come where many archives are read at a time, and there is always another one to go on with. */
+const worthAFiber = 1024 * 1024
 
 /**
  * What `digest` is told besides.

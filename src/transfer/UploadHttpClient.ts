@@ -39,7 +39,7 @@ import * as Variable from "./Variable.ts"
  * @since 0.1.0
  * @category constants
  */
-export const chunksInUse = 4
+export const chunksInUse = 3
 
 /**
  * Time limits, proxy and trust of the client. What is not given has a default.

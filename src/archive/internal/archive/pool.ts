@@ -69,7 +69,7 @@ export const makePool = ({ leastBytes, lentBytes, promisedBytes }: PoolOptions) 
             const target = Math.max(1, Math.min(wanted, bufferBytes, fair))
             const before = held[slot]
             // Whoever comes or goes moves the share a little: that is not worth another buffer.
-            const isFitting = before !== undefined && before.length <= 2 * fair && before.length >= target / 2
+            const isFitting = before !== undefined && before.length <= 2 * fair && before.length >= target / 4
             return isFitting ? before : replace(slot, target)
           }
         } satisfies Ring
@@ -81,13 +81,13 @@ export const makePool = ({ leastBytes, lentBytes, promisedBytes }: PoolOptions) 
 const KiB = 1024
 
 /**
- * The pool in force: by default one for the whole process, of 112 MiB. Two hundred uploads can be read at a time, a dozen
+ * The pool in force: by default one for the whole process, of 96 MiB. Two hundred and fifty uploads can be read at a time, a handful
  * of them in full strides.
  */
 export class BufferPool extends Context.Reference<BufferPool>()(
   "effect-elastic-extensions/archive/BufferPool",
   {
     defaultValue: () =>
-      makePool({ leastBytes: 64 * KiB, promisedBytes: 64 * KiB * KiB, lentBytes: 48 * KiB * KiB })
+      makePool({ leastBytes: 64 * KiB, promisedBytes: 64 * KiB * KiB, lentBytes: 32 * KiB * KiB })
   }
 ) {}
