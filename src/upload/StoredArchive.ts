@@ -191,12 +191,18 @@ export const match = (
   )
 }
 
+/** What comes is hashed in the chunks that it comes in, but not told that often. */
+const tellEveryBytes = 1024 * 1024
+
 const hashBehind = Effect.fnUntraced(function* (link: Redacted.Redacted<string>, { size }: Content) {
   const client = yield* ExtensionsClient
   let bytes = 0
+  let told = 0
   const { sha256 } = yield* hashStream(
     Stream.tap(client.download(link), (chunk) => {
       bytes += chunk.length
+      if (bytes < size && bytes - told < tellEveryBytes) return Effect.void
+      told = bytes
       return emit({ _tag: "VerificationProgress", bytes, total: Math.max(bytes, size) })
     })
   )
