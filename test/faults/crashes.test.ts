@@ -1,6 +1,6 @@
 /**
  * The crash sweep: processes that upload 64 MiB are killed at random moments and started again until the upload is
- * done. Every second upload is hashed while it is sent. `CRASH_KILLS` makes it longer, `CRASH_SEED` repeats one.
+ * done. Half of them hash the archive while they send it. `CRASH_KILLS` makes it longer, `CRASH_SEED` repeats one.
  */
 import { join } from "node:path"
 import * as FileSystem from "@effect/platform/FileSystem"
@@ -94,11 +94,15 @@ const program = Effect.gen(function* () {
     Effect.gen(function* () {
       const lifetime = yield* undisturbed(runtime)
       const stories: Array<Story> = []
-      let left = total
-      while (left > 0) {
-        const told = yield* story(runtime, ways[(stories.length + 1) % 2] ?? "WhileSending", lifetime, left)
-        stories.push(told)
-        left -= told.kills
+      for (const way of ways) {
+        let left = Math.ceil(total / ways.length)
+        while (left > 0) {
+          // Only the first life of an upload is hashed while it is sent: the next one knows that something was begun.
+          const mostKills = way === "WhileSending" ? Math.min(left, 3) : left
+          const told = yield* story(runtime, way, lifetime, mostKills)
+          stories.push(told)
+          left -= told.kills
+        }
       }
       const repeated = stories.reduce((sum, told) => sum + told.repeated, 0)
       console.log(
@@ -126,7 +130,7 @@ describe("a process killed at random moments", () => {
       Effect.gen(function* () {
         const sweep = yield* program
         const stories = yield* sweep(runtime, total)
-        expect(stories.reduce((sum, told) => sum + told.kills, 0)).toBe(total)
+        expect(stories.reduce((sum, told) => sum + told.kills, 0)).toBeGreaterThanOrEqual(total)
       }).pipe(Effect.withRandom(Random.make(randomSeed)), Effect.provide(World)),
     { timeout: 10 * 60_000 }
   )
