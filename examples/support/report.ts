@@ -59,7 +59,9 @@ const sentence = (event: UploadEvent.UploadEvent): string | undefined => {
       return `verified by ${event.proof}`
     case "Warning":
       return `warning: ${event.message}`
+    case "DigestStarted":
     case "DigestProgress":
+    case "VerificationStarted":
     case "BytesAcknowledged":
     case "VerificationProgress":
     case "Completed":

@@ -7,10 +7,12 @@
  *
  * @since 0.1.0
  */
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import type { Archive, ArchiveStat } from "./Archive.ts"
+import type { Archive, ArchiveStat, ReadOptions } from "./Archive.ts"
 import * as ArchiveDigest from "./ArchiveDigest.ts"
 import type { ArchiveError } from "./ArchiveError.ts"
 import { describe, Problem, type ProblemCode } from "./ArchiveProblem.ts"
@@ -238,6 +240,97 @@ export interface Digested {
 }
 
 /**
+ * What may be wrong with the content of an entry: only a reading of the whole archive tells.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const contentCodes: ReadonlyArray<ProblemCode> = ["damaged-entry", "bomb-like", "hidden-entry"]
+
+/**
+ * How an archive is digested and checked while it goes by.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface DigestingOptions<out E> extends Omit<ReadOptions, "offset">, ArchiveDigest.RunningOptions {
+  /** Runs after a chunk was digested, and before it is emitted. */
+  readonly onChunk?: ((digest: ArchiveDigest.RunningDigest) => Effect.Effect<void, E>) | undefined
+  /** Runs when all is known, and before the last chunk is emitted. */
+  readonly onDigested: (digested: Digested) => Effect.Effect<void, E>
+}
+
+/**
+ * The archive from its first byte to its last, digested as it is read, and the content of its entries checked. The last
+ * chunk is emitted only after `onDigested`: a receiver who counts bytes never has a whole archive that was not found to be
+ * one.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const digesting = <R, E = never>(
+  inspection: ArchiveInspection,
+  archive: Archive<R>,
+  options: DigestingOptions<E>
+): Stream.Stream<Uint8Array, ArchiveError | E, R> =>
+  Stream.unwrapScoped(
+    Effect.gen(function* () {
+      const { expected, recycle } = options
+      const check: EntryCheck = yield* makeEntryCheck
+      const digest = ArchiveDigest.running(expected, options)
+      const scope = yield* Effect.scope
+      const { onChunk = () => Effect.void, onDigested } = options
+      let checked: Effect.Effect<void> = Effect.void
+
+      const take = (bytes: Uint8Array) =>
+        Effect.gen(function* () {
+          yield* checked
+          if (bytes.length < worthAFiber) {
+            yield* check.accept(bytes)
+          } else {
+            // Entries are unpacked beside the event loop, while this chunk is digested and sent.
+            checked = Fiber.join(yield* Effect.forkIn(check.accept(bytes), scope))
+            yield* Effect.yieldNow()
+          }
+          digest.update(bytes)
+          yield* onChunk(digest)
+          if (digest.position === expected.size) {
+            yield* checked
+            const found = contentProblems(inspection, yield* check.finish)
+            yield* onDigested({
+              digest: digest.finish(),
+              inspection: withProblems(inspection, found),
+              found
+            })
+          }
+          return bytes
+        })
+      // The chunk before is still being checked while the next one is read.
+      const reused = recycle === undefined ? {} : { recycle: Math.max(2, recycle) }
+      return Stream.mapEffect(archive.read({ ...options, ...reused, offset: 0 }), take)
+    })
+  )
+
+/** Smaller chunks come where many archives are read at a time, and there is always another one to go on with. */
+const worthAFiber = 1024 * 1024
+
+/**
+ * What `digest` is told besides.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface DigestOptions extends Partial<ArchiveDigest.RunningOptions> {
+  /** What the archive was when it was inspected. Default: what it is now. */
+  readonly expected?: ArchiveStat | undefined
+  /** Runs after every chunk with the bytes digested so far. */
+  readonly onProgress?: ((bytes: number) => Effect.Effect<void>) | undefined
+}
+
+/** As large as still makes a difference. */
+const chunkBytes = 2 * 1024 * 1024
+
+/**
  * Digests an archive and checks the content of its entries in the same reading.
  *
  * @example
@@ -260,16 +353,21 @@ export interface Digested {
 export const digest = Effect.fn("ArchiveInspection.digest")(function* <R>(
   inspection: ArchiveInspection,
   archive: Archive<R>,
-  options: ArchiveDigest.ComputeOptions = {}
+  options: DigestOptions = {}
 ): Effect.fn.Return<Digested, ArchiveError, R> {
-  return yield* Effect.scoped(
-    Effect.gen(function* () {
-      const check: EntryCheck = yield* makeEntryCheck
-      const digest = yield* ArchiveDigest.compute(archive, { ...options, onChunk: check.accept })
-      const found = contentProblems(inspection, yield* check.finish)
-      return { digest, inspection: withProblems(inspection, found), found }
-    })
-  )
+  const { onProgress = () => Effect.void } = options
+  const expected = options.expected ?? (yield* archive.stat)
+  const done = yield* Deferred.make<Digested>()
+  yield* digesting(inspection, archive, {
+    willBeReadAgain: true,
+    ...options,
+    expected,
+    recycle: 2,
+    chunkBytes,
+    onChunk: ({ position }) => onProgress(position),
+    onDigested: (digested) => Deferred.succeed(done, digested)
+  }).pipe(Stream.runDrain)
+  return yield* Deferred.await(done)
 })
 
 /** What the content tells, but for what was said already. */

@@ -69,7 +69,9 @@ export const journalId = (key: JournalKey): JournalId =>
   JournalId.make(createHash("sha256").update(`${key.origin}\n${key.extensionId}`).digest("hex").slice(0, 32))
 
 /**
- * The archive as it was when the upload began. Size in bytes, modification in milliseconds since the epoch.
+ * The archive as it was when the upload began. Size in bytes, modification in milliseconds since the epoch. The SHA-256 is
+ * absent as long as the archive is hashed while it is sent: it is noted before the last bytes leave, so what may have been
+ * applied always has one.
  *
  * @since 0.1.0
  * @category schemas
@@ -79,8 +81,16 @@ export const JournalArchive = Schema.Struct({
   name: Schema.String,
   size: Schema.NonNegativeInt,
   modifiedMillis: optional(Schema.JsonNumber),
-  sha256: Sha256
+  sha256: optional(Sha256)
 })
+
+/**
+ * The archive as it was when the upload began.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface JournalArchive extends Schema.Schema.Type<typeof JournalArchive> {}
 
 /**
  * What the server said of the extension before the first byte was sent. Without `file` it had none.
@@ -142,7 +152,7 @@ export const JournalUpload = Schema.Struct({
 export interface JournalUpload extends Schema.Schema.Type<typeof JournalUpload> {}
 
 /**
- * The SHA-256 of the representation's bytes from 0 up to `offset`.
+ * The SHA-256 of the archive's bytes from 0 up to `offset`.
  *
  * @since 0.1.0
  * @category schemas
@@ -150,7 +160,7 @@ export interface JournalUpload extends Schema.Schema.Type<typeof JournalUpload> 
 export const JournalCheckpoint = Schema.Struct({ offset: Schema.NonNegativeInt, sha256: Sha256 })
 
 /**
- * The digest of the representation up to an offset.
+ * The digest of the archive up to an offset.
  *
  * @since 0.1.0
  * @category models
@@ -191,6 +201,10 @@ export const JournalRecord = Schema.Struct({
   representationSize: Schema.NonNegativeInt,
   baseline: JournalBaseline,
   upload: optional(JournalUpload),
+  /**
+   * Of the archive. As long as its own SHA-256 is not known, the last of them covers every byte that an upload resource may
+   * have: none leaves before it is noted.
+   */
   checkpoints: Schema.Array(JournalCheckpoint),
   attempts: Schema.NonNegativeInt,
   /** Body bytes sent by all attempts together. */

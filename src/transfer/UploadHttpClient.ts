@@ -45,7 +45,7 @@ import * as Variable from "./Variable.ts"
  * @since 0.1.0
  * @category constants
  */
-export const chunksInUse = 4
+export const chunksInUse = 3
 
 /**
  * Bodies smaller than this many bytes do not wait for `100 Continue` unless `expectThreshold` says so.

@@ -1,5 +1,5 @@
 /**
- * The upload of one archive, from its digest to the proof that it arrived.
+ * The upload of one archive, from the first look into it to the proof that it arrived.
  *
  * @since 0.1.0
  */
@@ -19,7 +19,7 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as Archive from "../archive/Archive.ts"
 import { ArchiveChanged } from "../archive/ArchiveError.ts"
-import type { ExpectedExtension } from "../archive/ArchiveInspection.ts"
+import { contentCodes, type ExpectedExtension } from "../archive/ArchiveInspection.ts"
 import { ExtensionId } from "../cloud/ExtensionId.ts"
 import * as ExtensionsClient from "../cloud/ExtensionsClient.ts"
 import type { ExtensionsError } from "../cloud/ExtensionsError.ts"
@@ -30,8 +30,9 @@ import * as ResumableUpload from "../transfer/ResumableUpload.ts"
 import * as RetryPolicy from "../transfer/RetryPolicy.ts"
 import type { TransferError } from "../transfer/TransferError.ts"
 import * as UploadHttpClient from "../transfer/UploadHttpClient.ts"
-import { decide, hasBegun } from "./internal/decide.ts"
+import { decide, hasBegun, isOfArchive, isOfDate } from "./internal/decide.ts"
 import { deliver } from "./internal/deliver.ts"
+import { makeHashing } from "./internal/hashing.ts"
 import { conflictBetween } from "./internal/reconcile.ts"
 import * as Run from "./internal/run.ts"
 import * as LocalArchive from "./LocalArchive.ts"
@@ -44,7 +45,7 @@ import {
   VerificationFailed
 } from "./UploadError.ts"
 import { emit, retrying, type UploadEvent, UploadEvents, type UploadObserver } from "./UploadEvent.ts"
-import type { UploadPlan } from "./UploadPlan.ts"
+import { PlannedDigest, type UploadPlan } from "./UploadPlan.ts"
 import { AlreadyCurrent, type Proof, Uploaded, type UploadReceipt } from "./UploadReceipt.ts"
 import * as UploadSettings from "./UploadSettings.ts"
 
@@ -74,9 +75,10 @@ export type UploadRequirements = ExtensionsClient.ExtensionsClient | UploadJourn
 /**
  * Uploads an archive to an extension that exists, and proves that it arrived.
  *
- * The archive is inspected (one that cannot be used is an `InvalidArchive`, before anything is asked) and hashed, the
- * extension read (the same content already there ends it: `AlreadyCurrent`), the intent journaled, the archive sent under
- * the `RetryPolicy`, and the result verified. Interrupting it pauses: the journal is kept, and running the same upload
+ * The archive is inspected (one that cannot be used is an `InvalidArchive`, before anything is asked), the extension read
+ * (the same content already there ends it: `AlreadyCurrent`), the intent journaled, the archive sent under the
+ * `RetryPolicy`, and the result verified. Where the extension cannot hold this archive already, it is hashed and the
+ * content of its entries checked while it is sent: its last bytes leave only when all of it was found to be sound. Interrupting it pauses: the journal is kept, and running the same upload
  * again goes on where the server allows it. One upload per extension runs at a time.
  *
  * @example
@@ -100,22 +102,22 @@ export const upload = <R>(
 const run = <R>(request: UploadRequest<R>, begun: Option.Option<JournalRecord>) =>
   Effect.gen(function* () {
     const elapsed = yield* Monotonic.stopwatch
-    // 1. Inspect and digest the archive, holding the one journal entry of this extension.
+    // 1. Inspect the archive, holding the one journal entry of this extension, and digest it where that has to come first.
     const extensionId = yield* decodeId(request.extensionId)
     const inspected = yield* LocalArchive.inspect(request.archive)
     const journal = yield* openJournal(extensionId)
     const known = yield* journal.record
-    const subject = yield* digest(extensionId, inspected, known)
+    const subject = yield* prepare(extensionId, inspected, known)
     return yield* Effect.gen(function* () {
       yield* requireSameArchive(begun)
       // 2. Decide what to do, by what the journal and the server know, while the upload's connection is opened.
       yield* connectAhead(extensionId)
       const plan = yield* decide(known, Option.fromNullable(request.expected))
-      // 3. to 5. Journal the intent, transfer the archive, verify what the server holds.
+      // 3. to 5. Journal the intent, transfer the archive, which may be digested only now, verify what the server holds.
       const result = yield* carryOut(plan, journal)
       yield* emit({ _tag: "Verified", proof: result.proof })
       // 6. Say what is known, and forget the rest.
-      const receipt = makeReceipt(plan, result, yield* elapsed)
+      const receipt = makeReceipt(plan, yield* Run.content, result, yield* elapsed)
       yield* journal.remove
       yield* emit({ _tag: "Completed", receipt })
       return receipt
@@ -161,9 +163,10 @@ const look = <R>(request: UploadRequest<R>, begun: Option.Option<JournalRecord>)
     const extensionId = yield* decodeId(request.extensionId)
     const inspected = yield* LocalArchive.inspect(request.archive)
     const known = yield* peekJournal(extensionId)
-    const subject = yield* digest(extensionId, inspected, known)
+    const subject = yield* prepare(extensionId, inspected, known)
     return yield* requireSameArchive(begun).pipe(
       Effect.zipRight(decide(known, Option.fromNullable(request.expected))),
+      Effect.flatMap(readAllTheSame),
       Effect.provideService(Run.Subject, subject)
     )
   }).pipe(withOptions(request), Effect.withSpan("ExtensionUpload.plan"))
@@ -448,17 +451,48 @@ const peekJournal = Effect.fnUntraced(function* (extensionId: ExtensionId) {
 
 /**
  * The digest tells whether an upload that has begun is of this archive, and only then may it go on as it is. Else the
- * archive has to be usable, which takes less time to find out.
+ * archive has to be usable, which takes less time to find out; and whether the digest is worth a reading of its own is for
+ * the extension to tell.
  */
-const digest = Effect.fnUntraced(function* (
+const prepare = Effect.fnUntraced(function* (
   extensionId: ExtensionId,
   inspected: LocalArchive.Inspected,
   known: Option.Option<JournalRecord>
 ) {
-  const { archive } = inspected
-  if (!Option.exists(known, hasBegun)) yield* LocalArchive.requireUsable(inspected.inspection)
-  const { digest, inspection } = yield* LocalArchive.digest(inspected)
-  return { extensionId, archive, inspection, digest }
+  const begun = Option.filter(known, hasBegun)
+  const leftOffAt = Option.match(begun, {
+    onNone: () => [],
+    onSome: ({ checkpoints }) => checkpoints.map(({ offset }) => offset)
+  })
+  const hashing = yield* makeHashing(inspected, leftOffAt)
+  if (Option.isNone(begun)) yield* LocalArchive.requireUsable(inspected.inspection)
+  if (Option.isSome(begun) || (yield* mustBeHashedFirst(inspected))) yield* hashing.whole
+  return { extensionId, inspected, hashing }
+})
+
+/**
+ * Whether the digest has to come first, whatever the extension holds: for an archive that is read in one piece; for one of
+ * which nothing but its bytes could tell that it is no longer the one that was inspected; and for one that may be damaged,
+ * because what is allowed when the first bytes leave is not asked again.
+ */
+const mustBeHashedFirst = Effect.fnUntraced(function* ({
+  stat: { etag, modifiedMillis, size }
+}: LocalArchive.Inspected) {
+  const { allow } = yield* UploadSettings.UploadSettings
+  return (
+    size <= (yield* Run.PieceBytes) ||
+    (modifiedMillis === undefined && etag === undefined) ||
+    allow.some((code) => contentCodes.includes(code))
+  )
+})
+
+/** Whoever asks for a plan has time, and wants to know whether the archive can be used. */
+const readAllTheSame = Effect.fnUntraced(function* (plan: UploadPlan) {
+  if (plan._tag !== "Send" || plan.digest._tag !== "WhileSending") return plan
+  const { hashing } = yield* Run.Subject
+  const { digest, inspection } = yield* hashing.whole
+  yield* LocalArchive.requireUsable(inspection)
+  return { ...plan, digest: PlannedDigest.WhileSending({ sha256: Option.some(digest.sha256) }) }
 })
 
 /** What came of a plan. */
@@ -495,10 +529,15 @@ const carryOut = (
     case "Send":
       return discard(journal).pipe(
         Effect.zipRight(journal.save(plan.record)),
-        Effect.zipRight(sendAs(plan.record, journal))
+        Effect.zipRight(plan.digest._tag === "WhileSending" ? hashWhileSending : Effect.void),
+        Effect.zipRight(sendAs(plan.record, journal)),
+        // Found out while it was sent: what the server has of it is of no use.
+        Effect.tapErrorTag("InvalidArchive", () => Effect.ignore(discard(journal)))
       )
   }
 }
+
+const hashWhileSending = Effect.flatMap(Run.Subject, ({ hashing }) => hashing.whileSending)
 
 const continued = ({ representationSize: total, upload }: JournalRecord) =>
   emit({ _tag: "UploadContinued", acknowledged: upload?.offset ?? 0, total })
@@ -508,6 +547,7 @@ const sendAs = (record: JournalRecord, journal: UploadJournal.JournalSession) =>
     const progress = {
       journal,
       record: yield* Ref.make(record),
+      writing: yield* Effect.makeSemaphore(1),
       counters: yield* Ref.make(Run.noCounts)
     }
     const { proof, stored } = yield* Effect.provideService(deliver, Run.Progress, progress)
@@ -518,7 +558,13 @@ const sendAs = (record: JournalRecord, journal: UploadJournal.JournalSession) =>
 /** Whether the server has kept some of an upload, or an earlier run has left its end open. */
 const mayGoOn = (record: JournalRecord, known: Option.Option<JournalRecord>): boolean =>
   record.upload !== undefined ||
-  Option.exists(known, (before) => hasBegun(before) && before.archive.sha256 === record.archive.sha256)
+  Option.exists(
+    known,
+    (before) =>
+      hasBegun(before) &&
+      before.archive.sha256 !== undefined &&
+      before.archive.sha256 === record.archive.sha256
+  )
 
 /** A failure that running the upload again cannot change ends it for good. */
 const discardUnless = (journal: UploadJournal.JournalSession, isKept: (record: JournalRecord) => boolean) =>
@@ -547,14 +593,15 @@ const connectAhead = (extensionId: ExtensionId) =>
   })
 
 const makeReceipt = (
-  { _tag, archive, extensionId }: UploadPlan,
+  { _tag, archive: { name }, extensionId }: UploadPlan,
+  content: StoredArchive.Content,
   { before, counters, proof, stored: { told } }: Result,
   durationMillis: number
 ): UploadReceipt => {
   const { attempts, bytesResumed, bytesSent } = counters
   const fields = {
     extensionId,
-    archive,
+    archive: { name, ...content },
     proof,
     attempts,
     bytesSent,
@@ -576,11 +623,17 @@ const requestOf = (record: JournalRecord, options: ResumeOptions): UploadRequest
   archive: Archive.file(record.archive.path)
 })
 
+/** Where the digest of what was begun is not known, the beginning and the date have to be the same. */
 const requireSameArchive = Effect.fnUntraced(function* (begun: Option.Option<JournalRecord>) {
-  const { digest } = yield* Run.Subject
-  if (Option.isNone(begun) || begun.value.archive.sha256 === digest.sha256) return
+  if (Option.isNone(begun)) return
+  const { hashing } = yield* Run.Subject
+  const { digest } = yield* hashing.whole
+  const { archive } = begun.value
+  const isSame =
+    isOfArchive(begun.value, digest) && (archive.sha256 !== undefined || isOfDate(archive, digest.stat))
+  if (isSame) return
   return yield* new ArchiveChanged({
-    path: begun.value.archive.path,
+    path: archive.path,
     reason: "Modified",
     detail: "it is not the archive that the unfinished upload was begun with"
   })

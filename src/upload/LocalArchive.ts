@@ -6,7 +6,7 @@
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type * as Archive from "../archive/Archive.ts"
-import { ArchiveChanged, type ArchiveError } from "../archive/ArchiveError.ts"
+import type { ArchiveError } from "../archive/ArchiveError.ts"
 import * as ArchiveInspection from "../archive/ArchiveInspection.ts"
 import { describe, type Problem } from "../archive/ArchiveProblem.ts"
 import { ArchiveTooLarge } from "./UploadError.ts"
@@ -109,25 +109,43 @@ const warn = Effect.fnUntraced(function* (problems: ReadonlyArray<Problem>) {
 })
 
 /**
+ * Refuses an archive for what a reading of the whole has found, unless that is allowed by name.
+ *
+ * @since 0.1.0
+ * @category steps
+ */
+export const requireUsableContent = ({ found, inspection }: ArchiveInspection.Digested) =>
+  requireUsable(new ArchiveInspection.ArchiveInspection({ ...inspection, problems: found }))
+
+/**
+ * Tells the digest, and what the reading has found that does not stop the upload.
+ *
+ * @since 0.1.0
+ * @category steps
+ */
+export const tell = ({ digest, found }: ArchiveInspection.Digested): Effect.Effect<void> =>
+  Effect.zipRight(
+    emit({ _tag: "DigestComputed", sha256: digest.sha256, size: digest.stat.size }),
+    warn(found)
+  )
+
+/**
  * Reads the whole archive once, and adds to its inspection what is wrong with the content of its entries. Fails with
  * `ArchiveChanged` if it is no longer what was inspected.
  *
  * @since 0.1.0
  * @category steps
  */
-export const digest = Effect.fnUntraced(function* ({ archive, inspection, stat }: Inspected) {
+export const digest = Effect.fnUntraced(function* (
+  { archive, inspection, stat }: Inspected,
+  options: Pick<ArchiveInspection.DigestOptions, "alsoAt"> = {}
+) {
+  yield* emit({ _tag: "DigestStarted", way: "BeforeSending" })
   const whole = yield* ArchiveInspection.digest(inspection, archive, {
+    ...options,
+    expected: stat,
     onProgress: (bytes) => emit({ _tag: "DigestProgress", bytes, total: stat.size })
   })
-  const digested = whole.digest.stat
-  if (stat.size !== digested.size || stat.modifiedMillis !== digested.modifiedMillis) {
-    return yield* new ArchiveChanged({
-      path: archive.path,
-      reason: "Modified",
-      detail: "after it was inspected"
-    })
-  }
-  yield* emit({ _tag: "DigestComputed", sha256: whole.digest.sha256, size: digested.size })
-  yield* warn(whole.found)
+  yield* tell(whole)
   return whole
 })

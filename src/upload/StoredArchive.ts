@@ -138,6 +138,15 @@ export interface Content {
 }
 
 /**
+ * Whether an extension may hold an archive of this size. It does not if it has none, or one of another size.
+ *
+ * @since 0.1.0
+ * @category comparing
+ */
+export const mayHold = ({ told }: StoredArchive, { size }: Pick<Content, "size">): boolean =>
+  told.file !== undefined && (told.file.size ?? size) === size
+
+/**
  * How a stored archive relates to ours: the `Same` as far as the proof goes, `Different`, or not to be told.
  *
  * @since 0.1.0
@@ -187,16 +196,22 @@ export const match = (
   )
 }
 
+/** What comes is hashed in the chunks that it comes in, but not told that often. */
+const tellEveryBytes = 1024 * 1024
+
 /** Something else than our archive, and possibly without an end. */
 class Longer extends Data.TaggedError("Longer")<{ readonly size: number }> {}
 
 const hashBehind = Effect.fnUntraced(function* (link: Redacted.Redacted<string>, { size }: Content) {
   const client = yield* ExtensionsClient
   let bytes = 0
+  let told = 0
   const { sha256 } = yield* hashStream(
     Stream.tap(client.download(link), (chunk) => {
       bytes += chunk.length
       if (bytes > size) return new Longer({ size })
+      if (bytes < size && bytes - told < tellEveryBytes) return Effect.void
+      told = bytes
       return emit({ _tag: "VerificationProgress", bytes, total: size })
     })
   )

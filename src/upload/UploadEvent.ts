@@ -29,7 +29,18 @@ export const ArchiveInspected = Schema.TaggedStruct("ArchiveInspected", {
   warnings: Schema.NonNegativeInt
 })
 
-/** The archive is being hashed: `bytes` of `total` are done. @since 0.1.0 @category schemas */
+/**
+ * The archive begins to be hashed, and the content of its entries to be checked: in a reading of its own, or in the very
+ * reading that is sent, of which the last bytes do not leave before the `DigestComputed`.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const DigestStarted = Schema.TaggedStruct("DigestStarted", {
+  way: Schema.Literal("BeforeSending", "WhileSending")
+})
+
+/** The archive is being hashed by itself: `bytes` of `total` are done. @since 0.1.0 @category schemas */
 export const DigestProgress = Schema.TaggedStruct("DigestProgress", { bytes: Bytes, total: Bytes })
 
 /** The archive's SHA-256 is known. @since 0.1.0 @category schemas */
@@ -88,6 +99,15 @@ export const Reconciled = Schema.TaggedStruct("Reconciled", {
   outcome: Schema.Literal("NotApplied", "Applied", "Conflict", "Unknown")
 })
 
+/**
+ * All was sent, and the service has answered with success. From here on nothing is read or sent: whoever lets a certain
+ * number of uploads send at a time can let the next one begin.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const VerificationStarted = Schema.TaggedStruct("VerificationStarted", {})
+
 /** The archive on the server is being fetched and hashed. @since 0.1.0 @category schemas */
 export const VerificationProgress = Schema.TaggedStruct("VerificationProgress", {
   bytes: Bytes,
@@ -116,6 +136,7 @@ export const Completed = Schema.TaggedStruct("Completed", { receipt: UploadRecei
  */
 export const UploadEvent = Schema.Union(
   ArchiveInspected,
+  DigestStarted,
   DigestProgress,
   DigestComputed,
   UploadContinued,
@@ -128,6 +149,7 @@ export const UploadEvent = Schema.Union(
   RetryScheduled,
   ReconciliationStarted,
   Reconciled,
+  VerificationStarted,
   VerificationProgress,
   Verified,
   Warning,

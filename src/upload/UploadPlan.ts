@@ -19,9 +19,38 @@ import type { Proof } from "./UploadReceipt.ts"
  */
 export interface Planned {
   readonly extensionId: ExtensionId
-  readonly archive: Content & { readonly name: string }
+  readonly archive: { readonly name: string; readonly size: number }
   /** Ids of the deployments that use the extension. They take a new file when their nodes next start. */
   readonly deployments: ReadonlyArray<string>
+}
+
+/**
+ * When the archive is hashed, and the content of its entries checked.
+ *
+ * - `BeforeSending`: in a reading of its own. The extension may hold this very archive, or an earlier run has sent a part of
+ *   it, or all of it is read at once.
+ * - `WhileSending`: in the same reading. The extension does not hold this archive: it has none, or one of another size.
+ *   The digest is known only to `plan`, which reads the archive all the same.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type PlannedDigest = Data.TaggedEnum<{
+  BeforeSending: { readonly sha256: string }
+  WhileSending: { readonly sha256: Option.Option<string> }
+}>
+
+/**
+ * Constructors, and `$match` and `$is`.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const PlannedDigest = Data.taggedEnum<PlannedDigest>()
+
+/** Of an archive that was hashed. */
+interface PlannedHashed extends Planned {
+  readonly archive: Content & { readonly name: string }
 }
 
 /**
@@ -37,19 +66,20 @@ export interface Planned {
  * @category models
  */
 export type UploadPlan = Data.TaggedEnum<{
-  AlreadyCurrent: Planned & { readonly stored: StoredArchive }
-  AlreadyApplied: Planned & {
+  AlreadyCurrent: PlannedHashed & { readonly stored: StoredArchive }
+  AlreadyApplied: PlannedHashed & {
     readonly record: JournalRecord
     readonly proof: Proof
     readonly stored: StoredArchive
   }
-  Continue: Planned & {
+  Continue: PlannedHashed & {
     readonly record: JournalRecord
     /** Bytes of the representation that the server had when it last told. */
     readonly acknowledged: number
   }
-  SendAgain: Planned & { readonly record: JournalRecord }
+  SendAgain: PlannedHashed & { readonly record: JournalRecord }
   Send: Planned & {
+    readonly digest: PlannedDigest
     readonly record: JournalRecord
     readonly discards: Option.Option<JournalRecord>
     /** What the extension holds now, to be replaced. */

@@ -35,9 +35,10 @@ import { TransferError } from "../transfer/TransferError.ts"
 import * as ExtensionUpload from "../upload/ExtensionUpload.ts"
 import * as StoredArchive from "../upload/StoredArchive.ts"
 import { UploadConflict, UploadError, VerificationFailed } from "../upload/UploadError.ts"
-import type { UploadEvent } from "../upload/UploadEvent.ts"
+import type { UploadEvent, UploadObserver } from "../upload/UploadEvent.ts"
 import { Proof, UploadReceipt } from "../upload/UploadReceipt.ts"
 import type { UploadOverrides } from "../upload/UploadSettings.ts"
+import { withSlot } from "../upload/UploadSlots.ts"
 import { Announcement, type AnnouncementHooks } from "./Announcement.ts"
 import { stopIfCancelled, unlessCancelled } from "./internal/signals.ts"
 import { AnnouncementFailed, ReleaseCancelled } from "./ReleaseError.ts"
@@ -160,7 +161,9 @@ export const transfer = (
     error: Schema.Union(UploadError, ReleaseCancelled),
     execute: work(
       "transfer",
-      Effect.flatMap(TransferSlots, (slots) => unlessCancelled(slots.withPermits(1)(send(input))))
+      Effect.flatMap(TransferSlots, (slots) =>
+        unlessCancelled(withSlot(slots, (observer) => send(input, observer)))
+      )
     )
   })
 
@@ -274,13 +277,14 @@ const notTheOne = (
     detail: `the release is of SHA-256 ${sha256}, the archive has ${actual}`
   })
 
-/** The archive may have been replaced since it was digested. The upload digests it again, and is stopped right there. */
-const send = Effect.fnUntraced(function* ({
-  archive,
-  extensionId,
-  options,
-  sha256
-}: Parameters<typeof transfer>[0]) {
+/**
+ * The archive may have been replaced since it was digested. The upload digests it again, before its last bytes leave, and
+ * is stopped right there.
+ */
+const send = Effect.fnUntraced(function* (
+  { archive, extensionId, options, sha256 }: Parameters<typeof transfer>[0],
+  observer: UploadObserver
+) {
   const { onEvent } = yield* ReleaseEvents
   const { executionId } = yield* WorkflowInstance
   const changed = yield* Deferred.make<never, ArchiveChanged>()
@@ -293,7 +297,12 @@ const send = Effect.fnUntraced(function* ({
     extensionId,
     archive: toArchive(archive),
     onEvent: (event) =>
-      Effect.zipRight(onEvent({ _tag: "Uploading", executionId, event }), requireSame(event))
+      Effect.all(
+        [onEvent({ _tag: "Uploading", executionId, event }), requireSame(event), observer.onEvent(event)],
+        {
+          discard: true
+        }
+      )
   }).pipe(Effect.raceFirst(Deferred.await(changed)))
 })
 

@@ -5,15 +5,14 @@
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Either, Layer, Option } from "effect"
-import * as Archive from "../../src/archive/Archive.ts"
 import * as UploadJournal from "../../src/journal/UploadJournal.ts"
 import * as Fault from "../../src/testing/Fault.ts"
 import * as LocalElasticCloud from "../../src/testing/LocalElasticCloud.ts"
 import type { StoredExtension } from "../../src/testing/StoredExtension.ts"
 import * as ExtensionUpload from "../../src/upload/ExtensionUpload.ts"
 import { ledger } from "../support/faults/ledger.ts"
-import { zipOf } from "../support/upload/archives.ts"
-import { client, held, journaled, otherWriter, seed, sha256 } from "../support/upload/world.ts"
+import { archiveFor, ways, zipOf } from "../support/upload/archives.ts"
+import { client, held, journaled, otherWriter, recordEvents, seed, sha256 } from "../support/upload/world.ts"
 
 const MiB = 1024 * 1024
 const contentBytes = 2 * MiB + 512 * 1024
@@ -238,7 +237,9 @@ const settings = { reconcileWindow: "60 millis" } as const
 /** Outlasts a restart of the server on a busy machine. */
 const retry = { maxRetries: 30 } as const
 
-describe.each(servers)("a server with %s uploads", (kind, resumable) => {
+const sides = servers.flatMap(([kind, resumable]) => ways.map((way) => ({ kind, resumable, way })))
+
+describe.each(sides)("a server with $kind uploads, hashed $way", ({ kind, resumable, way }) => {
   it.live.each(rows)("$name", (row) =>
     Effect.gen(function* () {
       const cloud = yield* LocalElasticCloud.LocalElasticCloud
@@ -251,14 +252,17 @@ describe.each(servers)("a server with %s uploads", (kind, resumable) => {
       const stored = Option.getOrThrow(yield* cloud.extension(extension))
       yield* Effect.forEach(row.plan({ cloud, extension, size, stored, theirs, write }), cloud.plan)
 
+      const { events, onEvent } = recordEvents()
       const outcome = yield* Effect.either(
         ExtensionUpload.upload({
           extensionId: extension,
-          archive: Archive.bytes({ name: "words.zip", bytes: content })
+          archive: archiveFor(way, content),
+          onEvent
         })
       )
 
       const ending = Either.merge(outcome)
+      expect(events.find(({ _tag }) => _tag === "DigestStarted")).toMatchObject({ way })
       const { repeated, requests } = yield* ledger(size)
       expect(ending._tag, `${JSON.stringify(ending)} after ${requests.join(", ")}`).toBe(
         row.ends ?? "Uploaded"

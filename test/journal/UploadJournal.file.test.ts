@@ -79,7 +79,7 @@ describe("UploadJournal.layerFileSystem: writing", () => {
         assert.strictEqual(yield* modeOf(fs, `${folder}/${id}.json`), 0o600)
         assert.deepStrictEqual(yield* fs.readDirectory(folder), [`${id}.json`])
         const stored = JSON.parse(yield* fs.readFileString(`${folder}/${id}.json`))
-        assert.strictEqual(stored.schemaVersion, 2)
+        assert.strictEqual(stored.schemaVersion, 3)
         assert.strictEqual(stored.upload.url, secretUrl)
       })
     )
@@ -283,14 +283,14 @@ describe("UploadJournal.layerFileSystem: records that cannot be understood", () 
     "is no object": { text: `"${secretUrl}"`, reason: "InvalidRecord", says: "the record itself" },
     "has no version": { text: `${secret} }`, reason: "InvalidRecord", says: "schemaVersion" },
     "has wrong fields": {
-      text: JSON.stringify({ schemaVersion: 2, upload: { url: secretUrl, offset: secretUrl } }),
+      text: JSON.stringify({ schemaVersion: 3, upload: { url: secretUrl, offset: secretUrl } }),
       reason: "InvalidRecord",
       says: "upload.offset"
     },
     "was written by a newer release": {
-      text: JSON.stringify({ schemaVersion: 3, url: secretUrl }),
+      text: JSON.stringify({ schemaVersion: 4, url: secretUrl }),
       reason: "NewerVersion",
-      says: "schema version 3"
+      says: "schema version 4"
     }
   }
 

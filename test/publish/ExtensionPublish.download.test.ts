@@ -52,6 +52,7 @@ describe("which way an archive goes", () => {
         expect(host.requests).toHaveLength(1)
         expect(steps()).toEqual([
           "ExtensionCreated",
+          "DigestStarted",
           "DigestComputed",
           "DownloadStarted",
           "DownloadPolled",

@@ -37,11 +37,13 @@ const request = (content: Uint8Array) =>
 describe("interrupted at an event, and run again", () => {
   const events = [
     "ExtensionCreated",
+    "DigestStarted",
     "DigestProgress",
     "DigestComputed",
     "AttemptStarted",
     "SendingStarted",
     "BytesWritten",
+    "VerificationStarted",
     "VerificationProgress",
     "Verified",
     "Completed"

@@ -68,9 +68,11 @@ describe("a name that nobody has", () => {
       expect(steps()).toEqual([
         "ExtensionCreated",
         "ArchiveInspected",
+        "DigestStarted",
         "DigestComputed",
         "AttemptStarted",
         "SendingStarted",
+        "VerificationStarted",
         "Verified",
         "Completed"
       ])

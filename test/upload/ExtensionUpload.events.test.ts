@@ -26,9 +26,11 @@ describe("the events of an upload", () => {
       })
       expect(milestones()).toEqual([
         "ArchiveInspected",
+        "DigestStarted",
         "DigestComputed",
         "AttemptStarted",
         "SendingStarted",
+        "VerificationStarted",
         "Verified",
         "Completed"
       ])
@@ -75,12 +77,14 @@ describe("the events of an upload", () => {
       yield* ExtensionUpload.upload({ extensionId: yield* seed(), archive, onEvent })
       expect(milestones()).toEqual([
         "ArchiveInspected",
+        "DigestStarted",
         "DigestComputed",
         "AttemptStarted",
         "SendingStarted",
         "RetryScheduled",
         "AttemptStarted",
         "SendingStarted",
+        "VerificationStarted",
         "Verified",
         "Completed"
       ])
@@ -116,6 +120,7 @@ describe("the events of an upload", () => {
         new Set([
           "ArchiveInspected",
           "Warning",
+          "DigestStarted",
           "DigestProgress",
           "DigestComputed",
           "AttemptStarted",
@@ -124,6 +129,7 @@ describe("the events of an upload", () => {
           "ReconciliationStarted",
           "Reconciled",
           "RetryScheduled",
+          "VerificationStarted",
           "VerificationProgress",
           "Verified",
           "Completed"

@@ -4,12 +4,12 @@
  */
 import { describe, expect, it } from "@effect/vitest"
 import { Config, Deferred, Effect, Exit, Layer, Option, Ref } from "effect"
-import * as Archive from "../../src/archive/Archive.ts"
+import type * as Archive from "../../src/archive/Archive.ts"
 import * as UploadJournal from "../../src/journal/UploadJournal.ts"
 import * as RetryPolicy from "../../src/transfer/RetryPolicy.ts"
 import * as ExtensionUpload from "../../src/upload/ExtensionUpload.ts"
 import * as UploadSettings from "../../src/upload/UploadSettings.ts"
-import { zipOf } from "../support/upload/archives.ts"
+import { archiveFor, inSmallPieces, ways, zipOf } from "../support/upload/archives.ts"
 import {
   type Append,
   type Ask,
@@ -82,7 +82,7 @@ const appends: ReadonlyArray<Append | "dies before" | "dies after"> = [
 const asks: ReadonlyArray<Ask> = ["told", "unavailable", "forgotten", "senseless"]
 
 /** One life after the other, until one comes to an end of its own. */
-const live = (content: Uint8Array, theirs: Uint8Array, resumes: boolean, choose: Choose) =>
+const live = (archive: Archive.Archive, theirs: Uint8Array, resumes: boolean, choose: Choose) =>
   Effect.gen(function* () {
     const journal = yield* UploadJournal.UploadJournal
     const death = yield* Ref.make(yield* Deferred.make<void>())
@@ -127,7 +127,7 @@ const live = (content: Uint8Array, theirs: Uint8Array, resumes: boolean, choose:
       yield* Ref.set(death, next)
       return yield* ExtensionUpload.upload({
         extensionId,
-        archive: inPieces(Archive.bytes({ name: "words.zip", bytes: content }))
+        archive: inPieces(archive)
       }).pipe(Effect.merge, Effect.asSome, Effect.raceFirst(Effect.as(Deferred.await(next), Option.none())))
     })
     const end = yield* once.pipe(
@@ -141,45 +141,51 @@ const live = (content: Uint8Array, theirs: Uint8Array, resumes: boolean, choose:
   })
 
 const settings = Layer.mergeAll(
+  inSmallPieces,
   RetryPolicy.layer({ maxRetries: 1, baseDelay: "10 millis" }),
   UploadSettings.layer({ reconcileWindow: "2 seconds" })
 )
 
-describe.each([
+const goals = [
   { what: "sent as a whole", resumes: false, ends: ["Uploaded", "UploadConflict", "VerificationFailed"] },
   { what: "resumed", resumes: true, ends: ["Uploaded", "UploadConflict", "UnexpectedResponse"] }
-])("every way an upload can go that is $what", ({ ends: expected, resumes }) => {
-  it.effect(
-    "never ends as done with other content stored, and never overwrites a second writer",
-    () =>
-      Effect.gen(function* () {
-        const faults = yield* Config.integer("MODEL_FAULTS").pipe(Config.withDefault(2))
-        const content = yield* zipOf(200)
-        const theirs = yield* zipOf(300)
-        const ends = new Map<string, number>()
-        const runs = yield* explore(faults, (choose) =>
-          Effect.gen(function* () {
-            const { cloud, end } = yield* live(content, theirs, resumes, choose)
-            const described = cloud.requests.join(", ")
-            if (Exit.isFailure(end)) return expect.fail(`${described}: ${end.cause}`)
-            const { _tag } = end.value
-            // What may have been applied is not cancelled, except to leave in peace who wrote since.
-            for (const writer of ["nobody", "us"]) {
-              expect(cloud.requests, described).not.toContain(`DELETE complete ${writer}`)
-            }
-            ends.set(_tag, (ends.get(_tag) ?? 0) + 1)
-            if (_tag === "Uploaded" || _tag === "AlreadyCurrent") {
-              expect(cloud.holds().sha256, described).toBe(sha256(content))
-            } else if (cloud.holds().writer === "us") {
-              // What was accepted is not given up: the next run will find it.
-              expect(yield* journaled, `${described}: ${_tag}`).toHaveLength(1)
-            }
-          }).pipe(Effect.provide(UploadJournal.layerMemory))
-        )
-        // The model is worth something only if it gets everywhere.
-        expect([...ends.keys()]).toEqual(expect.arrayContaining(expected))
-        expect(runs).toBeGreaterThan(100)
-      }).pipe(Effect.provide(settings)),
-    300_000
-  )
-})
+]
+
+describe.each(goals.flatMap((goal) => ways.map((way) => ({ ...goal, way }))))(
+  "every way an upload can go that is $what, hashed $way",
+  ({ ends: expected, resumes, way }) => {
+    it.effect(
+      "never ends as done with other content stored, and never overwrites a second writer",
+      () =>
+        Effect.gen(function* () {
+          const faults = yield* Config.integer("MODEL_FAULTS").pipe(Config.withDefault(2))
+          const content = yield* zipOf(200)
+          const theirs = yield* zipOf(300)
+          const ends = new Map<string, number>()
+          const runs = yield* explore(faults, (choose) =>
+            Effect.gen(function* () {
+              const { cloud, end } = yield* live(archiveFor(way, content), theirs, resumes, choose)
+              const described = cloud.requests.join(", ")
+              if (Exit.isFailure(end)) return expect.fail(`${described}: ${end.cause}`)
+              const { _tag } = end.value
+              // What may have been applied is not cancelled, except to leave in peace who wrote since.
+              for (const writer of ["nobody", "us"]) {
+                expect(cloud.requests, described).not.toContain(`DELETE complete ${writer}`)
+              }
+              ends.set(_tag, (ends.get(_tag) ?? 0) + 1)
+              if (_tag === "Uploaded" || _tag === "AlreadyCurrent") {
+                expect(cloud.holds().sha256, described).toBe(sha256(content))
+              } else if (cloud.holds().writer === "us") {
+                // What was accepted is not given up: the next run will find it.
+                expect(yield* journaled, `${described}: ${_tag}`).toHaveLength(1)
+              }
+            }).pipe(Effect.provide(UploadJournal.layerMemory))
+          )
+          // The model is worth something only if it gets everywhere.
+          expect([...ends.keys()]).toEqual(expect.arrayContaining(expected))
+          expect(runs).toBeGreaterThan(100)
+        }).pipe(Effect.provide(settings)),
+      300_000
+    )
+  }
+)

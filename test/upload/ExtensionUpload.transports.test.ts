@@ -41,9 +41,11 @@ describe.each(transports)("over %s", (name, transport) => {
       })
       expect(milestones()).toEqual([
         "ArchiveInspected",
+        "DigestStarted",
         "DigestComputed",
         "AttemptStarted",
         "SendingStarted",
+        "VerificationStarted",
         "Verified",
         "Completed"
       ])

@@ -3,7 +3,14 @@
 import { Buffer } from "node:buffer"
 import { type CipherGCM, createCipheriv, createHash, type Hash, randomBytes } from "node:crypto"
 import * as Effect from "effect/Effect"
-import type { Checkpoint, DigestRecord } from "../ArchiveDigest.ts"
+import type { ArchiveStat } from "../Archive.ts"
+import type {
+  ArchiveDigest,
+  Checkpoint,
+  DigestRecord,
+  RunningDigest,
+  RunningOptions
+} from "../ArchiveDigest.ts"
 import { ArchiveChanged } from "../ArchiveError.ts"
 
 /** What a check compares with: seals made in this process, or the hash's states before each recorded checkpoint. */
@@ -144,6 +151,73 @@ export function* piecesOf(
     const to = Math.min(chunk.length, from + stop - start)
     yield { bytes: chunk.subarray(from, to), end: position + to, isStop: position + to === stop }
     from = to
+  }
+}
+
+const defaultCheckpointBytes = 8 * 1024 * 1024
+
+/** Digests what it is given, from the first byte to the last. Mutable: make one per run, inside an Effect. */
+export class Digester implements RunningDigest {
+  private readonly stat: ArchiveStat
+  private readonly interval: number
+  private readonly stops: ReadonlyArray<number>
+  private readonly key: Uint8Array | undefined
+  private readonly sealer: SegmentSealer | undefined
+  private readonly running = new RunningHash()
+  private readonly noted: Array<Checkpoint> = []
+  private readonly states = [emptyState()]
+  private readonly tags: Array<string> = []
+
+  constructor(stat: ArchiveStat, { alsoAt = [], checkpointBytes, willBeReadAgain }: RunningOptions) {
+    this.stat = stat
+    this.interval = Math.max(1, Math.trunc(checkpointBytes ?? defaultCheckpointBytes))
+    this.stops = alsoAt.filter((offset) => offset < stat.size).sort((one, other) => one - other)
+    this.key = willBeReadAgain ? makeKey() : undefined
+    this.sealer = this.key === undefined ? undefined : new SegmentSealer(this.key, 0)
+  }
+
+  get position(): number {
+    return this.running.position
+  }
+
+  get checkpoint(): Checkpoint {
+    return { offset: this.running.position, sha256: this.running.hex }
+  }
+
+  get checkpoints(): ReadonlyArray<Checkpoint> {
+    return this.noted
+  }
+
+  update(chunk: Uint8Array): void {
+    for (const { bytes, end, isStop } of piecesOf(chunk, this.position, (position) =>
+      this.stopAfter(position)
+    )) {
+      this.running.update(bytes)
+      this.sealer?.update(bytes)
+      if (!isStop) continue
+      this.noted.push(this.checkpoint)
+      if (end % this.interval !== 0) continue
+      if (this.sealer === undefined) this.states.push(this.running.state)
+      else this.tags.push(this.sealer.seal())
+    }
+  }
+
+  finish(): ArchiveDigest {
+    const { interval, key, states, tags } = this
+    if (this.sealer !== undefined) tags.push(this.sealer.seal())
+    return {
+      sha256: this.running.hex,
+      stat: this.stat,
+      checkpoints: this.noted,
+      [evidence]:
+        key === undefined ? { _tag: "States", states } : { _tag: "Seals", seals: { key, interval, tags } }
+    }
+  }
+
+  private stopAfter(position: number): number | undefined {
+    const multiple = position + this.interval - (position % this.interval)
+    const stop = Math.min(multiple, this.stops.find((offset) => offset > position) ?? multiple)
+    return stop < this.stat.size ? stop : undefined
   }
 }
 

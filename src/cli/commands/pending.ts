@@ -84,7 +84,7 @@ const describe = Effect.fnUntraced(function* (
   const kept = record.upload === undefined || isUploadExpired(record, now) ? null : record.upload.offset
   return {
     extensionId: record.extensionId,
-    archive: { path, size, sha256, state: yield* archiveState(record) },
+    archive: { path, size, sha256: sha256 ?? null, state: yield* archiveState(record) },
     phase: record.phase,
     kept,
     total: record.representationSize,

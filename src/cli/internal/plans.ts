@@ -7,8 +7,27 @@ import type { PublishPlan, UploadPlan } from "./results.ts"
 import { bytes, facts, printable } from "./text.ts"
 
 export const ofUpload = (plan: Upload.UploadPlan): UploadPlan => {
-  const { archive, deployments, extensionId } = plan
-  return { _tag: "UploadPlan", extensionId, archive, cancels: null, ...decisionOf(plan), deployments }
+  const { deployments, extensionId } = plan
+  return {
+    _tag: "UploadPlan",
+    extensionId,
+    cancels: null,
+    ...digestOf(plan),
+    ...decisionOf(plan),
+    deployments
+  }
+}
+
+const digestOf = (plan: Upload.UploadPlan): Pick<UploadPlan, "archive" | "hashed"> => {
+  if (plan._tag !== "Send") return { archive: plan.archive, hashed: "before" }
+  const { archive, digest } = plan
+  return Upload.PlannedDigest.$match(digest, {
+    BeforeSending: ({ sha256 }) => ({ archive: { ...archive, sha256 }, hashed: "before" as const }),
+    WhileSending: ({ sha256 }) => ({
+      archive: { ...archive, sha256: Option.getOrNull(sha256) },
+      hashed: "while-sending" as const
+    })
+  })
 }
 
 const decisionOf = Upload.UploadPlan.$match({
@@ -41,7 +60,8 @@ export const describeUploadPlan = (plan: UploadPlan): ReadonlyArray<string> => [
   ...facts([
     ["extension", plan.extensionId],
     ["archive", `${printable(plan.archive.name)}, ${bytes(plan.archive.size)}`],
-    ["sha-256", plan.archive.sha256],
+    ...(plan.archive.sha256 === null ? [] : [["sha-256", plan.archive.sha256] as const]),
+    ...(plan.hashed === "before" ? [] : [["hashed", "again, while it is sent"] as const]),
     ...(plan.deployments.length === 0
       ? []
       : [["used by", plan.deployments.map(printable).join(", ")] as const])

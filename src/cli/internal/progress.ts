@@ -66,6 +66,7 @@ const next = (progress: Progress, event: Exclude<PublishEvent, Step>, now: numbe
     case "RetryScheduled":
       return { ...progress, activity: "waiting", retry: event.retry, retryAt: now + event.delayMillis }
     case "DigestComputed":
+      return progress.activity === "hashing" ? { ...progress, activity: undefined } : progress
     case "ReconciliationStarted":
     case "Verified":
     case "Completed":

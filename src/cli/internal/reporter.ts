@@ -139,6 +139,8 @@ const sentenceOf = (event: Exclude<PublishEvent, Progress.Step>, retries: number
           ? `inspected: ${event.type}, ${plural(event.entryCount, "entry", "entries")}`
           : `inspected: ${event.type} for Elasticsearch ${event.elasticsearchVersion}`
       )
+    case "DigestStarted":
+      return event.way === "WhileSending" ? Option.some("hashing while sending") : Option.none()
     case "DigestComputed":
       return Option.some(`hashed: sha-256 ${event.sha256.slice(0, 16)}… of ${bytes(event.size)}`)
     case "UploadContinued":
@@ -159,6 +161,8 @@ const sentenceOf = (event: Exclude<PublishEvent, Progress.Step>, retries: number
       return Option.some(`! ${event.message} Asking the server whether the upload took effect.`)
     case "Reconciled":
       return Option.some(outcomes[event.outcome])
+    case "VerificationStarted":
+      return Option.none()
     case "Verified":
       return Option.some(`verified by ${proofs[event.proof]}`)
     case "Warning":

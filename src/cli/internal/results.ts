@@ -70,8 +70,14 @@ export const Deleted = Schema.Union(
 /** What an upload would do. */
 export const UploadPlan = Schema.TaggedStruct("UploadPlan", {
   extensionId: Schema.String,
-  archive: Schema.Struct({ name: Schema.String, size: Schema.Number, sha256: Schema.String }),
+  archive: Schema.Struct({
+    name: Schema.String,
+    size: Schema.Number,
+    sha256: Schema.NullOr(Schema.String)
+  }),
   action: Schema.Literal("nothing", "upload", "continue"),
+  /** Whether the archive is hashed by itself first, or while it is sent. */
+  hashed: Schema.Literal("before", "while-sending"),
   because: Schema.String,
   /** Name of the archive whose unfinished upload would be cancelled first; null for none. */
   cancels: Schema.NullOr(Schema.String),
@@ -109,7 +115,8 @@ export const Unfinished = Schema.Struct({
   archive: Schema.Struct({
     path: Schema.String,
     size: Schema.Number,
-    sha256: Schema.String,
+    /** Null where the upload was cut off before it was known. */
+    sha256: Schema.NullOr(Schema.String),
     state: ArchiveState
   }),
   phase: JournalPhase,

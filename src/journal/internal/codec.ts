@@ -16,7 +16,9 @@ type Fields = { readonly [name: string]: unknown }
 
 /** In order: the first makes version 2 of version 1, and so on. A new version is one more line at the end. */
 const migrations: ReadonlyArray<(record: Fields) => Fields> = [
-  (record) => ({ ...record, archive: renamed(record["archive"], "digest", "sha256"), checkpoints: [] })
+  (record) => ({ ...record, archive: renamed(record["archive"], "digest", "sha256"), checkpoints: [] }),
+  // The SHA-256 of an archive may be missing, which releases before would take for damage.
+  (record) => record
 ]
 
 const currentVersion = migrations.length + 1

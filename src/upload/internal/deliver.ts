@@ -2,9 +2,9 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Option from "effect/Option"
 import * as Struct from "effect/Struct"
 import * as ArchiveDigest from "../../archive/ArchiveDigest.ts"
-import type { ArchiveError } from "../../archive/ArchiveError.ts"
 import { ExtensionsClient } from "../../cloud/ExtensionsClient.ts"
 import type { JournalError } from "../../journal/JournalError.ts"
 import type { JournalRecord } from "../../journal/JournalRecord.ts"
@@ -16,6 +16,7 @@ import { isOutcomeOpen, type UploadError, VerificationFailed } from "../UploadEr
 import { emit } from "../UploadEvent.ts"
 import type { Proof } from "../UploadReceipt.ts"
 import { UploadSettings } from "../UploadSettings.ts"
+import type { ReadingError } from "./hashing.ts"
 import { conflictBetween, judgeOutcome, type Outcome, reconcile } from "./reconcile.ts"
 import * as Run from "./run.ts"
 
@@ -24,9 +25,6 @@ export interface Delivered {
   readonly proof: Proof
   readonly stored: StoredArchive.StoredArchive
 }
-
-/** 2 MiB a read: half as many would hardly be faster, and twice the memory. */
-const reusedBuffers = { recycle: chunksInUse, chunkBytes: 2 * 1024 * 1024 }
 
 /** A failed attempt, in the shape that the retry policy reads. */
 interface Failed extends RetryPolicy.Retryable {
@@ -66,6 +64,8 @@ const failedWith = (error: UploadError, madeProgress: boolean): Failed => ({
 
 /** PUT is idempotent, so the danger in sending again is somebody else's archive. */
 const sendUnlessSettled = Effect.gen(function* () {
+  const { hashing } = yield* Run.Subject
+  yield* hashing.settled
   const { baseline } = yield* Run.record
   const verdict = yield* act(yield* reconcile(baseline, 0), "the attempt before it failed")
   return verdict._tag === "Delivered" ? verdict : yield* sendAndProve
@@ -104,6 +104,7 @@ const sendAndProve: Effect.Effect<Delivered, UploadError, Run.Subject | Run.Prog
     }))
     switch (end._tag) {
       case "Answered":
+        yield* emit({ _tag: "VerificationStarted" })
         return yield* prove(end.answered)
       case "Open":
         return yield* settleOpenEnd(end.error)
@@ -230,11 +231,17 @@ const versionOf = ({ told }: StoredArchive.StoredArchive) =>
 
 /** One exchange: a PUT that becomes resumable where the server can, or the rest of one that was. */
 const exchange = Effect.gen(function* () {
-  const { digest, extensionId } = yield* Run.Subject
+  const { extensionId, hashing } = yield* Run.Subject
   const client = yield* ExtensionsClient
   const { interopVersion, resumable } = yield* UploadSettings
+  const chunkBytes = yield* Run.PieceBytes
   const { attempts } = yield* Run.counters
-  yield* Run.updateRecord((record) => ({ ...record, phase: "Sending", attempts: record.attempts + 1 }))
+  const digest = Option.map(yield* hashing.known, (known) => known.digest)
+  yield* Run.updateRecord((record) => ({
+    ...Option.match(digest, { onNone: () => record, onSome: (known) => Run.withDigest(record, known) }),
+    phase: "Sending",
+    attempts: record.attempts + 1
+  }))
   const {
     attempts: attemptsSoFar,
     bytesSent,
@@ -244,19 +251,25 @@ const exchange = Effect.gen(function* () {
   } = yield* Run.record
   yield* emit({ _tag: "AttemptStarted", attempt: attempts, total })
   const context = yield* Effect.context<Run.Progress>()
+  // Of a form, the digest is another one.
+  const reprDigest =
+    multipartBoundary === undefined ? Option.map(digest, ArchiveDigest.toReprDigest) : Option.none()
   return yield* client.uploadWith(extensionId, (transport, request) =>
     Effect.flatMap(
       // Only a transport of known habits may be given buffers that are used again.
-      Run.representation(multipartBoundary, transport.capabilities.interimResponses ? reusedBuffers : {}),
+      Run.representation(
+        multipartBoundary,
+        transport.capabilities.interimResponses ? { recycle: chunksInUse, chunkBytes } : { chunkBytes }
+      ),
       (representation) =>
-        ResumableUpload.send<JournalError | ArchiveError>({
+        ResumableUpload.send<JournalError | ReadingError>({
           client: transport.client,
           interimResponses: transport.capabilities.interimResponses,
           request,
           representation,
           mode: resumable,
           interopVersion,
-          reprDigest: multipartBoundary === undefined ? ArchiveDigest.toReprDigest(digest) : undefined,
+          reprDigest: Option.getOrUndefined(reprDigest),
           resource: upload,
           // Asked once: a server that cannot resume says the same every time.
           afterFailure: attemptsSoFar === 2 && bytesSent > 0,

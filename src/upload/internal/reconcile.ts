@@ -1,6 +1,8 @@
 /** Settling what has become of a request whose end is open, by asking the server. */
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import type { ExtensionsClient } from "../../cloud/ExtensionsClient.ts"
 import type { JournalBaseline } from "../../journal/JournalRecord.ts"
 import * as StoredArchive from "../StoredArchive.ts"
 import { OutcomeUnknown, UploadConflict } from "../UploadError.ts"
@@ -8,6 +10,7 @@ import { emit, retrying } from "../UploadEvent.ts"
 import type { Proof } from "../UploadReceipt.ts"
 import { UploadSettings } from "../UploadSettings.ts"
 import { watch } from "../Watch.ts"
+import type { ReadingError } from "./hashing.ts"
 import * as Run from "./run.ts"
 
 /** What the server was found to hold. */
@@ -21,15 +24,25 @@ export type Outcome =
  * Watches the server for a while. As long as nothing moves, nothing was applied. The first movement is ours, which its
  * content shows, or someone else's. A window of 0 asks once.
  */
-export const reconcile = (baseline: JournalBaseline, window: Duration.DurationInput) =>
-  watch(look(baseline), { window, isSettled: ({ moved }) => moved !== "Unchanged" }).pipe(
-    Effect.flatMap(({ moved, stored }) =>
-      judge(moved, StoredArchive.replacement(baseline, stored.told) === "Changed", stored)
-    ),
-    Effect.catchAll(({ _tag, message }) =>
-      Effect.succeed(unknown(`the service could not be asked (${_tag}: ${message})`))
-    )
+export const reconcile = Effect.fnUntraced(function* (
+  baseline: JournalBaseline,
+  window: Duration.DurationInput
+): Effect.fn.Return<Outcome, ReadingError, Run.Subject | ExtensionsClient> {
+  const seen = yield* Effect.either(
+    watch(look(baseline), { window, isSettled: ({ moved }) => moved !== "Unchanged" })
   )
+  if (Either.isLeft(seen)) return unanswered(seen.left)
+  const { moved, stored } = seen.right
+  if (moved === "Unchanged") return notApplied
+  const content = yield* Run.content
+  const isReplaced = StoredArchive.replacement(baseline, stored.told) === "Changed"
+  return yield* Effect.catchAll(judge(moved, isReplaced, stored, content), (error) =>
+    Effect.succeed(unanswered(error))
+  )
+})
+
+const unanswered = ({ _tag, message }: { readonly _tag: string; readonly message: string }): Outcome =>
+  unknown(`the service could not be asked (${_tag}: ${message})`)
 
 const look = Effect.fnUntraced(function* (baseline: JournalBaseline) {
   const { extensionId } = yield* Run.Subject
@@ -38,12 +51,11 @@ const look = Effect.fnUntraced(function* (baseline: JournalBaseline) {
 })
 
 const judge = Effect.fnUntraced(function* (
-  moved: StoredArchive.Movement,
+  moved: "Changed" | "Unknown",
   isReplaced: boolean,
-  stored: StoredArchive.StoredArchive
+  stored: StoredArchive.StoredArchive,
+  content: StoredArchive.Content
 ) {
-  if (moved === "Unchanged") return notApplied
-  const content = yield* Run.content
   const match = yield* StoredArchive.match(stored, content).pipe(
     retrying,
     Effect.catchTag("VerificationLinkRefused", ({ message }) =>

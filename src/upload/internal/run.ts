@@ -3,48 +3,70 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Ref from "effect/Ref"
 import type * as Archive from "../../archive/Archive.ts"
-import * as ArchiveDigest from "../../archive/ArchiveDigest.ts"
-import type { ArchiveError } from "../../archive/ArchiveError.ts"
-import type { ArchiveInspection } from "../../archive/ArchiveInspection.ts"
+import type * as ArchiveDigest from "../../archive/ArchiveDigest.ts"
 import type { ExtensionId } from "../../cloud/ExtensionId.ts"
 import type { JournalError } from "../../journal/JournalError.ts"
 import type { JournalRecord } from "../../journal/JournalRecord.ts"
 import type { JournalSession } from "../../journal/UploadJournal.ts"
 import { multipart, type Representation } from "../../transfer/Representation.ts"
+import type { Inspected } from "../LocalArchive.ts"
 import type { Content } from "../StoredArchive.ts"
+import type { Findings, Hashing, ReadingError } from "./hashing.ts"
 
 /** What is uploaded where. It is known before the server is asked, and never changes. */
 export class Subject extends Context.Tag("effect-elastic-extensions/upload/Subject")<
   Subject,
   {
     readonly extensionId: ExtensionId
-    readonly archive: Archive.Archive
-    readonly inspection: ArchiveInspection
-    readonly digest: ArchiveDigest.ArchiveDigest
+    readonly inspected: Inspected
+    readonly hashing: Hashing
   }
 >() {}
 
-/** The archive's content, to compare with. */
-export const content: Effect.Effect<Content, never, Subject> = Effect.map(Subject, ({ digest }) => ({
-  size: digest.stat.size,
-  sha256: digest.sha256
-}))
+/**
+ * How much of an archive is read at a time, in bytes: half as much would hardly be slower, and twice as much only takes
+ * more memory. An archive of one such piece is hashed before it is sent: there is nothing to send meanwhile.
+ */
+export class PieceBytes extends Context.Reference<PieceBytes>()(
+  "effect-elastic-extensions/upload/PieceBytes",
+  { defaultValue: () => 2 * 1024 * 1024 }
+) {}
 
-/** The archive as it travels: as it is, or as a form with the given boundary. */
+/** The archive's content, to compare with. It is read if it was not yet. */
+export const content: Effect.Effect<Content, ReadingError, Subject> = Effect.flatMap(Subject, ({ hashing }) =>
+  Effect.map(hashing.whole, ({ digest }) => ({ size: digest.stat.size, sha256: digest.sha256 }))
+)
+
+/** How an archive travels: as it is, or as a form with the given boundary. */
+export const framed = <E>(
+  { archive, stat }: Inspected,
+  boundary: string | undefined,
+  read: Representation<E>["read"]
+): Representation<E> => {
+  const file: Representation<E> = { contentType: "application/zip", size: stat.size, read }
+  return boundary === undefined ? file : multipart({ boundary, field: "file", filename: archive.name, file })
+}
+
+/** What is sent. What the reading finds out is journaled before the bytes that it is about can leave. */
 export const representation = (
   boundary: string | undefined,
-  buffers: Pick<Archive.ReadOptions, "recycle" | "chunkBytes"> = {}
-): Effect.Effect<Representation<ArchiveError>, never, Subject> =>
-  Effect.map(Subject, ({ archive, digest }) => {
-    const file: Representation<ArchiveError> = {
-      contentType: "application/zip",
-      size: digest.stat.size,
-      read: (offset) => ArchiveDigest.verifying(digest, archive, { ...buffers, offset })
+  buffers: Pick<Archive.ReadOptions, "recycle" | "chunkBytes">
+): Effect.Effect<Representation<ReadingError | JournalError>, never, Subject | Progress> =>
+  Effect.gen(function* () {
+    const { hashing, inspected } = yield* Subject
+    const progress = yield* Progress
+    const findings: Findings<JournalError> = {
+      onHashed: (checkpoint) => noteHashed(progress, checkpoint),
+      onDigested: (digest) => updateRecordOf(progress, (record) => withDigest(record, digest))
     }
-    return boundary === undefined
-      ? file
-      : multipart({ boundary, field: "file", filename: archive.name, file })
+    return framed(inspected, boundary, (offset) => hashing.read({ ...buffers, offset }, findings))
   })
+
+/** The record of an upload whose archive is known to the end. */
+export const withDigest = (
+  record: JournalRecord,
+  { checkpoints, sha256 }: ArchiveDigest.ArchiveDigest
+): JournalRecord => ({ ...record, archive: { ...record.archive, sha256 }, checkpoints })
 
 /** What has come of an upload so far. */
 export class Progress extends Context.Tag("effect-elastic-extensions/upload/Progress")<
@@ -53,6 +75,8 @@ export class Progress extends Context.Tag("effect-elastic-extensions/upload/Prog
     readonly journal: JournalSession
     /** What the journal holds, or will hold from the first attempt on. */
     readonly record: Ref.Ref<JournalRecord>
+    /** One write at a time, so that the journal never goes back to an earlier record. */
+    readonly writing: Effect.Semaphore
     readonly counters: Ref.Ref<Counters>
   }
 >() {}
@@ -94,6 +118,22 @@ export const record: Effect.Effect<JournalRecord, never, Progress> = Effect.flat
 export const updateRecord = (
   change: (record: JournalRecord) => JournalRecord
 ): Effect.Effect<void, JournalError, Progress> =>
-  Effect.flatMap(Progress, ({ journal, record }) =>
-    Effect.flatMap(Ref.updateAndGet(record, change), journal.save)
+  Effect.flatMap(Progress, (progress) => updateRecordOf(progress, change))
+
+type Written = typeof Progress.Service
+
+const updateRecordOf = (progress: Written, change: (record: JournalRecord) => JournalRecord) =>
+  Effect.zipRight(Ref.update(progress.record, change), write(progress))
+
+const write = ({ journal, record, writing }: Written) =>
+  writing.withPermits(1)(Effect.flatMap(Ref.get(record), journal.save))
+
+/**
+ * What an upload resource may have has to be known to whoever resumes it. Without one nobody can, and the journal need
+ * not be troubled: the record that names the resource, when there is one, takes the checkpoint along.
+ */
+const noteHashed = (progress: Written, checkpoint: ArchiveDigest.Checkpoint) =>
+  Effect.flatMap(
+    Ref.updateAndGet(progress.record, (record) => ({ ...record, checkpoints: [checkpoint] })),
+    ({ upload }) => (upload === undefined ? Effect.void : write(progress))
   )

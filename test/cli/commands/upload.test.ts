@@ -40,11 +40,13 @@ describe("upload", () => {
       expect(new Set(tags(ran))).toEqual(
         new Set([
           "ArchiveInspected",
+          "DigestStarted",
           "DigestProgress",
           "DigestComputed",
           "AttemptStarted",
           "SendingStarted",
           "BytesWritten",
+          "VerificationStarted",
           "VerificationProgress",
           "Verified",
           "Uploaded"
@@ -169,6 +171,7 @@ describe("upload --dry-run", () => {
           archive: { name: "words.zip", size: content.length, sha256: sha256(content) },
           action,
           because,
+          hashed: "before",
           cancels: null,
           deployments: []
         }

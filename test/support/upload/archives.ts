@@ -3,8 +3,10 @@ import { randomBytes } from "node:crypto"
 import { finished } from "node:stream/promises"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Path from "@effect/platform/Path"
-import { Effect } from "effect"
+import { Effect, Layer, Option, Stream } from "effect"
 import * as Yazl from "yazl"
+import * as Archive from "../../../src/archive/Archive.ts"
+import { PieceBytes } from "../../../src/upload/internal/run.ts"
 
 /** A ZIP archive around so many bytes that do not compress: a little larger, and another one each time. */
 export const zipOf = (bytes: number): Effect.Effect<Buffer> =>
@@ -27,3 +29,28 @@ export const fileWith = (content: Uint8Array, name = "words.zip") =>
     yield* fs.writeFile(file, content)
     return file
   })
+
+/** The two ways to hash an archive. */
+export const ways = ["BeforeSending", "WhileSending"] as const
+
+export type Way = (typeof ways)[number]
+
+/**
+ * An archive in memory, read in ten pieces, to be sent to an extension that cannot hold it. Only one that has a date, by
+ * which a change would be noticed, is hashed while it is sent.
+ */
+export const archiveFor = (way: Way, bytes: Uint8Array, name = "words.zip"): Archive.Archive =>
+  Archive.make({
+    name,
+    size: bytes.length,
+    open: (offset) => {
+      const piece = Math.ceil(bytes.length / 10)
+      return Stream.unfold(offset, (at) =>
+        at < bytes.length ? Option.some([bytes.subarray(at, at + piece), at + piece]) : Option.none()
+      )
+    },
+    ...(way === "WhileSending" ? { modifiedMillis: 1 } : {})
+  })
+
+/** Even the smallest archive takes more than one piece, and so can be hashed while it is sent. */
+export const inSmallPieces = Layer.succeed(PieceBytes, 16)

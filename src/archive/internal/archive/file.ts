@@ -9,6 +9,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { type ArchiveChanged, type ArchiveError, ArchiveUnreadable } from "../../ArchiveError.ts"
 import type { ArchiveStat, ReadOptions } from "./models.ts"
+import { BufferPool } from "./pool.ts"
 import * as source from "./source.ts"
 
 export const stat = (path: string): Effect.Effect<ArchiveStat, ArchiveUnreadable, FileSystem.FileSystem> =>
@@ -26,8 +27,9 @@ export const read =
     Stream.unwrapScoped(
       Effect.gen(function* () {
         source.assertOffset(options.offset, options.expected)
+        // Before the file is opened: whoever has to wait holds nothing.
+        const nextBuffer = yield* bufferSource(options)
         const file = yield* openUnchanged(path, options)
-        const nextBuffer = bufferSource(options)
         return yield* readingAhead(options, (position) =>
           readChunk(path, file, options.expected, position, nextBuffer(position))
         )
@@ -123,23 +125,26 @@ const bufferSource = ({
   expected,
   offset,
   recycle
-}: ReadOptions): ((position: number) => Uint8Array) => {
-  const bytesFor = (position: number) => Math.min(chunkBytes, expected.size - position)
-  if (recycle === undefined) return (position) => new Uint8Array(bytesFor(position))
-
-  const ring: Array<Uint8Array> = []
-  let turn = 0
-  return () => {
-    const slot = turn++ % (Math.max(1, recycle) + 1)
-    const buffer = ring[slot] ?? new Uint8Array(bytesFor(offset))
-    ring[slot] = buffer
-    return buffer
+}: ReadOptions): Effect.Effect<(position: number) => Uint8Array, never, Scope.Scope> => {
+  if (recycle === undefined) {
+    return Effect.succeed((position) => new Uint8Array(Math.min(chunkBytes, expected.size - position)))
   }
+  const bufferBytes = Math.min(chunkBytes, expected.size - offset)
+  return Effect.flatMap(BufferPool, ({ ring }) =>
+    ring({ buffers: Math.max(1, recycle) + 1, bufferBytes })
+  ).pipe(
+    Effect.map(
+      ({ next }) =>
+        (position) =>
+          next(expected.size - position)
+    )
+  )
 }
 
 const identity = (info: FileSystem.File.Info): ArchiveStat => ({
   size: Number(info.size),
-  modifiedMillis: Option.getOrUndefined(Option.map(info.mtime, (date) => date.getTime()))
+  modifiedMillis: Option.getOrUndefined(Option.map(info.mtime, (date) => date.getTime())),
+  file: Option.getOrUndefined(Option.map(info.ino, (inode) => `${info.dev}:${inode}`))
 })
 
 const regularFile = (

@@ -13,6 +13,8 @@ export interface ArchiveStat {
   readonly modifiedMillis: number | undefined
   /** The strong HTTP entity tag, with its quotes, where the source has one: as long as it is the same, so are the bytes. */
   readonly etag?: string | undefined
+  /** Device and number of the file, where it is one: another file put in its place has another one. */
+  readonly file?: string | undefined
 }
 
 /**
@@ -26,6 +28,8 @@ export interface ReadOptions {
   /**
    * When given, buffers are used in turn: a chunk's bytes are valid only until that many further chunks have been pulled.
    * At most one buffer more than this is allocated, to read ahead. When absent, every chunk owns its bytes.
+   *
+   * The buffers of files come out of one pool for the whole process: the more is read at a time, the smaller they are.
    */
   readonly recycle?: number | undefined
   /**

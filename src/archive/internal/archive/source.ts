@@ -39,6 +39,9 @@ export const changeBetween = (
     const [from, to] = [new Date(before).toISOString(), new Date(now).toISOString()]
     return new ArchiveChanged({ path, reason: "Modified", detail: `last modified ${from}, now ${to}` })
   }
+  if (expected.file !== undefined && actual.file !== undefined && expected.file !== actual.file) {
+    return new ArchiveChanged({ path, reason: "Modified", detail: "another file was put in its place" })
+  }
   if (expected.etag !== undefined && actual.etag !== undefined && expected.etag !== actual.etag) {
     return new ArchiveChanged({
       path,

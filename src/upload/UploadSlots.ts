@@ -1,0 +1,65 @@
+/**
+ * Many uploads, of which some send and others verify.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Ref from "effect/Ref"
+import type { UploadEvent, UploadObserver } from "./UploadEvent.ts"
+
+/**
+ * Runs an upload that holds one permit as long as it may send, and none while it verifies: then the next one can send. For
+ * a further attempt the permit is taken again, before the server is asked what it holds.
+ *
+ * @example
+ * ```ts
+ * import { Archive, ExtensionUpload, UploadSlots } from "effect-elastic-extensions"
+ * import { Effect } from "effect"
+ *
+ * // Any number of uploads, of which two send at a time.
+ * const program = Effect.gen(function* () {
+ *   const slots = yield* Effect.makeSemaphore(2)
+ *   const archive = Archive.file("dist/words.zip")
+ *   return yield* Effect.forEach(
+ *     ["882519870", "882519871", "882519872"],
+ *     (extensionId) =>
+ *       UploadSlots.withSlot(slots, ({ onEvent }) => ExtensionUpload.upload({ extensionId, archive, onEvent })),
+ *     { concurrency: "unbounded" }
+ *   )
+ * })
+ * ```
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const withSlot = <A, E, R>(
+  slots: Effect.Semaphore,
+  upload: (observer: UploadObserver) => Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> =>
+  Effect.acquireUseRelease(
+    makeSlot(slots),
+    ({ give, take }) =>
+      Effect.zipRight(
+        take,
+        upload({
+          onEvent: (event: UploadEvent) => {
+            if (event._tag === "VerificationStarted") return give
+            // Attempt 0 is a question that is asked again.
+            return event._tag === "RetryScheduled" && event.attempt > 0 ? take : Effect.void
+          }
+        })
+      ),
+    ({ give }) => give
+  )
+
+const makeSlot = (slots: Effect.Semaphore) =>
+  Effect.map(Ref.make(false), (isHeld) => ({
+    take: Effect.uninterruptibleMask((restore) =>
+      restore(slots.take(1)).pipe(
+        Effect.zipRight(Ref.set(isHeld, true)),
+        Effect.unlessEffect(Ref.get(isHeld)),
+        Effect.asVoid
+      )
+    ),
+    give: Effect.asVoid(Effect.whenEffect(slots.release(1), Ref.getAndSet(isHeld, false)))
+  }))
