@@ -44,8 +44,8 @@ export const open = (
   waiting: Waiting,
   url: URL
 ): Effect.Effect<void, never, Scope> =>
-  Effect.acquireRelease(hold(network, waiting, url), (letGo) => letGo).pipe(
-    Effect.flatMap((letGo) => Effect.delay(letGo, trusted)),
+  Effect.acquireRelease(hold(network, waiting, url), (letGo) => Effect.sync(letGo)).pipe(
+    Effect.flatMap((letGo) => Effect.delay(Effect.sync(letGo), trusted)),
     Effect.ignore,
     // The read that comes before the upload goes first.
     (opening) => Effect.zipRight(turn, opening),
@@ -67,9 +67,9 @@ const hold = Effect.fnUntraced(function* (network: Connection.Network, waiting: 
   })
   const connection = new Connection.Connection(opened, { network, route, progress, fiberId })
   const leave = waiting.add(route.place, connection)
-  return Effect.sync(() => {
+  return () => {
     if (leave()) connection.close()
-  })
+  }
 })
 
 /**
