@@ -1,6 +1,6 @@
 /** Connections that are opened before the request they are for can be sent. */
 import type * as Http from "node:http"
-import { clearTimeout, setImmediate, setTimeout } from "node:timers"
+import { setImmediate } from "node:timers"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
@@ -10,7 +10,7 @@ import * as Connection from "./connection.ts"
 import * as Limits from "./limits.ts"
 
 /** How long an unused connection is trusted: servers wait longer than this for the first request of one. */
-const unusedMillis = 10_000
+const trusted = "10 seconds"
 
 /** The connections of one client that wait to be used, by the place they lead to. */
 export class Waiting {
@@ -45,6 +45,7 @@ export const open = (
   url: URL
 ): Effect.Effect<void, never, Scope> =>
   Effect.acquireRelease(hold(network, waiting, url), (letGo) => Effect.sync(letGo)).pipe(
+    Effect.flatMap((letGo) => Effect.delay(Effect.sync(letGo), trusted)),
     Effect.ignore,
     // The read that comes before the upload goes first.
     (opening) => Effect.zipRight(turn, opening),
@@ -66,13 +67,8 @@ const hold = Effect.fnUntraced(function* (network: Connection.Network, waiting: 
   })
   const connection = new Connection.Connection(opened, { network, route, progress, fiberId })
   const leave = waiting.add(route.place, connection)
-  const closeUnused = () => {
-    if (leave()) connection.close()
-  }
-  const timer = setTimeout(closeUnused, unusedMillis).unref()
   return () => {
-    clearTimeout(timer)
-    closeUnused()
+    if (leave()) connection.close()
   }
 })
 
