@@ -7,6 +7,7 @@ const verifying: UploadEvent = { _tag: "VerificationStarted" }
 const retry = (attempt: number): UploadEvent => ({
   _tag: "RetryScheduled",
   attempt,
+  retry: 1,
   delayMillis: 0,
   reason: "ConnectionFailed",
   message: "the line is down"
