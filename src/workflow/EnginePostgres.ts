@@ -27,6 +27,7 @@ import * as Redacted from "effect/Redacted"
 import type { EngineUnavailable } from "./EngineError.ts"
 import { layerInsight } from "./internal/cluster.ts"
 import { layerOrUnavailable } from "./internal/engine.ts"
+import { layerLasting, layerOwnership } from "./internal/storage.ts"
 
 /**
  * A host name or IP address, and a port.
@@ -135,7 +136,7 @@ const clientConfig = ({ sharding: given }: PostgresClientOptions) =>
   ShardingConfig.layer({ ...sharding, ...given, runnerAddress: Option.none() })
 
 const storage = (options: PostgresClientOptions) =>
-  inTurn(Layer.merge(SqlMessageStorage.layer, SqlRunnerStorage.layer)).pipe(
+  inTurn(Layer.merge(layerLasting(SqlMessageStorage.layer), SqlRunnerStorage.layer)).pipe(
     Layer.provide(PgClient.layer({ url: withIdleLimit(options) })),
     layerOrUnavailable(nameOf(options.url))
   )
@@ -195,4 +196,4 @@ const pings = RunnerHealth.layerPing.pipe(
   Layer.provide(NodeClusterSocket.layerClientProtocol)
 )
 
-const engine = Layer.merge(ClusterWorkflowEngine.layer, layerInsight)
+const engine = Layer.mergeAll(ClusterWorkflowEngine.layer, layerInsight, layerOwnership)

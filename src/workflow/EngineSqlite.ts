@@ -33,6 +33,7 @@ import * as Schema from "effect/Schema"
 import { EngineLocked, EngineUnavailable } from "./EngineError.ts"
 import { layerInsight } from "./internal/cluster.ts"
 import { layerOrUnavailable, toUnavailable } from "./internal/engine.ts"
+import { layerLasting, layerOwnership } from "./internal/storage.ts"
 
 /**
  * How the file is watched.
@@ -60,7 +61,7 @@ export const layer = (
     Effect.map(Path.Path, (path) => {
       const absolute = path.resolve(file)
       const resource = `the database "${file}"`
-      return Layer.merge(ClusterWorkflowEngine.layer, layerInsight).pipe(
+      return Layer.mergeAll(ClusterWorkflowEngine.layer, layerInsight, layerOwnership).pipe(
         Layer.provide(runner(options)),
         Layer.provide(layerClient(absolute, resource)),
         layerOrUnavailable(resource),
@@ -84,7 +85,7 @@ const config = ({ pollInterval = Duration.seconds(1) }: SqliteEngineOptions) =>
 const runner = (options: SqliteEngineOptions) =>
   Sharding.layer.pipe(
     Layer.provideMerge(Runners.layerNoop),
-    Layer.provideMerge(SqlMessageStorage.layer),
+    Layer.provideMerge(layerLasting(SqlMessageStorage.layer)),
     Layer.provide([RunnerStorage.layerMemory, RunnerHealth.layerNoop]),
     Layer.provide(config(options))
   )
