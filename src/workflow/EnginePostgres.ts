@@ -24,9 +24,10 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
-import type { EngineUnavailable } from "./EngineError.ts"
-import { layerInsight } from "./internal/cluster.ts"
-import { layerOrUnavailable } from "./internal/engine.ts"
+import type { AddressInUse, EngineMismatch, EngineUnavailable } from "./EngineError.ts"
+import { layerDatabase, layerInsight, unlessMismatched } from "./internal/cluster.ts"
+import { layerAddress } from "./internal/database.ts"
+import { layerOrUnavailable, toUnavailable } from "./internal/engine.ts"
 import { layerLasting, layerOwnership } from "./internal/storage.ts"
 
 /**
@@ -53,6 +54,13 @@ export interface PostgresClientOptions {
    * for a connection pooler that refuses it.
    */
   readonly url: Redacted.Redacted<string>
+  /**
+   * Names what the database is for, beside the endpoint: a process with another name is refused with `EngineMismatch`. Default
+   * `default`.
+   */
+  readonly namespace?: string | undefined
+  /** How long ended releases can be asked about; then they are deleted. Default 90 days; `Infinity` keeps them. */
+  readonly retention?: Duration.DurationInput | undefined
   /** What differs from the defaults of this module and of `ShardingConfig`. */
   readonly sharding?:
     | Partial<Omit<ShardingConfig.ShardingConfig["Type"], "runnerAddress" | "runnerListenAddress">>
@@ -84,11 +92,15 @@ export interface PostgresRunnerOptions extends PostgresClientOptions {
  * @since 0.1.0
  * @category layers
  */
-export const layer = (options: PostgresRunnerOptions): Layer.Layer<WorkflowEngine, EngineUnavailable> =>
+export const layer = (
+  options: PostgresRunnerOptions
+): Layer.Layer<WorkflowEngine, AddressInUse | EngineMismatch | EngineUnavailable> =>
   engine.pipe(
     Layer.provide(SocketRunner.layer),
     Layer.provide([server(options), NodeClusterSocket.layerClientProtocol, pings]),
+    Layer.provide(address(options)),
     Layer.provide(storage(options)),
+    Layer.provide(database(options)),
     Layer.provide(runnerConfig(options)),
     Layer.provide(RpcSerialization.layerMsgPack)
   )
@@ -99,11 +111,14 @@ export const layer = (options: PostgresRunnerOptions): Layer.Layer<WorkflowEngin
  * @since 0.1.0
  * @category layers
  */
-export const layerClient = (options: PostgresClientOptions): Layer.Layer<WorkflowEngine, EngineUnavailable> =>
+export const layerClient = (
+  options: PostgresClientOptions
+): Layer.Layer<WorkflowEngine, EngineMismatch | EngineUnavailable> =>
   engine.pipe(
     Layer.provide(SocketRunner.layerClientOnly),
     Layer.provide(NodeClusterSocket.layerClientProtocol),
     Layer.provide(storage(options)),
+    Layer.provide(database(options)),
     Layer.provide(clientConfig(options)),
     Layer.provide(RpcSerialization.layerMsgPack)
   )
@@ -116,7 +131,8 @@ const sharding: Partial<ShardingConfig.ShardingConfig["Type"]> = {
   shardLockDisableAdvisory: true,
   shardLockExpiration: Duration.seconds(20),
   shardLockRefreshInterval: Duration.seconds(5),
-  entityMessagePollInterval: Duration.seconds(5),
+  // A message whose runner could not be told is found so soon.
+  entityMessagePollInterval: Duration.millis(500),
   runnerHealthCheckInterval: Duration.seconds(20),
   // A transfer does not end by waiting for it: interrupted, it goes on where it was, on the next runner.
   entityTerminationTimeout: Duration.seconds(2)
@@ -135,14 +151,41 @@ const runnerConfig = ({ listen, runner, sharding: given }: PostgresRunnerOptions
 const clientConfig = ({ sharding: given }: PostgresClientOptions) =>
   ShardingConfig.layer({ ...sharding, ...given, runnerAddress: Option.none() })
 
-const storage = (options: PostgresClientOptions) =>
-  inTurn(Layer.merge(layerLasting(SqlMessageStorage.layer), SqlRunnerStorage.layer)).pipe(
-    Layer.provide(PgClient.layer({ url: withIdleLimit(options) })),
-    layerOrUnavailable(nameOf(options.url))
+const database = (options: PostgresClientOptions) =>
+  PgClient.layer({ url: withIdleLimit(options) }).pipe(layerOrUnavailable(nameOf(options.url)))
+
+const storage = (options: PostgresClientOptions) => {
+  const resource = nameOf(options.url)
+  const { namespace = "default", retention = "90 days" } = options
+  const tables = Layer.mergeAll(layerLasting(SqlMessageStorage.layer), SqlRunnerStorage.layer).pipe(
+    layerOrUnavailable(resource)
   )
+  return inTurn(
+    layerDatabase({ resource, namespace, retention, lease: leaseOf(options) }).pipe(
+      Layer.provideMerge(tables),
+      unlessMismatched(resource)
+    ),
+    resource
+  )
+}
+
+const settingsOf = ({ sharding: given }: PostgresClientOptions) => ({
+  ...ShardingConfig.defaults,
+  ...sharding,
+  ...given
+})
+
+/** Over before the shards of a lost runner change hands: whoever takes over waits for no lock that nobody holds. */
+const leaseOf = (options: PostgresClientOptions) =>
+  Duration.times(settingsOf(options).shardLockExpiration, 3 / 4)
+
+const address = (options: PostgresRunnerOptions) => {
+  const { host, port } = options.runner
+  return layerAddress(nameOf(options.url), `${host}:${port}`, leaseOf(options))
+}
 
 /** Runners that start at once would create the tables in each other's way. A turn ends with its transaction. */
-const inTurn = <A, E, R>(tables: Layer.Layer<A, E, R>) =>
+const inTurn = <A, E, R>(tables: Layer.Layer<A, E, R>, resource: string) =>
   Layer.scopedContext(
     Effect.gen(function* () {
       const scope = yield* Effect.scope
@@ -156,7 +199,9 @@ const inTurn = <A, E, R>(tables: Layer.Layer<A, E, R>) =>
           []
         )
       })
-      return yield* Effect.scoped(Effect.zipRight(turn, Layer.buildWithScope(tables, scope)))
+      return yield* Effect.scoped(
+        Effect.zipRight(Effect.mapError(turn, toUnavailable(resource)), Layer.buildWithScope(tables, scope))
+      )
     })
   )
 
@@ -167,11 +212,12 @@ const idleLimit = "idle_in_transaction_session_timeout"
  * The runner that takes over its shards has one short try to make their messages readable again, or else reads them ten
  * minutes later: so such a transaction ends well before the locks of its shards expire.
  */
-const withIdleLimit = ({ sharding: given, url }: PostgresClientOptions): Redacted.Redacted<string> => {
+const withIdleLimit = (options: PostgresClientOptions): Redacted.Redacted<string> => {
+  const { url } = options
   const text = Redacted.value(url)
   if (!URL.canParse(text)) return url
   const limited = new URL(text)
-  const { shardLockExpiration } = { ...ShardingConfig.defaults, ...sharding, ...given }
+  const { shardLockExpiration } = settingsOf(options)
   if (!limited.searchParams.has(idleLimit)) {
     limited.searchParams.set(idleLimit, String(Duration.toMillis(shardLockExpiration) / 2))
   }

@@ -30,8 +30,8 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import { EngineLocked, EngineUnavailable } from "./EngineError.ts"
-import { layerInsight } from "./internal/cluster.ts"
+import { EngineLocked, type EngineMismatch, EngineUnavailable } from "./EngineError.ts"
+import { layerDatabase, layerInsight, unlessMismatched } from "./internal/cluster.ts"
 import { layerOrUnavailable, toUnavailable } from "./internal/engine.ts"
 import { layerLasting, layerOwnership } from "./internal/storage.ts"
 
@@ -44,6 +44,13 @@ import { layerLasting, layerOwnership } from "./internal/storage.ts"
 export interface SqliteEngineOptions {
   /** How long a durable wait may run over: the file is looked into this often. Default 1 second. */
   readonly pollInterval?: Duration.DurationInput | undefined
+  /**
+   * Names what the file is for, beside the endpoint: a process with another name is refused with `EngineMismatch`. Default
+   * `default`.
+   */
+  readonly namespace?: string | undefined
+  /** How long ended releases can be asked about; then they are deleted. Default 90 days; `Infinity` keeps them. */
+  readonly retention?: Duration.DurationInput | undefined
 }
 
 /**
@@ -56,15 +63,19 @@ export interface SqliteEngineOptions {
 export const layer = (
   file: string,
   options: SqliteEngineOptions = {}
-): Layer.Layer<WorkflowEngine, EngineLocked | EngineUnavailable, FileSystem.FileSystem | Path.Path> =>
+): Layer.Layer<
+  WorkflowEngine,
+  EngineLocked | EngineMismatch | EngineUnavailable,
+  FileSystem.FileSystem | Path.Path
+> =>
   Layer.unwrapEffect(
     Effect.map(Path.Path, (path) => {
       const absolute = path.resolve(file)
       const resource = `the database "${file}"`
       return Layer.mergeAll(ClusterWorkflowEngine.layer, layerInsight, layerOwnership).pipe(
-        Layer.provide(runner(options)),
+        Layer.provide(runner(options, resource)),
         Layer.provide(layerClient(absolute, resource)),
-        layerOrUnavailable(resource),
+        unlessMismatched(resource),
         Layer.provide(layerLock(absolute, resource)),
         Layer.provide(layerOrUnavailable(resource)(layerFolder(path.dirname(absolute))))
       )
@@ -82,9 +93,16 @@ const config = ({ pollInterval = Duration.seconds(1) }: SqliteEngineOptions) =>
   })
 
 /** Without a lock of the cluster's own, which would take half a minute to notice that its last runner is dead. */
-const runner = (options: SqliteEngineOptions) =>
-  Sharding.layer.pipe(
-    Layer.provideMerge(Runners.layerNoop),
+const runner = (options: SqliteEngineOptions, resource: string) =>
+  Layer.merge(
+    Sharding.layer.pipe(Layer.provideMerge(Runners.layerNoop)),
+    layerDatabase({
+      resource,
+      namespace: options.namespace ?? "default",
+      retention: options.retention ?? "90 days",
+      lease: Duration.seconds(15)
+    })
+  ).pipe(
     Layer.provideMerge(layerLasting(SqlMessageStorage.layer)),
     Layer.provide([RunnerStorage.layerMemory, RunnerHealth.layerNoop]),
     Layer.provide(config(options))

@@ -1,12 +1,15 @@
 import { existsSync, readdirSync, readlinkSync } from "node:fs"
 import { join } from "node:path"
 import { PersistenceError } from "@effect/cluster/ClusterError"
+import type { PlatformError } from "@effect/platform/Error"
 import * as FileSystem from "@effect/platform/FileSystem"
+import type * as Path from "@effect/platform/Path"
 import { describe, expect, it } from "@effect/vitest"
 import { WorkflowEngine } from "@effect/workflow/WorkflowEngine"
-import { Deferred, Effect, Exit, Layer, Redacted } from "effect"
+import { Deferred, Effect, Exit, Layer, Redacted, type Scope } from "effect"
 import * as Fault from "../../src/testing/Fault.ts"
 import { LocalElasticCloud } from "../../src/testing/LocalElasticCloud.ts"
+import type { EngineStartError } from "../../src/workflow/EngineError.ts"
 import * as EngineMemory from "../../src/workflow/EngineMemory.ts"
 import * as EnginePostgres from "../../src/workflow/EnginePostgres.ts"
 import * as EngineSqlite from "../../src/workflow/EngineSqlite.ts"
@@ -30,7 +33,16 @@ const onPostgres = Effect.gen(function* () {
 
 const hasPostgres = await Effect.runPromise(canPostgres)
 
-const engines = {
+interface Engine {
+  readonly layer: Effect.Effect<
+    Layer.Layer<WorkflowEngine, EngineStartError, FileSystem.FileSystem | Path.Path>,
+    PlatformError,
+    FileSystem.FileSystem | Scope.Scope
+  >
+  readonly isHere: boolean
+}
+
+const engines: Readonly<Record<string, Engine>> = {
   memory: { layer: Effect.succeed(EngineMemory.layer), isHere: true },
   SQLite: { layer: onSqlite, isHere: true },
   PostgreSQL: { layer: onPostgres, isHere: hasPostgres }

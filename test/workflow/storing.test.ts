@@ -37,7 +37,11 @@ const refusing = (url: string, tag: string) =>
 
 const untilRefused = (url: string) =>
   Effect.repeat(
-    rows(url, Refused, "SELECT CASE WHEN is_called THEN last_value ELSE 0 END::text AS refused FROM refusals"),
+    rows(
+      url,
+      Refused,
+      "SELECT CASE WHEN is_called THEN last_value ELSE 0 END::text AS refused FROM refusals"
+    ),
     { until: ([count]) => (count?.refused ?? 0) >= refusals }
   )
 
@@ -76,7 +80,9 @@ describe.skipIf(!(await Effect.runPromise(canPostgres)))("a PostgreSQL", () => {
           expect(yield* held(extensionId)).toMatchObject({ sha256: sha256(content), uploads: 1 })
           expect(steps.released).toHaveLength(1)
         }).pipe(Effect.provide(runner(steps.layer).pipe(Layer.provideMerge(engine))))
-        const warnings = seen.lines.filter(({ level, text }) => level === "WARN" && text.includes(couldNotStore))
+        const warnings = seen.lines.filter(
+          ({ level, text }) => level === "WARN" && text.includes(couldNotStore)
+        )
         expect(warnings[0]?.annotations).toMatchObject({
           "release.execution": executionId,
           "release.message": tag

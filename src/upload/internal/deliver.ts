@@ -247,7 +247,13 @@ const exchange = Effect.gen(function* () {
   return yield* client.uploadWith(extensionId, (transport, request) =>
     Effect.flatMap(
       // Only a transport of known habits may be given buffers that are used again.
-      Run.representation(multipartBoundary, transport.capabilities.interimResponses ? reusedBuffers : {}),
+      Effect.provide(
+        Run.confirmedRepresentation(
+          multipartBoundary,
+          transport.capabilities.interimResponses ? reusedBuffers : {}
+        ),
+        context
+      ),
       (representation) =>
         ResumableUpload.send<JournalError | ArchiveError>({
           client: transport.client,

@@ -2,6 +2,7 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Ref from "effect/Ref"
+import * as Stream from "effect/Stream"
 import type * as Archive from "../../archive/Archive.ts"
 import * as ArchiveDigest from "../../archive/ArchiveDigest.ts"
 import type { ArchiveError } from "../../archive/ArchiveError.ts"
@@ -45,6 +46,39 @@ export const representation = (
       ? file
       : multipart({ boundary, field: "file", filename: archive.name, file })
   })
+
+/**
+ * The same for sending. Neither does a request begin to carry content nor do the last bytes leave before it is certain that
+ * nobody else has taken over: a process that was frozen in the middle finds out here.
+ */
+export const confirmedRepresentation = (
+  ...options: Parameters<typeof representation>
+): Effect.Effect<Representation<ArchiveError | JournalError>, never, Subject | Progress> =>
+  Effect.zipWith(representation(...options), Progress, (whole, { journal }) =>
+    confirmed(whole, journal.confirm)
+  )
+
+/** Small enough to leave at once, so that nothing comes between the confirmation and the end. */
+const lastBytes = 4096
+
+const confirmed = <E, E2>(
+  { contentType, read, size }: Representation<E>,
+  confirm: Effect.Effect<void, E2>
+): Representation<E | E2> => ({
+  contentType,
+  size,
+  read: (offset) => {
+    let at = offset
+    const parts = (chunk: Uint8Array): Stream.Stream<Uint8Array, E2> => {
+      at += chunk.length
+      if (at < size) return Stream.succeed(chunk)
+      const body = chunk.subarray(0, Math.max(0, chunk.length - lastBytes))
+      const end = Stream.fromEffect(Effect.as(confirm, chunk.subarray(body.length)))
+      return body.length === 0 ? end : Stream.concat(Stream.succeed(body), end)
+    }
+    return Stream.unwrap(Effect.as(confirm, Stream.flatMap(read(offset), parts)))
+  }
+})
 
 /** What has come of an upload so far. */
 export class Progress extends Context.Tag("effect-elastic-extensions/upload/Progress")<

@@ -8,8 +8,8 @@ import type { MalformedMessage, PersistenceError } from "@effect/cluster/Cluster
 import * as Message from "@effect/cluster/Message"
 import * as MessageStorage from "@effect/cluster/MessageStorage"
 import type * as Reply from "@effect/cluster/Reply"
-import * as Sharding from "@effect/cluster/Sharding"
 import type { ShardId } from "@effect/cluster/ShardId"
+import * as Sharding from "@effect/cluster/Sharding"
 import type * as Rpc from "@effect/rpc/Rpc"
 import * as Arr from "effect/Array"
 import * as Context from "effect/Context"
@@ -78,7 +78,11 @@ const make = Effect.gen(function* () {
       ? new Message.IncomingRequest({
           envelope: message.envelope,
           lastSentReply: message.lastSentReply,
-          respond: (reply) => untilStored(message, Effect.suspend(() => outer.saveReply(reply)))
+          respond: (reply) =>
+            untilStored(
+              message,
+              Effect.suspend(() => outer.saveReply(reply))
+            )
         })
       : message
 
@@ -142,7 +146,12 @@ export const layerLasting = <E, R>(
 ): Layer.Layer<MessageStorage.MessageStorage | Ownership, E, R> =>
   Layer.effect(MessageStorage.MessageStorage, make).pipe(
     Layer.provide(storage),
-    Layer.provideMerge(Layer.effect(Ownership, Ref.make<(shardId: ShardId) => boolean>(() => true)))
+    Layer.provideMerge(
+      Layer.effect(
+        Ownership,
+        Ref.make<(shardId: ShardId) => boolean>(() => true)
+      )
+    )
   )
 
 /** Tells the store which shards this runner has. */

@@ -73,7 +73,6 @@ export const makeCluster = (archiveBytes: number) =>
           {
             EC_API_KEY: "local-key",
             EC_ENDPOINT: cloud.url,
-            EC_UPLOAD_JOURNAL: join(folder, "journal"),
             EC_UPLOAD_RECONCILE_WINDOW: "1 second",
             RELEASE_DATABASE: place.database,
             RELEASE_PORT: String(place.port ?? listen),

@@ -1,6 +1,9 @@
 /** One runner in a process of its own, to be held, killed or cut off: `RELEASE_*` says what it does, reports what it did. */
+import type * as FileSystem from "@effect/platform/FileSystem"
+import type * as Path from "@effect/platform/Path"
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import type { WorkflowEngine } from "@effect/workflow/WorkflowEngine"
 import * as Config from "effect/Config"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
@@ -12,6 +15,7 @@ import * as Schema from "effect/Schema"
 import * as UploadHttpClient from "../../../src/transfer/UploadHttpClient.ts"
 import * as ExtensionUpload from "../../../src/upload/ExtensionUpload.ts"
 import * as Announcement from "../../../src/workflow/Announcement.ts"
+import type { EngineStartError } from "../../../src/workflow/EngineError.ts"
 import * as EnginePostgres from "../../../src/workflow/EnginePostgres.ts"
 import * as EngineSqlite from "../../../src/workflow/EngineSqlite.ts"
 import * as ExtensionRelease from "../../../src/workflow/ExtensionRelease.ts"
@@ -57,7 +61,9 @@ const announced = Announcement.layer({
     report({ _tag: "Announced", executionId: receipt.executionId, idempotencyKey })
 })
 
-const engine = (options: Config.Config.Success<typeof settings>) =>
+const engine = (
+  options: Config.Config.Success<typeof settings>
+): Layer.Layer<WorkflowEngine, EngineStartError, FileSystem.FileSystem | Path.Path> =>
   options.database.startsWith("postgres")
     ? EnginePostgres.layer({
         url: Redacted.make(options.database),
@@ -98,6 +104,7 @@ const runner = Effect.gen(function* () {
           ReleaseRetry.layer({ firstDelay: "200 millis", maxDelay: "1 second", maxAttempts: 60 }),
           TransferSlots.layer(100)
         ]),
+        Layer.provide(ExtensionRelease.layerJournal),
         Layer.provideMerge(engine(options)),
         Layer.provide(ExtensionUpload.layerConfig),
         Layer.provide(UploadHttpClient.layerConfig)
