@@ -6,7 +6,7 @@ const crashes = [
   "test/examples/upload.test.ts",
   "test/faults/crashes.test.ts",
   "test/upload/ExtensionUpload.model.test.ts",
-  "test/workflow/{cluster,crashes,database,storing}.test.ts"
+  "test/workflow/{cluster,crashes,database,machines,storing}.test.ts"
 ]
 const packed = ["test/package/**/*.test.ts"]
 

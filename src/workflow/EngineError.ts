@@ -116,6 +116,27 @@ export class AddressInUse extends Schema.TaggedError<AddressInUse>(
 }
 
 /**
+ * What is stored of the release cannot be read by this version: another version stored it, or it was spoilt. It concerns this
+ * release alone, which waits.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class UnreadableRelease extends Schema.TaggedError<UnreadableRelease>(
+  "effect-elastic-extensions/workflow/UnreadableRelease"
+)("UnreadableRelease", { executionId: Schema.String }) {
+  readonly isRetryable = true
+
+  get remedy(): string {
+    return "Update the runners. If they are all of the newest version, run it with the next attempt: what was done is found and not done again."
+  }
+
+  override get message(): string {
+    return `What is stored of release ${this.executionId} cannot be read by this version. ${this.remedy}`
+  }
+}
+
+/**
  * Why an engine does not start.
  *
  * @since 0.1.0

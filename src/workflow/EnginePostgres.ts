@@ -9,13 +9,15 @@
 import * as ClusterWorkflowEngine from "@effect/cluster/ClusterWorkflowEngine"
 import { RunnerAddress } from "@effect/cluster/RunnerAddress"
 import * as RunnerHealth from "@effect/cluster/RunnerHealth"
+import * as RunnerServer from "@effect/cluster/RunnerServer"
 import * as Runners from "@effect/cluster/Runners"
+import * as Sharding from "@effect/cluster/Sharding"
 import * as ShardingConfig from "@effect/cluster/ShardingConfig"
-import * as SocketRunner from "@effect/cluster/SocketRunner"
 import * as SqlMessageStorage from "@effect/cluster/SqlMessageStorage"
 import * as SqlRunnerStorage from "@effect/cluster/SqlRunnerStorage"
 import * as NodeClusterSocket from "@effect/platform-node/NodeClusterSocket"
 import * as RpcSerialization from "@effect/rpc/RpcSerialization"
+import * as RpcServer from "@effect/rpc/RpcServer"
 import * as SqlClient from "@effect/sql/SqlClient"
 import * as PgClient from "@effect/sql-pg/PgClient"
 import type { WorkflowEngine } from "@effect/workflow/WorkflowEngine"
@@ -23,6 +25,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import type { AddressInUse, EngineMismatch, EngineUnavailable } from "./EngineError.ts"
 import { layerDatabase, layerInsight, unlessMismatched } from "./internal/cluster.ts"
@@ -96,8 +99,12 @@ export const layer = (
   options: PostgresRunnerOptions
 ): Layer.Layer<WorkflowEngine, AddressInUse | EngineMismatch | EngineUnavailable> =>
   engine.pipe(
-    Layer.provide(SocketRunner.layer),
-    Layer.provide([server(options), NodeClusterSocket.layerClientProtocol, pings]),
+    Layer.provide(listening(options)),
+    Layer.provide(RunnerServer.layer),
+    Layer.provide(RpcServer.layerProtocolSocketServer),
+    Layer.provide(Sharding.layer),
+    Layer.provide([server(options), runners, pings]),
+    Layer.provide(NodeClusterSocket.layerClientProtocol),
     Layer.provide(address(options)),
     Layer.provide(storage(options)),
     Layer.provide(database(options)),
@@ -115,7 +122,8 @@ export const layerClient = (
   options: PostgresClientOptions
 ): Layer.Layer<WorkflowEngine, EngineMismatch | EngineUnavailable> =>
   engine.pipe(
-    Layer.provide(SocketRunner.layerClientOnly),
+    Layer.provide(Sharding.layer),
+    Layer.provide([runners, RunnerHealth.layerNoop]),
     Layer.provide(NodeClusterSocket.layerClientProtocol),
     Layer.provide(storage(options)),
     Layer.provide(database(options)),
@@ -241,5 +249,33 @@ const pings = RunnerHealth.layerPing.pipe(
   Layer.provide(Runners.layerRpc),
   Layer.provide(NodeClusterSocket.layerClientProtocol)
 )
+
+/**
+ * A message is stored, and then the runner that it is for is told. That one may just have died, which is no reason for the
+ * message to fail: whoever takes over finds it.
+ */
+const runners = Layer.effect(
+  Runners.Runners,
+  Effect.map(Runners.Runners, (all) =>
+    Runners.Runners.of({
+      ...all,
+      notify: (options) =>
+        Effect.catchSomeDefect(all.notify(options), (defect) =>
+          options.discard && isSocketError(defect)
+            ? Option.some(Effect.logDebug("A runner could not be told of a message.", defect))
+            : Option.none()
+        )
+    })
+  )
+).pipe(Layer.provide(Runners.layerRpc))
+
+const isSocketError = Predicate.isTagged("SocketError")
+
+const listening = ({ listen, runner, url }: PostgresRunnerOptions) => {
+  const { host, port } = listen ?? runner
+  return Layer.effectDiscard(
+    Effect.logInfo(`Runs the releases in ${nameOf(url)}, listens on ${host}:${port}.`)
+  )
+}
 
 const engine = Layer.mergeAll(ClusterWorkflowEngine.layer, layerInsight, layerOwnership)

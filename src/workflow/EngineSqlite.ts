@@ -7,7 +7,7 @@
  *
  * @since 0.1.0
  */
-import { hostname } from "node:os"
+import { hostname, tmpdir } from "node:os"
 import process from "node:process"
 import { pathToFileURL } from "node:url"
 import * as ClusterWorkflowEngine from "@effect/cluster/ClusterWorkflowEngine"
@@ -72,11 +72,16 @@ export const layer = (
     Effect.map(Path.Path, (path) => {
       const absolute = path.resolve(file)
       const resource = `the database "${file}"`
+      const locks = Layer.unwrapEffect(
+        Effect.map(Effect.mapError(inodeLock(absolute), toUnavailable(resource)), (lockFile) =>
+          Layer.merge(layerLock(absolute, absolute, resource), layerLock(absolute, lockFile, resource))
+        )
+      )
       return Layer.mergeAll(ClusterWorkflowEngine.layer, layerInsight, layerOwnership).pipe(
         Layer.provide(runner(options, resource)),
         Layer.provide(layerClient(absolute, resource)),
         unlessMismatched(resource),
-        Layer.provide(layerLock(absolute, resource)),
+        Layer.provide(locks),
         Layer.provide(layerOrUnavailable(resource)(layerFolder(path.dirname(absolute))))
       )
     })
@@ -156,14 +161,28 @@ const isBusy = (error: { readonly cause?: unknown }) =>
  * of the operating system: it ends with its process, however that ends, and a process that was asleep has it still. Neither
  * is true of a file that merely says who holds it.
  */
-const layerLock = (file: string, resource: string) =>
+const layerLock = (file: string, lockFile: string, resource: string) =>
   Layer.scopedDiscard(
     holdTransaction.pipe(
       Effect.catchIf(isBusy, () => lockedBy(file)),
       Effect.catchTag("SqlError", toUnavailable(resource)),
       Effect.zipRight(writeOwner(file))
     )
-  ).pipe(Layer.provide(layerClient(`${file}-lock`, resource)))
+  ).pipe(Layer.provide(layerClient(`${lockFile}-lock`, resource)))
+
+/**
+ * A file may have several names, by links of either kind. So there is a second lock, named after what is behind them all: the
+ * device and the number of the file on it.
+ */
+const inodeLock = Effect.fnUntraced(function* (file: string) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  yield* Effect.scoped(fs.open(file, { flag: "a", mode: 0o600 }))
+  const { dev, ino } = yield* fs.stat(file)
+  const folder = path.join(tmpdir(), "effect-elastic-extensions")
+  yield* fs.makeDirectory(folder, { recursive: true, mode: 0o700 })
+  return path.join(folder, `${dev}-${Option.getOrElse(ino, () => 0)}`)
+})
 
 /**
  * The client's own transactions each take a connection away and leave it open until the garbage collector finds it: some

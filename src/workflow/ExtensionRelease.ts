@@ -7,26 +7,31 @@
 import type * as FileSystem from "@effect/platform/FileSystem"
 import type * as HttpClient from "@effect/platform/HttpClient"
 import type * as Path from "@effect/platform/Path"
+import * as DurableClock from "@effect/workflow/DurableClock"
 import * as Workflow from "@effect/workflow/Workflow"
 import { type WorkflowEngine, WorkflowInstance } from "@effect/workflow/WorkflowEngine"
 import * as Cause from "effect/Cause"
 import * as Config from "effect/Config"
 import type * as ConfigError from "effect/ConfigError"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as ParseResult from "effect/ParseResult"
 import * as Schedule from "effect/Schedule"
 import * as ExtensionsClient from "../cloud/ExtensionsClient.ts"
 import * as UploadJournal from "../journal/UploadJournal.ts"
 import * as RetryPolicy from "../transfer/RetryPolicy.ts"
 import * as UploadHttpClient from "../transfer/UploadHttpClient.ts"
 import * as UploadSettings from "../upload/UploadSettings.ts"
+import { Announcement } from "./Announcement.ts"
 import {
   type EngineMismatch,
   type EngineUnavailable,
   NothingToDecide,
-  UnknownExecution
+  UnknownExecution,
+  UnreadableRelease
 } from "./EngineError.ts"
 import { EngineInsight, isDatabaseFailure, orUnavailable } from "./internal/engine.ts"
 import * as Signals from "./internal/signals.ts"
@@ -185,15 +190,17 @@ export const submit = (payload: ReleasePayload): Effect.Effect<string, EngineUna
   orUnavailable(Effect.zipRight(takePlace(payload), workflow.execute(payload, { discard: true })))
 
 /**
- * `Running` from being submitted on; `Waiting` while it is suspended, for a decision or before a step is tried again;
- * `Done` with its receipt or error.
+ * `Running` from being submitted on; `Waiting` while it is suspended, for its turn, for a decision, before a step is tried again,
+ * or for a runner that can read it, which is what `obstacle` says then; `Done` with its receipt or error; `Unreadable` if it has
+ * ended and this version cannot read how.
  *
  * @since 0.1.0
  * @category models
  */
 export type ReleaseStatus =
   | { readonly _tag: "Running" }
-  | { readonly _tag: "Waiting" }
+  | { readonly _tag: "Waiting"; readonly obstacle: Option.Option<string> }
+  | { readonly _tag: "Unreadable" }
   | { readonly _tag: "Done"; readonly exit: Exit.Exit<ReleaseReceipt, ReleaseError> }
 
 /**
@@ -311,15 +318,59 @@ const release = Effect.fnUntraced(
     const stored = { executionId, releaseId, attempt, extensionId, created, upload, proof, decision: null }
     const receipt = payload.holdForApproval ? yield* hold(stored) : stored
     yield* durably(Activities.announce({ receipt }))
+    yield* watch(receipt)
     return receipt
   },
   outlivingTheDatabase,
-  (self, { releaseId }, executionId) =>
-    Effect.annotateLogs(self, { "release.id": releaseId, "release.execution": executionId })
+  leftToOthers,
+  (self) =>
+    Effect.zipRight(Effect.logInfo("The release is at work here."), self).pipe(
+      Effect.tapBoth({
+        onSuccess: ({ proof }) => Effect.logInfo(`The release is done, proved by ${proof}.`),
+        onFailure: ({ _tag, message }) => Effect.logWarning(`The release ends as ${_tag}. ${message}`)
+      })
+    ),
+  (self, { extension, releaseId }, executionId) =>
+    Effect.annotateLogs(self, {
+      "release.id": releaseId,
+      "release.execution": executionId,
+      "release.extension": extension._tag === "Id" ? extension.id : `${extension.type} ${extension.name}`
+    })
 )
 
-const requireSupported = ({ version }: ReleasePayload): Effect.Effect<void, UnsupportedPayload> =>
-  version <= currentVersion ? Effect.void : new UnsupportedPayload({ version, newestKnown: currentVersion })
+const watch = Effect.fnUntraced(function* (receipt: ReleaseReceipt) {
+  const { watchFor } = yield* Announcement
+  if (Duration.toMillis(watchFor) === 0) return
+  yield* DurableClock.sleep({ name: "ExtensionRelease/watch", duration: watchFor })
+  yield* durably(Activities.watch({ receipt }))
+})
+
+/** What this runner does not know, another one may: the release waits for it, and says why. */
+const requireSupported = ({ version }: ReleasePayload) =>
+  version <= currentVersion
+    ? Effect.void
+    : Effect.flatMap(WorkflowInstance, (instance) =>
+        suspendBecause(instance, new UnsupportedPayload({ version, newestKnown: currentVersion }))
+      )
+
+const suspendBecause = (instance: WorkflowInstance["Type"], why: Error) =>
+  Effect.suspend(() => {
+    instance.cause = Cause.die(why)
+    return Effect.zipRight(Effect.logWarning(why.message), Workflow.suspend(instance))
+  })
+
+/** A stored result that this version cannot read was stored by another one, which can. */
+function leftToOthers<A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R | WorkflowInstance> {
+  return Effect.catchSomeDefect(self, (defect) =>
+    ParseResult.isParseError(defect)
+      ? Option.some(
+          Effect.flatMap(WorkflowInstance, (instance) =>
+            suspendBecause(instance, new UnreadableRelease({ executionId: instance.executionId }))
+          )
+        )
+      : Option.none()
+  )
+}
 
 /** Its place in the order of submission. One that the engine knows has had one, and may have ended. */
 const takePlace = Effect.fnUntraced(function* (payload: ReleasePayload) {
@@ -416,10 +467,18 @@ const ofKnown = <A, E, R>(executionId: string, effect: Effect.Effect<A, E, R>) =
 const status = (executionId: string): Effect.Effect<ReleaseStatus, never, WorkflowEngine> =>
   Effect.map(workflow.poll(executionId), (result) =>
     Option.match(Option.fromNullable(result), {
-      onNone: () => ({ _tag: "Running" }),
+      onNone: (): ReleaseStatus => ({ _tag: "Running" }),
       onSome: (known): ReleaseStatus =>
-        known._tag === "Suspended" ? { _tag: "Waiting" } : { _tag: "Done", exit: known.exit }
+        known._tag === "Suspended"
+          ? { _tag: "Waiting", obstacle: Option.map(Option.fromNullable(known.cause), Cause.pretty) }
+          : { _tag: "Done", exit: known.exit }
     })
+  ).pipe(
+    Effect.catchSomeDefect((defect) =>
+      ParseResult.isParseError(defect)
+        ? Option.some(Effect.succeed<ReleaseStatus>({ _tag: "Unreadable" }))
+        : Option.none()
+    )
   )
 
 const decide = Effect.fnUntraced(function* (

@@ -128,6 +128,12 @@ const makeChores = (sql: SqlClient.SqlClient, workflow: Workflow.Any) => {
       )
     )) LIMIT 100`
 
+  /** Those that a runner could not read: another one may, after an update. */
+  const unread = sql<{ entity_id: string }>`
+    SELECT m.entity_id FROM cluster_replies r
+    JOIN cluster_messages m ON m.id = r.request_id AND m.tag = 'run' AND m.entity_type = ${prefix}
+    WHERE r.kind = 0 AND r.payload LIKE ${suspended} AND r.payload LIKE '%"cause":{%' LIMIT 1000`
+
   /** Of releases that have ended in whatever way, and of such as were announced a minute ago and never given to the engine. */
   const clearTurns = sql`DELETE FROM release_turns WHERE execution_id IN (
       SELECT t.execution_id FROM release_turns t
@@ -154,7 +160,7 @@ const makeChores = (sql: SqlClient.SqlClient, workflow: Workflow.Any) => {
     return old.length
   }, sql.withTransaction)
 
-  return { woken, clearTurns, clearEnded }
+  return { woken, unread, clearTurns, clearEnded }
 }
 
 /** How long ended releases can be asked about, and how often that is looked after. */
@@ -163,6 +169,7 @@ export interface Retention {
 }
 
 const turnsEvery = "2 seconds"
+const unreadEvery = "30 seconds"
 const retentionEvery = "1 minute"
 
 /** What one runner does for all, as long as the scope is open. */
@@ -174,10 +181,12 @@ export const tend = ({ retention }: Retention) =>
 
     const wake = Effect.zipRight(
       chores.clearTurns,
-      Effect.flatMap(
-        chores.woken,
-        Effect.forEach(({ execution_id }) => engine.resume(workflow, execution_id))
+      Effect.flatMap(chores.woken, (woken) =>
+        Effect.forEach(woken, ({ execution_id }) => engine.resume(workflow, execution_id))
       )
+    )
+    const readAgain = Effect.flatMap(chores.unread, (unread) =>
+      Effect.forEach(unread, ({ entity_id }) => engine.resume(workflow, entity_id))
     )
     const clear = Effect.gen(function* () {
       const before = (yield* Clock.currentTimeMillis) - Duration.toMillis(retention)
@@ -200,6 +209,7 @@ export const tend = ({ retention }: Retention) =>
       Effect.all(
         [
           always("Looking whose turn it is", wake, turnsEvery),
+          always("Looking at what could not be read", readAgain, unreadEvery),
           Duration.isFinite(Duration.decode(retention))
             ? always("Deleting old releases", clear, retentionEvery)
             : Effect.void

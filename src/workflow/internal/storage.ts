@@ -7,20 +7,25 @@
 import type { MalformedMessage, PersistenceError } from "@effect/cluster/ClusterError"
 import * as Message from "@effect/cluster/Message"
 import * as MessageStorage from "@effect/cluster/MessageStorage"
-import type * as Reply from "@effect/cluster/Reply"
+import * as Reply from "@effect/cluster/Reply"
 import type { ShardId } from "@effect/cluster/ShardId"
 import * as Sharding from "@effect/cluster/Sharding"
-import type * as Rpc from "@effect/rpc/Rpc"
+import * as Rpc from "@effect/rpc/Rpc"
+import { Suspended } from "@effect/workflow/Workflow"
 import * as Arr from "effect/Array"
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Ref from "effect/Ref"
 import * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
+import { UnreadableRelease } from "../EngineError.ts"
 
 /** Whether this runner still has a shard. The store is made before the sharding is, which tells it here. */
 class Ownership extends Context.Tag("effect-elastic-extensions/workflow/Ownership")<
@@ -81,7 +86,7 @@ const make = Effect.gen(function* () {
           respond: (reply) =>
             untilStored(
               message,
-              Effect.suspend(() => outer.saveReply(reply))
+              Effect.suspend(() => Effect.flatMap(readableBySome(message, reply), outer.saveReply))
             )
         })
       : message
@@ -139,6 +144,37 @@ const make = Effect.gen(function* () {
   })
   return outer
 })
+
+/**
+ * A release whose payload this runner cannot read would end here for good. It waits instead, and says why: a runner of another
+ * version may be able to.
+ */
+const readableBySome = Effect.fnUntraced(function* <R extends Rpc.Any>(
+  { envelope }: Message.IncomingRequest<R>,
+  unread: Reply.ReplyWithContext<R>
+) {
+  const { context, reply, rpc } = unread
+  const isRun = envelope.tag === "run" && envelope.address.entityType.startsWith("Workflow/")
+  const isUnread =
+    reply._tag === "WithExit" &&
+    Exit.isFailure(reply.exit) &&
+    Option.exists(Cause.dieOption(reply.exit.cause), Predicate.isTagged("MalformedMessage"))
+  if (!isRun || !isUnread) return unread
+  const why = new UnreadableRelease({ executionId: envelope.address.entityId })
+  yield* Effect.logWarning(why.message)
+  const waits = { _tag: "Success", value: encodeSuspended(new Suspended({ cause: Cause.die(why) })) }
+  const exit = yield* Schema.decodeUnknown(Rpc.exitSchema(rpc))(waits).pipe(
+    Effect.provide(context),
+    Effect.orDie
+  )
+  return new Reply.ReplyWithContext({
+    context,
+    rpc,
+    reply: new Reply.WithExit({ id: reply.id, requestId: reply.requestId, exit })
+  })
+})
+
+const encodeSuspended = Schema.encodeSync(Suspended)
 
 /** The store over the one given, and whoever tells it which shards this runner has. */
 export const layerLasting = <E, R>(
