@@ -302,11 +302,11 @@ export const reject = (
 /** A release from its first step to its last. It is read from the start each time it is taken up; what was done stays done. */
 const release = Effect.fnUntraced(
   function* (payload: ReleasePayload, executionId: string) {
+    yield* Workflow.addFinalizer((exit) => leave(executionId, exit))
     yield* requireSupported(payload)
     const { allow, archive, attempt, extension, releaseId, sha256 } = payload
     yield* durably(Activities.inspect({ archive, allow, expected: expectedBy(extension) }))
     yield* durably(Activities.digest({ archive, sha256 }))
-    yield* Workflow.addFinalizer((exit) => leave(executionId, exit))
     yield* takeTurn(laneOf(extension), payload)
     const { created, extensionId } = yield* durably(Activities.ensure({ extension })).pipe(
       Workflow.withCompensation(undo(payload))
@@ -346,12 +346,12 @@ const watch = Effect.fnUntraced(function* (receipt: ReleaseReceipt) {
 })
 
 /** What this runner does not know, another one may: the release waits for it, and says why. */
-const requireSupported = ({ version }: ReleasePayload) =>
-  version <= currentVersion
-    ? Effect.void
-    : Effect.flatMap(WorkflowInstance, (instance) =>
-        suspendBecause(instance, new UnsupportedPayload({ version, newestKnown: currentVersion }))
-      )
+const requireSupported = Effect.fnUntraced(function* ({ version }: ReleasePayload) {
+  if (version <= currentVersion) return
+  const { isShared } = yield* EngineInsight
+  const unsupported = new UnsupportedPayload({ version, newestKnown: currentVersion })
+  return yield* isShared ? suspendBecause(yield* WorkflowInstance, unsupported) : unsupported
+})
 
 const suspendBecause = (instance: WorkflowInstance["Type"], why: Error) =>
   Effect.suspend(() => {

@@ -31,7 +31,8 @@ export class InvalidPayload extends Schema.TaggedError<InvalidPayload>(
 }
 
 /**
- * The release was made by a newer version of this library than the runner's.
+ * The release was made by a newer version of this library than the runner's. With a database, the release waits for a newer
+ * runner; in memory it ends so.
  *
  * @since 0.1.0
  * @category errors

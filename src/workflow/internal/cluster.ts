@@ -93,6 +93,7 @@ const make = Effect.gen(function* () {
 
   return EngineInsight.of({
     ...own,
+    isShared: true,
     tend: (workflow) => Effect.provideService(own.tend(workflow), Sharding.Sharding, sharding),
     isKnown: (workflow, executionId) =>
       executionIds.test(executionId)

@@ -18,6 +18,8 @@ import { noTurns, type Turns } from "./turns.ts"
 type Signal<S extends Schema.Schema.AnyNoContext> = DurableDeferred.DurableDeferred<S, typeof Schema.Never>
 
 export interface Insight {
+  /** Whether other processes may run its releases, now or later. */
+  readonly isShared: boolean
   /** The journal of uploads in the engine's own database. None where it has none. */
   readonly journal: Option.Option<Context.Tag.Service<UploadJournal>>
   readonly turns: Turns
@@ -51,7 +53,8 @@ export const isRead: Insight["isGiven"] = (workflow, executionId, signal) =>
   Effect.map(read(workflow, executionId, signal), Option.isSome)
 
 /** What an engine without a database of its own has instead. */
-export const noDatabase: Pick<Insight, "claim" | "journal" | "tend"> = {
+export const noDatabase: Pick<Insight, "claim" | "isShared" | "journal" | "tend"> = {
+  isShared: false,
   journal: Option.none(),
   claim: () => Effect.void,
   tend: () => Effect.void
