@@ -59,12 +59,21 @@ describe("a database of the first version", () => {
 })
 
 describe("a release that this runner cannot read", () => {
-  const changed = (file: string, executionId: string, from: string, to: string) =>
+  /** Of the held release, which is to be read again. */
+  const changed = (file: string, from: string, to: string) =>
     inFile(file, (client) =>
-      client.execute({
-        sql: "UPDATE cluster_messages SET payload = replace(payload, ?, ?) WHERE entity_id = ? AND tag = 'run'",
-        args: [from, to, executionId]
-      })
+      client.batch([
+        {
+          sql: `DELETE FROM cluster_replies WHERE request_id IN
+            (SELECT id FROM cluster_messages WHERE entity_id = ? AND tag = 'run')`,
+          args: [heldId]
+        },
+        {
+          sql: `UPDATE cluster_messages SET processed = FALSE, last_read = NULL, payload = replace(payload, ?, ?)
+            WHERE entity_id = ? AND tag = 'run'`,
+          args: [from, to, heldId]
+        }
+      ])
     )
 
   const spoilt: Readonly<Record<string, readonly [from: string, to: string, obstacle: string]>> = {
@@ -75,16 +84,14 @@ describe("a release that this runner cannot read", () => {
     it.scopedLive(`${name} waits and says why, while others go on, and is run when it can be read`, () =>
       Effect.gen(function* () {
         const file = yield* databaseFile
-        const [unread, other] = yield* Effect.all([another("unread"), another("other")])
-        // Submitted where no runner is: the engine alone stores it.
-        yield* Effect.provide(ExtensionRelease.submit(unread.payload), EngineSqlite.layer(file))
-        yield* changed(file, unread.executionId, good, bad)
+        yield* inFile(file, (client) => client.executeMultiple(first))
+        yield* changed(file, good, bad)
         yield* Effect.gen(function* () {
-          expect(yield* obstacleOf(unread.executionId)).toContain(obstacle)
-          yield* ExtensionRelease.execute(other.payload)
-          yield* changed(file, unread.executionId, bad, good)
-          yield* ExtensionRelease.resume(unread.executionId)
-          yield* untilStatus(unread.executionId, "Done")
+          expect(yield* obstacleOf(heldId)).toContain(obstacle)
+          yield* ExtensionRelease.execute((yield* another("other")).payload)
+          yield* changed(file, bad, good)
+          yield* ExtensionRelease.approve(heldId, { by: "ada" })
+          yield* untilStatus(heldId, "Done")
         }).pipe(Effect.provide(runner().pipe(Layer.provideMerge(EngineSqlite.layer(file)))))
       }).pipe(Effect.provide(place()))
     )
