@@ -55,6 +55,8 @@ export interface RunnerPlace {
   /** Where the others find it; default: where it listens. */
   readonly port?: number
   readonly listen?: number
+  /** How long ended releases can be asked about; default: as shipped. */
+  readonly retention?: string
   /** Of node. */
   readonly flags?: ReadonlyArray<string>
 }
@@ -75,6 +77,7 @@ export const makeCluster = (archiveBytes: number) =>
             EC_ENDPOINT: cloud.url,
             EC_UPLOAD_RECONCILE_WINDOW: "1 second",
             RELEASE_DATABASE: place.database,
+            ...(place.retention !== undefined && { RELEASE_RETENTION: place.retention }),
             RELEASE_PORT: String(place.port ?? listen),
             RELEASE_LISTEN: String(listen)
           },

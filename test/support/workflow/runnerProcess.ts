@@ -6,6 +6,7 @@ import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import type { WorkflowEngine } from "@effect/workflow/WorkflowEngine"
 import * as Config from "effect/Config"
 import * as Console from "effect/Console"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
@@ -32,6 +33,7 @@ const settings = Config.all({
   /** Where other runners find this one, and where it listens. */
   port: Config.withDefault(Config.integer("RELEASE_PORT"), 0),
   listen: Config.withDefault(Config.integer("RELEASE_LISTEN"), 0),
+  retention: Config.withDefault(Config.duration("RELEASE_RETENTION"), Duration.days(90)),
   /** The moment to hold on to for ever. */
   holdAt: Config.withDefault(Config.string("RELEASE_HOLD_AT"), ""),
   /** The release to execute; without one, the process serves until it is killed. */
@@ -69,6 +71,7 @@ const engine = (
         url: Redacted.make(options.database),
         runner: { host: "127.0.0.1", port: options.port },
         listen: { host: "127.0.0.1", port: options.listen },
+        retention: options.retention,
         sharding
       })
     : EngineSqlite.layer(options.database)
