@@ -30,6 +30,8 @@ export const exitCodes = {
   outcomeUnknown: 7,
   /** The command line or the configuration cannot be used. */
   usage: 64,
+  /** It is done, but its output could not be written. The number is that of `EX_IOERR` in `sysexits.h`. */
+  outputLost: 74,
   /** A signal came before anything was sent. */
   interrupted: 130
 } as const
@@ -60,13 +62,19 @@ export const byTag: Readonly<Record<Failure["_tag"], ExitCodeName>> = {
   AuthenticationFailed: "notAllowed",
   ElevatedPermissionsRequired: "notAllowed",
   Forbidden: "notAllowed",
+  LinkTooShort: "notAllowed",
   NoUserId: "notAllowed",
+  StoreAccessDenied: "notAllowed",
+  StoreCredentialsExpired: "notAllowed",
+  StoreCredentialsRefused: "notAllowed",
   Unauthorised: "notAllowed",
 
   ExtensionNotFound: "notFound",
+  NameNotFound: "notFound",
   NoPendingUpload: "notFound",
 
   AmbiguousExtension: "conflict",
+  AmbiguousName: "conflict",
   Conflict: "conflict",
   DeletionRefused: "conflict",
   ExtensionInUse: "conflict",
@@ -79,14 +87,17 @@ export const byTag: Readonly<Record<Failure["_tag"], ExitCodeName>> = {
 
   OutcomeUnknown: "outcomeUnknown",
 
+  BucketNotFound: "usage",
   InvalidConfiguration: "usage",
   InvalidExtensionId: "usage",
   InvalidProxy: "usage",
   InvalidRequest: "usage",
+  StoreRegionMismatch: "usage",
   UsageError: "usage",
 
   Interrupted: "interrupted",
   UploadPaused: "resumable",
+  OutputUnwritable: "outputLost",
 
   BodyLengthMismatch: "failed",
   ConnectTimeout: "failed",
@@ -102,6 +113,14 @@ export const byTag: Readonly<Record<Failure["_tag"], ExitCodeName>> = {
   RequestTimeout: "failed",
   ResumptionUnsupported: "failed",
   ServiceUnavailable: "failed",
+  StagedArchiveDiffers: "failed",
+  StoreAnswerInvalid: "failed",
+  StoreClockSkewed: "failed",
+  StoreCredentialsUnavailable: "failed",
+  StorePartRefused: "failed",
+  StoreRefused: "failed",
+  StoreUnavailable: "failed",
+  StoreUploadLost: "failed",
   UnexpectedResponse: "failed",
   UploadProtocolViolation: "failed",
   UploadResourceBusy: "failed",

@@ -123,4 +123,4 @@ export const PublishError = Schema.Union(UploadError, AmbiguousExtension, NameTa
  * @since 0.1.0
  * @category errors
  */
-export type PublishError = typeof PublishError.Type
+export type PublishError = UploadError | AmbiguousExtension | NameTaken | DownloadFailed

@@ -84,13 +84,17 @@ describe.skipIf(!(await Effect.runPromise(canPostgres)))("a PostgreSQL", () => {
       Effect.gen(function* () {
         const { url } = yield* postgres
         const { start, wanted } = yield* makeCluster(archiveBytes)
-        yield* untilReady([yield* start({ database: url, retention: "1 second" })])
+        const first = yield* start({ database: url })
+        yield* untilReady([first])
         yield* Effect.gen(function* () {
           const releases = yield* wanted(3, "cleared")
           yield* submitAll(releases)
-          const [first] = releases
-          if (first === undefined) return yield* Effect.dieMessage("no release")
-          const executionId = yield* ExtensionRelease.executionId(first.payload)
+          yield* allReleased(releases)
+          const [one] = releases
+          if (one === undefined) return yield* Effect.dieMessage("no release")
+          const executionId = yield* ExtensionRelease.executionId(one.payload)
+          yield* first.kill
+          yield* start({ database: url, retention: "1 milli" })
           const gone = Effect.either(ExtensionRelease.poll(executionId))
           const answer = yield* Effect.delay(gone, "100 millis").pipe(Effect.repeat({ until: Either.isLeft }))
           expect(answer).toMatchObject({ left: { _tag: "UnknownExecution" } })

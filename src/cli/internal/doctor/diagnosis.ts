@@ -20,7 +20,7 @@ import * as UploadHttpClient from "../../../transfer/UploadHttpClient.ts"
 import * as Variable from "../../../transfer/Variable.ts"
 import * as UploadSettings from "../../../upload/UploadSettings.ts"
 import { fromConfigError } from "../../Failure.ts"
-import { nearest } from "../text.ts"
+import { commandName, nearest } from "../text.ts"
 import { type Finding, failed, ok, warning } from "./finding.ts"
 import { examineJournal } from "./journal.ts"
 import { examineEndpoint, examineKey, examineTransfer, examineUser, type TransferSettings } from "./server.ts"
@@ -45,7 +45,7 @@ export const diagnosis: Findings<HttpClient.HttpClient | FileSystem.FileSystem |
 const examineRuntime: Effect.Effect<Finding> = Effect.sync(() =>
   ok(
     "runtime",
-    `effect-elastic-extensions ${packageVersion}, Effect ${ModuleVersion.getCurrentVersion()}, ${runtime(process)}, ${process.platform} ${process.arch}`
+    `${commandName} ${packageVersion}, Effect ${ModuleVersion.getCurrentVersion()}, ${runtime(process)}, ${process.platform} ${process.arch}`
   )
 )
 
@@ -109,7 +109,7 @@ const prefix = "EC_UPLOAD_"
 const unknownVariables: Effect.Effect<ReadonlyArray<Finding>> = Effect.gen(function* () {
   const configs = [UploadHttpClient.config, UploadSettings.config, RetryPolicy.config]
   const read = yield* Effect.forEach(configs, Variable.namesIn)
-  const known = [...read.flat(), "EC_UPLOAD_JOURNAL"]
+  const known = [...read.flat(), "EC_UPLOAD_JOURNAL", "EC_UPLOAD_READ_TRIES"]
   const unknown = yield* Variable.unknownNames(prefix, known)
   return unknown.map((name) =>
     warning(
