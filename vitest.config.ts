@@ -7,7 +7,7 @@ const crashes = [
   "test/faults/crashes.test.ts",
   "test/scripts/action.test.ts",
   "test/upload/ExtensionUpload.model.test.ts",
-  "test/workflow/{cluster,crashes,database}.test.ts"
+  "test/workflow/{cluster,crashes,database,machines,storing}.test.ts"
 ]
 const packed = ["test/package/**/*.test.ts"]
 

@@ -25,7 +25,7 @@ import type { JournalId, JournalKey, JournalRecord } from "./JournalRecord.ts"
  * The exclusive right to one upload, and its record.
  *
  * A holder that was silent for 30 seconds (its process stopped, its machine asleep) is taken for dead and may have been
- * succeeded. It learns so from the next write, which fails with `JournalLocked` and changes nothing.
+ * succeeded. It learns so from the next write or `confirm`, which fails with `JournalLocked` and changes nothing.
  *
  * @since 0.1.0
  * @category models
@@ -40,6 +40,11 @@ export interface JournalSession {
   readonly update: (
     f: (record: JournalRecord) => JournalRecord
   ) => Effect.Effect<void, JournalLocked | JournalUnavailable>
+  /**
+   * Makes sure that the right is held at this very moment, by asking where the lock is. Comes before whatever must not be done
+   * by two: the last bytes of an archive.
+   */
+  readonly confirm: Effect.Effect<void, JournalLocked | JournalUnavailable>
   /** Forgets the upload: its outcome is known. */
   readonly remove: Effect.Effect<void, JournalLocked | JournalUnavailable>
 }

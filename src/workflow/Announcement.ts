@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { AnnouncementFailed } from "./ReleaseError.ts"
@@ -22,8 +23,9 @@ export interface Notice {
 }
 
 /**
- * Each hook is a step of the release: called again until it has succeeded once, and then no more. A process that dies
- * between a hook's success and its being stored makes it run twice.
+ * Each hook is a step of the release: called again until it has succeeded once, and then no more. That is *at least* once: a
+ * process or a database that dies between a hook's success and its being stored makes it run twice, with the same
+ * `idempotencyKey`. A cancellation interrupts it.
  *
  * @since 0.1.0
  * @category models
@@ -31,6 +33,15 @@ export interface Notice {
 export interface AnnouncementHooks {
   /** The archive is in place, and approved where that was asked for. */
   readonly released: (notice: Notice) => Effect.Effect<void, AnnouncementFailed>
+  /**
+   * The extension holds other content than the release that is done put there, `watchFor` after it was announced: whoever wrote
+   * it, it was no release, since those wait for each other.
+   */
+  readonly contentChanged: (notice: Notice) => Effect.Effect<void, AnnouncementFailed>
+  /** How long a hook may take. Then it fails, and is called again later. Default 1 minute. */
+  readonly limit: Duration.DurationInput
+  /** How long after the announcement the extension is looked at once more. Default 0: not at all. */
+  readonly watchFor: Duration.DurationInput
   /** The archive is in place and waits: `ExtensionRelease.approve` with the receipt's `executionId` lets it go on. */
   readonly approvalRequested: (notice: Notice) => Effect.Effect<void, AnnouncementFailed>
 }
@@ -43,6 +54,9 @@ export interface AnnouncementHooks {
  */
 export const make = (hooks: Partial<AnnouncementHooks>): AnnouncementHooks => ({
   released: () => Effect.void,
+  contentChanged: () => Effect.void,
+  limit: "1 minute",
+  watchFor: 0,
   approvalRequested: () => Effect.void,
   ...hooks
 })

@@ -63,6 +63,88 @@ export class EngineUnavailable extends Schema.TaggedError<EngineUnavailable>(
 }
 
 /**
+ * The database holds the releases of another endpoint or namespace: run here, they would go to the wrong place.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class EngineMismatch extends Schema.TaggedError<EngineMismatch>(
+  "effect-elastic-extensions/workflow/EngineMismatch"
+)("EngineMismatch", {
+  /** Which database. */
+  resource: Schema.String,
+  what: Schema.Literal("endpoint", "namespace"),
+  /** What this process is for. */
+  given: Schema.String,
+  /** What the database is for. */
+  found: Schema.String
+}) {
+  readonly isRetryable = false
+
+  get remedy(): string {
+    return "Use a database of its own for each endpoint and namespace, or correct what this process is for."
+  }
+
+  override get message(): string {
+    return `The releases in ${this.resource} are for the ${this.what} "${this.found}", not "${this.given}". ${this.remedy}`
+  }
+}
+
+/**
+ * Another runner of the same database says that it is found at this address. Messages for the one would reach the other.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class AddressInUse extends Schema.TaggedError<AddressInUse>(
+  "effect-elastic-extensions/workflow/AddressInUse"
+)("AddressInUse", {
+  /** Host and port. */
+  address: Schema.String,
+  /** Which database. */
+  resource: Schema.String
+}) {
+  readonly isRetryable = true
+
+  get remedy(): string {
+    return "Give each runner an address of its own, at which the others reach it. That of a runner that died is free within half a minute."
+  }
+
+  override get message(): string {
+    return `A living runner of ${this.resource} has the address ${this.address}. ${this.remedy}`
+  }
+}
+
+/**
+ * What is stored of the release cannot be read by this version: another version stored it, or it was spoilt. It concerns this
+ * release alone, which waits.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class UnreadableRelease extends Schema.TaggedError<UnreadableRelease>(
+  "effect-elastic-extensions/workflow/UnreadableRelease"
+)("UnreadableRelease", { executionId: Schema.String }) {
+  readonly isRetryable = true
+
+  get remedy(): string {
+    return "Update the runners. If they are all of the newest version, run it with the next attempt: what was done is found and not done again."
+  }
+
+  override get message(): string {
+    return `What is stored of release ${this.executionId} cannot be read by this version. ${this.remedy}`
+  }
+}
+
+/**
+ * Why an engine does not start.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type EngineStartError = AddressInUse | EngineLocked | EngineMismatch | EngineUnavailable
+
+/**
  * No release with this id was ever given to the engine.
  *
  * @since 0.1.0

@@ -4,11 +4,16 @@
  *
  * @since 0.1.0
  */
+
+import type * as Workflow from "@effect/workflow/Workflow"
 import { layerMemory as layerEngine, WorkflowEngine } from "@effect/workflow/WorkflowEngine"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { EngineInsight, isRead } from "./internal/engine.ts"
+import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
+import { EngineInsight, isRead, noDatabase } from "./internal/engine.ts"
+import { memoryTurns } from "./internal/turns.ts"
 
 /**
  * An engine that lives and dies with this process.
@@ -22,15 +27,26 @@ export const layer: Layer.Layer<WorkflowEngine> = Layer.effectContext(
 
 /** The engine, and the ids of what it was given. */
 function remembering(engine: Context.Tag.Service<WorkflowEngine>) {
-  const given = new Set<string>()
+  const given = new Map<string, Workflow.Any>()
+  // Whoever is next may not be suspended yet when the one before has left: that takes a moment.
+  const wake = (executionId: string) =>
+    Option.match(Option.fromNullable(given.get(executionId)), {
+      onNone: () => Effect.void,
+      onSome: (workflow) =>
+        engine
+          .resume(workflow, executionId)
+          .pipe(Effect.repeat(Schedule.addDelay(Schedule.recurs(5), () => "50 millis")), Effect.forkDaemon)
+    })
   const execute: typeof engine.execute = (workflow, options) => {
-    given.add(options.executionId)
+    given.set(options.executionId, workflow)
     return engine.execute(workflow, options)
   }
   return Context.make(WorkflowEngine, { ...engine, execute }).pipe(
     Context.add(EngineInsight, {
       isKnown: (_, executionId) => Effect.sync(() => given.has(executionId)),
-      isGiven: isRead
+      isGiven: isRead,
+      ...noDatabase,
+      turns: memoryTurns(wake)
     })
   )
 }

@@ -9,13 +9,15 @@
 import * as ClusterWorkflowEngine from "@effect/cluster/ClusterWorkflowEngine"
 import { RunnerAddress } from "@effect/cluster/RunnerAddress"
 import * as RunnerHealth from "@effect/cluster/RunnerHealth"
+import * as RunnerServer from "@effect/cluster/RunnerServer"
 import * as Runners from "@effect/cluster/Runners"
+import * as Sharding from "@effect/cluster/Sharding"
 import * as ShardingConfig from "@effect/cluster/ShardingConfig"
-import * as SocketRunner from "@effect/cluster/SocketRunner"
 import * as SqlMessageStorage from "@effect/cluster/SqlMessageStorage"
 import * as SqlRunnerStorage from "@effect/cluster/SqlRunnerStorage"
 import * as NodeClusterSocket from "@effect/platform-node/NodeClusterSocket"
 import * as RpcSerialization from "@effect/rpc/RpcSerialization"
+import * as RpcServer from "@effect/rpc/RpcServer"
 import * as SqlClient from "@effect/sql/SqlClient"
 import * as PgClient from "@effect/sql-pg/PgClient"
 import type { WorkflowEngine } from "@effect/workflow/WorkflowEngine"
@@ -23,10 +25,13 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
-import type { EngineUnavailable } from "./EngineError.ts"
-import { layerInsight } from "./internal/cluster.ts"
-import { layerOrUnavailable } from "./internal/engine.ts"
+import type { AddressInUse, EngineMismatch, EngineUnavailable } from "./EngineError.ts"
+import { layerDatabase, layerInsight, unlessMismatched } from "./internal/cluster.ts"
+import { layerAddress } from "./internal/database.ts"
+import { layerOrUnavailable, toUnavailable } from "./internal/engine.ts"
+import { layerLasting, layerOwnership } from "./internal/storage.ts"
 
 /**
  * A host name or IP address, and a port.
@@ -52,6 +57,13 @@ export interface PostgresClientOptions {
    * for a connection pooler that refuses it.
    */
   readonly url: Redacted.Redacted<string>
+  /**
+   * Names what the database is for, beside the endpoint: a process with another name is refused with `EngineMismatch`. Default
+   * `default`.
+   */
+  readonly namespace?: string | undefined
+  /** How long ended releases can be asked about; then they are deleted. Default 90 days; `Infinity` keeps them. */
+  readonly retention?: Duration.DurationInput | undefined
   /** What differs from the defaults of this module and of `ShardingConfig`. */
   readonly sharding?:
     | Partial<Omit<ShardingConfig.ShardingConfig["Type"], "runnerAddress" | "runnerListenAddress">>
@@ -83,11 +95,19 @@ export interface PostgresRunnerOptions extends PostgresClientOptions {
  * @since 0.1.0
  * @category layers
  */
-export const layer = (options: PostgresRunnerOptions): Layer.Layer<WorkflowEngine, EngineUnavailable> =>
+export const layer = (
+  options: PostgresRunnerOptions
+): Layer.Layer<WorkflowEngine, AddressInUse | EngineMismatch | EngineUnavailable> =>
   engine.pipe(
-    Layer.provide(SocketRunner.layer),
-    Layer.provide([server(options), NodeClusterSocket.layerClientProtocol, pings]),
+    Layer.provide(listening(options)),
+    Layer.provide(RunnerServer.layer),
+    Layer.provide(RpcServer.layerProtocolSocketServer),
+    Layer.provide(Sharding.layer),
+    Layer.provide([server(options), runners, pings]),
+    Layer.provide(NodeClusterSocket.layerClientProtocol),
+    Layer.provide(address(options)),
     Layer.provide(storage(options)),
+    Layer.provide(database(options)),
     Layer.provide(runnerConfig(options)),
     Layer.provide(RpcSerialization.layerMsgPack)
   )
@@ -98,11 +118,15 @@ export const layer = (options: PostgresRunnerOptions): Layer.Layer<WorkflowEngin
  * @since 0.1.0
  * @category layers
  */
-export const layerClient = (options: PostgresClientOptions): Layer.Layer<WorkflowEngine, EngineUnavailable> =>
+export const layerClient = (
+  options: PostgresClientOptions
+): Layer.Layer<WorkflowEngine, EngineMismatch | EngineUnavailable> =>
   engine.pipe(
-    Layer.provide(SocketRunner.layerClientOnly),
+    Layer.provide(Sharding.layer),
+    Layer.provide([runners, RunnerHealth.layerNoop]),
     Layer.provide(NodeClusterSocket.layerClientProtocol),
     Layer.provide(storage(options)),
+    Layer.provide(database(options)),
     Layer.provide(clientConfig(options)),
     Layer.provide(RpcSerialization.layerMsgPack)
   )
@@ -115,7 +139,8 @@ const sharding: Partial<ShardingConfig.ShardingConfig["Type"]> = {
   shardLockDisableAdvisory: true,
   shardLockExpiration: Duration.seconds(20),
   shardLockRefreshInterval: Duration.seconds(5),
-  entityMessagePollInterval: Duration.seconds(5),
+  // A message whose runner could not be told is found so soon.
+  entityMessagePollInterval: Duration.millis(500),
   runnerHealthCheckInterval: Duration.seconds(20),
   // A transfer does not end by waiting for it: interrupted, it goes on where it was, on the next runner.
   entityTerminationTimeout: Duration.seconds(2)
@@ -134,14 +159,41 @@ const runnerConfig = ({ listen, runner, sharding: given }: PostgresRunnerOptions
 const clientConfig = ({ sharding: given }: PostgresClientOptions) =>
   ShardingConfig.layer({ ...sharding, ...given, runnerAddress: Option.none() })
 
-const storage = (options: PostgresClientOptions) =>
-  inTurn(Layer.merge(SqlMessageStorage.layer, SqlRunnerStorage.layer)).pipe(
-    Layer.provide(PgClient.layer({ url: withIdleLimit(options) })),
-    layerOrUnavailable(nameOf(options.url))
+const database = (options: PostgresClientOptions) =>
+  PgClient.layer({ url: withIdleLimit(options) }).pipe(layerOrUnavailable(nameOf(options.url)))
+
+const storage = (options: PostgresClientOptions) => {
+  const resource = nameOf(options.url)
+  const { namespace = "default", retention = "90 days" } = options
+  const tables = Layer.mergeAll(layerLasting(SqlMessageStorage.layer), SqlRunnerStorage.layer).pipe(
+    layerOrUnavailable(resource)
   )
+  return inTurn(
+    layerDatabase({ resource, namespace, retention, lease: leaseOf(options) }).pipe(
+      Layer.provideMerge(tables),
+      unlessMismatched(resource)
+    ),
+    resource
+  )
+}
+
+const settingsOf = ({ sharding: given }: PostgresClientOptions) => ({
+  ...ShardingConfig.defaults,
+  ...sharding,
+  ...given
+})
+
+/** Over before the shards of a lost runner change hands: whoever takes over waits for no lock that nobody holds. */
+const leaseOf = (options: PostgresClientOptions) =>
+  Duration.times(settingsOf(options).shardLockExpiration, 3 / 4)
+
+const address = (options: PostgresRunnerOptions) => {
+  const { host, port } = options.runner
+  return layerAddress(nameOf(options.url), `${host}:${port}`, leaseOf(options))
+}
 
 /** Runners that start at once would create the tables in each other's way. A turn ends with its transaction. */
-const inTurn = <A, E, R>(tables: Layer.Layer<A, E, R>) =>
+const inTurn = <A, E, R>(tables: Layer.Layer<A, E, R>, resource: string) =>
   Layer.scopedContext(
     Effect.gen(function* () {
       const scope = yield* Effect.scope
@@ -155,7 +207,9 @@ const inTurn = <A, E, R>(tables: Layer.Layer<A, E, R>) =>
           []
         )
       })
-      return yield* Effect.scoped(Effect.zipRight(turn, Layer.buildWithScope(tables, scope)))
+      return yield* Effect.scoped(
+        Effect.zipRight(Effect.mapError(turn, toUnavailable(resource)), Layer.buildWithScope(tables, scope))
+      )
     })
   )
 
@@ -166,11 +220,12 @@ const idleLimit = "idle_in_transaction_session_timeout"
  * The runner that takes over its shards has one short try to make their messages readable again, or else reads them ten
  * minutes later: so such a transaction ends well before the locks of its shards expire.
  */
-const withIdleLimit = ({ sharding: given, url }: PostgresClientOptions): Redacted.Redacted<string> => {
+const withIdleLimit = (options: PostgresClientOptions): Redacted.Redacted<string> => {
+  const { url } = options
   const text = Redacted.value(url)
   if (!URL.canParse(text)) return url
   const limited = new URL(text)
-  const { shardLockExpiration } = { ...ShardingConfig.defaults, ...sharding, ...given }
+  const { shardLockExpiration } = settingsOf(options)
   if (!limited.searchParams.has(idleLimit)) {
     limited.searchParams.set(idleLimit, String(Duration.toMillis(shardLockExpiration) / 2))
   }
@@ -195,4 +250,32 @@ const pings = RunnerHealth.layerPing.pipe(
   Layer.provide(NodeClusterSocket.layerClientProtocol)
 )
 
-const engine = Layer.merge(ClusterWorkflowEngine.layer, layerInsight)
+/**
+ * A message is stored, and then the runner that it is for is told. That one may just have died, which is no reason for the
+ * message to fail: whoever takes over finds it.
+ */
+const runners = Layer.effect(
+  Runners.Runners,
+  Effect.map(Runners.Runners, (all) =>
+    Runners.Runners.of({
+      ...all,
+      notify: (options) =>
+        Effect.catchSomeDefect(all.notify(options), (defect) =>
+          options.discard && isSocketError(defect)
+            ? Option.some(Effect.logDebug("A runner could not be told of a message.", defect))
+            : Option.none()
+        )
+    })
+  )
+).pipe(Layer.provide(Runners.layerRpc))
+
+const isSocketError = Predicate.isTagged("SocketError")
+
+const listening = ({ listen, runner, url }: PostgresRunnerOptions) => {
+  const { host, port } = listen ?? runner
+  return Layer.effectDiscard(
+    Effect.logInfo(`Runs the releases in ${nameOf(url)}, listens on ${host}:${port}.`)
+  )
+}
+
+const engine = Layer.mergeAll(ClusterWorkflowEngine.layer, layerInsight, layerOwnership)

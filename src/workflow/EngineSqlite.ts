@@ -7,7 +7,7 @@
  *
  * @since 0.1.0
  */
-import { hostname } from "node:os"
+import { hostname, tmpdir } from "node:os"
 import process from "node:process"
 import { pathToFileURL } from "node:url"
 import * as ClusterWorkflowEngine from "@effect/cluster/ClusterWorkflowEngine"
@@ -30,9 +30,10 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import { EngineLocked, EngineUnavailable } from "./EngineError.ts"
-import { layerInsight } from "./internal/cluster.ts"
+import { EngineLocked, type EngineMismatch, EngineUnavailable } from "./EngineError.ts"
+import { layerDatabase, layerInsight, unlessMismatched } from "./internal/cluster.ts"
 import { layerOrUnavailable, toUnavailable } from "./internal/engine.ts"
+import { layerLasting, layerOwnership } from "./internal/storage.ts"
 
 /**
  * How the file is watched.
@@ -43,6 +44,13 @@ import { layerOrUnavailable, toUnavailable } from "./internal/engine.ts"
 export interface SqliteEngineOptions {
   /** How long a durable wait may run over: the file is looked into this often. Default 1 second. */
   readonly pollInterval?: Duration.DurationInput | undefined
+  /**
+   * Names what the file is for, beside the endpoint: a process with another name is refused with `EngineMismatch`. Default
+   * `default`.
+   */
+  readonly namespace?: string | undefined
+  /** How long ended releases can be asked about; then they are deleted. Default 90 days; `Infinity` keeps them. */
+  readonly retention?: Duration.DurationInput | undefined
 }
 
 /**
@@ -55,16 +63,25 @@ export interface SqliteEngineOptions {
 export const layer = (
   file: string,
   options: SqliteEngineOptions = {}
-): Layer.Layer<WorkflowEngine, EngineLocked | EngineUnavailable, FileSystem.FileSystem | Path.Path> =>
+): Layer.Layer<
+  WorkflowEngine,
+  EngineLocked | EngineMismatch | EngineUnavailable,
+  FileSystem.FileSystem | Path.Path
+> =>
   Layer.unwrapEffect(
     Effect.map(Path.Path, (path) => {
       const absolute = path.resolve(file)
       const resource = `the database "${file}"`
-      return Layer.merge(ClusterWorkflowEngine.layer, layerInsight).pipe(
-        Layer.provide(runner(options)),
+      const locks = Layer.unwrapEffect(
+        Effect.map(Effect.mapError(inodeLock(absolute), toUnavailable(resource)), (lockFile) =>
+          Layer.merge(layerLock(absolute, absolute, resource), layerLock(absolute, lockFile, resource))
+        )
+      )
+      return Layer.mergeAll(ClusterWorkflowEngine.layer, layerInsight, layerOwnership).pipe(
+        Layer.provide(runner(options, resource)),
         Layer.provide(layerClient(absolute, resource)),
-        layerOrUnavailable(resource),
-        Layer.provide(layerLock(absolute, resource)),
+        unlessMismatched(resource),
+        Layer.provide(locks),
         Layer.provide(layerOrUnavailable(resource)(layerFolder(path.dirname(absolute))))
       )
     })
@@ -81,10 +98,17 @@ const config = ({ pollInterval = Duration.seconds(1) }: SqliteEngineOptions) =>
   })
 
 /** Without a lock of the cluster's own, which would take half a minute to notice that its last runner is dead. */
-const runner = (options: SqliteEngineOptions) =>
-  Sharding.layer.pipe(
-    Layer.provideMerge(Runners.layerNoop),
-    Layer.provideMerge(SqlMessageStorage.layer),
+const runner = (options: SqliteEngineOptions, resource: string) =>
+  Layer.merge(
+    Sharding.layer.pipe(Layer.provideMerge(Runners.layerNoop)),
+    layerDatabase({
+      resource,
+      namespace: options.namespace ?? "default",
+      retention: options.retention ?? "90 days",
+      lease: Duration.seconds(15)
+    })
+  ).pipe(
+    Layer.provideMerge(layerLasting(SqlMessageStorage.layer)),
     Layer.provide([RunnerStorage.layerMemory, RunnerHealth.layerNoop]),
     Layer.provide(config(options))
   )
@@ -137,14 +161,28 @@ const isBusy = (error: { readonly cause?: unknown }) =>
  * of the operating system: it ends with its process, however that ends, and a process that was asleep has it still. Neither
  * is true of a file that merely says who holds it.
  */
-const layerLock = (file: string, resource: string) =>
+const layerLock = (file: string, lockFile: string, resource: string) =>
   Layer.scopedDiscard(
     holdTransaction.pipe(
       Effect.catchIf(isBusy, () => lockedBy(file)),
       Effect.catchTag("SqlError", toUnavailable(resource)),
       Effect.zipRight(writeOwner(file))
     )
-  ).pipe(Layer.provide(layerClient(`${file}-lock`, resource)))
+  ).pipe(Layer.provide(layerClient(`${lockFile}-lock`, resource)))
+
+/**
+ * A file may have several names, by links of either kind. So there is a second lock, named after what is behind them all: the
+ * device and the number of the file on it.
+ */
+const inodeLock = Effect.fnUntraced(function* (file: string) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  yield* Effect.scoped(fs.open(file, { flag: "a", mode: 0o600 }))
+  const { dev, ino } = yield* fs.stat(file)
+  const folder = path.join(tmpdir(), "effect-elastic-extensions")
+  yield* fs.makeDirectory(folder, { recursive: true, mode: 0o700 })
+  return path.join(folder, `${dev}-${Option.getOrElse(ino, () => 0)}`)
+})
 
 /**
  * The client's own transactions each take a connection away and leave it open until the garbage collector finds it: some

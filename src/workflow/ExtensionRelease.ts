@@ -7,24 +7,44 @@
 import type * as FileSystem from "@effect/platform/FileSystem"
 import type * as HttpClient from "@effect/platform/HttpClient"
 import type * as Path from "@effect/platform/Path"
+import * as DurableClock from "@effect/workflow/DurableClock"
 import * as Workflow from "@effect/workflow/Workflow"
-import type { WorkflowEngine } from "@effect/workflow/WorkflowEngine"
+import { type WorkflowEngine, WorkflowInstance } from "@effect/workflow/WorkflowEngine"
 import * as Cause from "effect/Cause"
+import * as Config from "effect/Config"
 import type * as ConfigError from "effect/ConfigError"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type * as Exit from "effect/Exit"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as ParseResult from "effect/ParseResult"
 import * as Schedule from "effect/Schedule"
-import type { ExtensionsClient } from "../cloud/ExtensionsClient.ts"
-import type { UploadJournal } from "../journal/UploadJournal.ts"
+import * as ExtensionsClient from "../cloud/ExtensionsClient.ts"
+import * as UploadJournal from "../journal/UploadJournal.ts"
+import * as RetryPolicy from "../transfer/RetryPolicy.ts"
 import * as UploadHttpClient from "../transfer/UploadHttpClient.ts"
-import * as ExtensionUpload from "../upload/ExtensionUpload.ts"
-import { type EngineUnavailable, NothingToDecide, UnknownExecution } from "./EngineError.ts"
+import * as UploadSettings from "../upload/UploadSettings.ts"
+import { Announcement } from "./Announcement.ts"
+import {
+  type EngineMismatch,
+  type EngineUnavailable,
+  NothingToDecide,
+  UnknownExecution,
+  UnreadableRelease
+} from "./EngineError.ts"
 import { EngineInsight, isDatabaseFailure, orUnavailable } from "./internal/engine.ts"
 import * as Signals from "./internal/signals.ts"
+import { laneOf, laneOfId } from "./internal/turns.ts"
 import * as Activities from "./ReleaseActivities.ts"
-import { ReleaseCancelled, ReleaseError, ReleaseRejected, UnsupportedPayload } from "./ReleaseError.ts"
+import {
+  ReleaseBlocked,
+  ReleaseCancelled,
+  ReleaseError,
+  ReleaseRejected,
+  ReleaseSuperseded,
+  UnsupportedPayload
+} from "./ReleaseError.ts"
 import { currentVersion, ReleasePayload } from "./ReleasePayload.ts"
 import { type Decision, ReleaseReceipt } from "./ReleaseReceipt.ts"
 import { durably } from "./ReleaseRetry.ts"
@@ -63,9 +83,13 @@ export const workflow = Workflow.make({
  */
 export const layer: Layer.Layer<
   never,
-  never,
-  WorkflowEngine | ExtensionsClient | UploadJournal | FileSystem.FileSystem | HttpClient.HttpClient
-> = Layer.suspend(() => workflow.toLayer(release))
+  EngineMismatch | EngineUnavailable,
+  | WorkflowEngine
+  | ExtensionsClient.ExtensionsClient
+  | UploadJournal.UploadJournal
+  | FileSystem.FileSystem
+  | HttpClient.HttpClient
+> = Layer.suspend(() => Layer.merge(workflow.toLayer(release), layerCare))
 
 /**
  * The same, with everything an upload needs configured from the environment.
@@ -75,11 +99,44 @@ export const layer: Layer.Layer<
  */
 export const layerConfig: Layer.Layer<
   never,
-  ConfigError.ConfigError,
+  ConfigError.ConfigError | EngineMismatch | EngineUnavailable,
   WorkflowEngine | FileSystem.FileSystem | Path.Path
 > = layer.pipe(
-  Layer.provide(ExtensionUpload.layerConfigWithoutHttpClient),
+  Layer.provide(Layer.suspend(() => layerJournal)),
+  // One by one: the journal of an upload by itself would ask for a folder.
+  Layer.provide([ExtensionsClient.layerConfig, RetryPolicy.layerConfig, UploadSettings.layerConfig]),
   Layer.provide(UploadHttpClient.layerConfig)
+)
+
+/**
+ * The journal of uploads in the engine's own database, which all its runners share; in the folder that `UploadJournal.folder`
+ * tells if `EC_UPLOAD_JOURNAL` is set, or if the engine lives in memory.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerJournal: Layer.Layer<
+  UploadJournal.UploadJournal,
+  ConfigError.ConfigError,
+  WorkflowEngine | FileSystem.FileSystem | Path.Path
+> = Layer.unwrapEffect(
+  Effect.gen(function* () {
+    const { journal } = yield* EngineInsight
+    const folder = yield* Config.option(Config.nonEmptyString("EC_UPLOAD_JOURNAL"))
+    return Option.isSome(journal) && Option.isNone(folder)
+      ? Layer.succeed(UploadJournal.UploadJournal, journal.value)
+      : UploadJournal.layerConfig
+  })
+)
+
+/** Checks that the releases of the engine are for the endpoint of this process, and looks after all of them. */
+const layerCare = Layer.scopedDiscard(
+  Effect.gen(function* () {
+    const { claim, tend } = yield* EngineInsight
+    const { baseUrl } = yield* ExtensionsClient.ExtensionsClient
+    yield* claim(baseUrl)
+    yield* tend(workflow)
+  })
 )
 
 /**
@@ -121,7 +178,7 @@ export const executionId = (payload: ReleasePayload): Effect.Effect<string> => w
 export const execute = (
   payload: ReleasePayload
 ): Effect.Effect<ReleaseReceipt, ReleaseError | EngineUnavailable, WorkflowEngine> =>
-  orUnavailable(workflow.execute(payload))
+  orUnavailable(Effect.zipRight(takePlace(payload), workflow.execute(payload)))
 
 /**
  * Gives a release to the engine and returns its execution id.
@@ -130,18 +187,20 @@ export const execute = (
  * @category running
  */
 export const submit = (payload: ReleasePayload): Effect.Effect<string, EngineUnavailable, WorkflowEngine> =>
-  orUnavailable(workflow.execute(payload, { discard: true }))
+  orUnavailable(Effect.zipRight(takePlace(payload), workflow.execute(payload, { discard: true })))
 
 /**
- * `Running` from being submitted on; `Waiting` while it is suspended, for a decision or before a step is tried again;
- * `Done` with its receipt or error.
+ * `Running` from being submitted on; `Waiting` while it is suspended, for its turn, for a decision, before a step is tried again,
+ * or for a runner that can read it, which is what `obstacle` says then; `Done` with its receipt or error; `Unreadable` if it has
+ * ended and this version cannot read how.
  *
  * @since 0.1.0
  * @category models
  */
 export type ReleaseStatus =
   | { readonly _tag: "Running" }
-  | { readonly _tag: "Waiting" }
+  | { readonly _tag: "Waiting"; readonly obstacle: Option.Option<string> }
+  | { readonly _tag: "Unreadable" }
   | { readonly _tag: "Done"; readonly exit: Exit.Exit<ReleaseReceipt, ReleaseError> }
 
 /**
@@ -243,27 +302,115 @@ export const reject = (
 /** A release from its first step to its last. It is read from the start each time it is taken up; what was done stays done. */
 const release = Effect.fnUntraced(
   function* (payload: ReleasePayload, executionId: string) {
+    yield* Workflow.addFinalizer((exit) => leave(executionId, exit))
     yield* requireSupported(payload)
     const { allow, archive, attempt, extension, releaseId, sha256 } = payload
     yield* durably(Activities.inspect({ archive, allow, expected: expectedBy(extension) }))
     yield* durably(Activities.digest({ archive, sha256 }))
+    yield* takeTurn(laneOf(extension), payload)
     const { created, extensionId } = yield* durably(Activities.ensure({ extension })).pipe(
       Workflow.withCompensation(undo(payload))
     )
+    // Another release may know by its id what this one knows by its name.
+    yield* takeTurn(laneOfId(extensionId), payload)
     const upload = yield* durably(Activities.transfer({ extensionId, archive, sha256, options: { allow } }))
     const proof = yield* durably(Activities.verify({ upload }))
     const stored = { executionId, releaseId, attempt, extensionId, created, upload, proof, decision: null }
     const receipt = payload.holdForApproval ? yield* hold(stored) : stored
     yield* durably(Activities.announce({ receipt }))
+    yield* watch(receipt)
     return receipt
   },
   outlivingTheDatabase,
-  (self, { releaseId }, executionId) =>
-    Effect.annotateLogs(self, { "release.id": releaseId, "release.execution": executionId })
+  leftToOthers,
+  (self) =>
+    Effect.zipRight(Effect.logInfo("The release is at work here."), self).pipe(
+      Effect.tapBoth({
+        onSuccess: ({ proof }) => Effect.logInfo(`The release is done, proved by ${proof}.`),
+        onFailure: ({ _tag, message }) => Effect.logWarning(`The release ends as ${_tag}. ${message}`)
+      })
+    ),
+  (self, { extension, releaseId }, executionId) =>
+    Effect.annotateLogs(self, {
+      "release.id": releaseId,
+      "release.execution": executionId,
+      "release.extension": extension._tag === "Id" ? extension.id : `${extension.type} ${extension.name}`
+    })
 )
 
-const requireSupported = ({ version }: ReleasePayload): Effect.Effect<void, UnsupportedPayload> =>
-  version <= currentVersion ? Effect.void : new UnsupportedPayload({ version, newestKnown: currentVersion })
+const watch = Effect.fnUntraced(function* (receipt: ReleaseReceipt) {
+  const { watchFor } = yield* Announcement
+  if (Duration.toMillis(watchFor) === 0) return
+  yield* DurableClock.sleep({ name: "ExtensionRelease/watch", duration: watchFor })
+  yield* durably(Activities.watch({ receipt }))
+})
+
+/** What this runner does not know, another one may: the release waits for it, and says why. */
+const requireSupported = Effect.fnUntraced(function* ({ version }: ReleasePayload) {
+  if (version <= currentVersion) return
+  const { isShared } = yield* EngineInsight
+  const unsupported = new UnsupportedPayload({ version, newestKnown: currentVersion })
+  return yield* isShared ? suspendBecause(yield* WorkflowInstance, unsupported) : unsupported
+})
+
+const suspendBecause = (instance: WorkflowInstance["Type"], why: Error) =>
+  Effect.suspend(() => {
+    instance.cause = Cause.die(why)
+    return Effect.zipRight(Effect.logWarning(why.message), Workflow.suspend(instance))
+  })
+
+/** A stored result that this version cannot read was stored by another one, which can. */
+function leftToOthers<A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R | WorkflowInstance> {
+  return Effect.catchSomeDefect(self, (defect) =>
+    ParseResult.isParseError(defect)
+      ? Option.some(
+          Effect.flatMap(WorkflowInstance, (instance) =>
+            suspendBecause(instance, new UnreadableRelease({ executionId: instance.executionId }))
+          )
+        )
+      : Option.none()
+  )
+}
+
+/** Its place in the order of submission. One that the engine knows has had one, and may have ended. */
+const takePlace = Effect.fnUntraced(function* (payload: ReleasePayload) {
+  const { isKnown, turns } = yield* EngineInsight
+  const id = yield* executionId(payload)
+  if (payload.version > currentVersion || (yield* isKnown(workflow, id))) return
+  yield* turns.enter(laneOf(payload.extension), id, payload.policy)
+})
+
+/** Goes on when no other release of the extension is ahead. Until then the release is suspended, and costs nothing. */
+const takeTurn = Effect.fnUntraced(function* (lane: string, { policy }: ReleasePayload) {
+  const { turns } = yield* EngineInsight
+  const instance = yield* WorkflowInstance
+  const { executionId } = instance
+  yield* turns.enter(lane, executionId, policy)
+  const turn = yield* turns.ask(lane, executionId)
+  switch (turn._tag) {
+    case "Begun":
+      return
+    case "Superseded":
+      return yield* new ReleaseSuperseded({ executionId, by: turn.by })
+    case "Behind": {
+      if (policy === "fail") return yield* new ReleaseBlocked({ executionId, by: turn.of })
+      yield* Signals.stopIfCancelled
+      yield* Effect.logInfo(`Waits for its turn: release ${turn.of} of the same extension is ahead.`)
+      return yield* Workflow.suspend(instance)
+    }
+  }
+})
+
+/** At the very end, when what had to be undone is undone. A runner that shuts down leaves the release its turn. */
+const leave = (executionId: string, exit: Exit.Exit<unknown, unknown>) =>
+  Exit.isFailure(exit) && Cause.isInterruptedOnly(exit.cause)
+    ? Effect.void
+    : Effect.flatMap(EngineInsight, ({ turns }) => turns.leave(executionId)).pipe(
+        Effect.sandbox,
+        Effect.retry({ schedule: Schedule.spaced("1 second"), times: 30 }),
+        Effect.catchAll((cause) => Effect.logWarning("The turn could not be passed on yet.", cause)),
+        Effect.interruptible
+      )
 
 /** An extension that is named by its id alone tells only later what it is. */
 const expectedBy = (extension: ReleaseTarget) => (extension._tag === "Named" ? extension : undefined)
@@ -320,10 +467,18 @@ const ofKnown = <A, E, R>(executionId: string, effect: Effect.Effect<A, E, R>) =
 const status = (executionId: string): Effect.Effect<ReleaseStatus, never, WorkflowEngine> =>
   Effect.map(workflow.poll(executionId), (result) =>
     Option.match(Option.fromNullable(result), {
-      onNone: () => ({ _tag: "Running" }),
+      onNone: (): ReleaseStatus => ({ _tag: "Running" }),
       onSome: (known): ReleaseStatus =>
-        known._tag === "Suspended" ? { _tag: "Waiting" } : { _tag: "Done", exit: known.exit }
+        known._tag === "Suspended"
+          ? { _tag: "Waiting", obstacle: Option.map(Option.fromNullable(known.cause), Cause.pretty) }
+          : { _tag: "Done", exit: known.exit }
     })
+  ).pipe(
+    Effect.catchSomeDefect((defect) =>
+      ParseResult.isParseError(defect)
+        ? Option.some(Effect.succeed<ReleaseStatus>({ _tag: "Unreadable" }))
+        : Option.none()
+    )
   )
 
 const decide = Effect.fnUntraced(function* (

@@ -13,6 +13,7 @@ import * as Activity from "@effect/workflow/Activity"
 import { WorkflowInstance } from "@effect/workflow/WorkflowEngine"
 import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { flow } from "effect/Function"
@@ -39,7 +40,7 @@ import type { UploadEvent, UploadObserver } from "../upload/UploadEvent.ts"
 import { Proof, UploadReceipt } from "../upload/UploadReceipt.ts"
 import type { UploadOverrides } from "../upload/UploadSettings.ts"
 import { withSlot } from "../upload/UploadSlots.ts"
-import { Announcement, type AnnouncementHooks } from "./Announcement.ts"
+import { Announcement } from "./Announcement.ts"
 import { stopIfCancelled, unlessCancelled } from "./internal/signals.ts"
 import { AnnouncementFailed, ReleaseCancelled } from "./ReleaseError.ts"
 import { ReleaseEvents, type ReleaseStep } from "./ReleaseEvents.ts"
@@ -141,7 +142,7 @@ export const ensure = (input: Named & { readonly extension: ReleaseTarget }) =>
 
 /**
  * Uploads the archive, if the extension does not hold it already. What an earlier run of this activity has sent is
- * continued where its journal of uploads can be read: a folder that all runners share.
+ * continued where its journal of uploads can be read: in the engine's database, or in a folder that all runners share.
  *
  * @since 0.1.0
  * @category activities
@@ -201,6 +202,27 @@ export const announce = (input: Named & { readonly receipt: ReleaseReceipt }) =>
   announcing(input, "announce", "released")
 
 /**
+ * Looks at the extension some time after the announcement, and calls `Announcement.contentChanged` if it holds something else.
+ *
+ * @since 0.1.0
+ * @category activities
+ */
+export const watch = (input: Named & { readonly receipt: ReleaseReceipt }) =>
+  Activity.make({
+    name: input.name ?? "ExtensionRelease/watch",
+    error: Schema.Union(ExtensionsError, TransferError, AnnouncementFailed, ReleaseCancelled),
+    execute: work(
+      "watch",
+      unlessCancelled(Effect.asVoid(ExtensionUpload.verify(input.receipt.upload))).pipe(
+        Effect.catchTags({
+          UploadConflict: () => callHook("contentChanged", input.receipt),
+          VerificationFailed: () => callHook("contentChanged", input.receipt)
+        })
+      )
+    )
+  })
+
+/**
  * Gives up an unfinished upload, here and on the server. What cannot be undone is logged: a release keeps the error that it
  * ended with.
  *
@@ -239,16 +261,24 @@ export const deleteUnfilled: (
 )
 
 /** The work of a step. A cancellation becomes its stored result: the release comes to the same end when it is read again. */
-const work = Effect.fnUntraced(function* <A, E extends { readonly _tag: string }, R>(
-  step: ReleaseStep,
-  self: Effect.Effect<A, E, R>
-) {
+const work = Effect.fnUntraced(function* <
+  A,
+  E extends { readonly _tag: string; readonly message: string },
+  R
+>(step: ReleaseStep, self: Effect.Effect<A, E, R>) {
   const { onEvent } = yield* ReleaseEvents
   const { executionId } = yield* WorkflowInstance
   const at = { executionId, step, attempt: yield* Activity.CurrentAttempt }
   yield* onEvent({ _tag: "StepStarted", ...at })
   const exit = yield* Effect.exit(Effect.zipRight(stopIfCancelled, self))
   yield* onEvent({ _tag: "StepEnded", ...at, failure: failureOf(exit) })
+  if (Exit.isFailure(exit) && !Cause.isInterruptedOnly(exit.cause)) {
+    const said = Option.match(Cause.failureOption(exit.cause), {
+      onNone: () => Cause.pretty(exit.cause),
+      onSome: ({ message }) => message
+    })
+    yield* Effect.logWarning(`Step ${step} failed, attempt ${at.attempt}: ${said}`)
+  }
   return yield* exit
 })
 
@@ -309,20 +339,31 @@ const send = Effect.fnUntraced(function* (
 const announcing = (
   { name, receipt }: Named & { readonly receipt: ReleaseReceipt },
   step: "announce" | "request-approval",
-  hook: keyof AnnouncementHooks
+  hook: Hook
 ) =>
   Activity.make({
     name: name ?? `ExtensionRelease/${step}`,
     error: Schema.Union(AnnouncementFailed, ReleaseCancelled),
-    execute: work(
-      step,
-      Effect.gen(function* () {
-        const announcement = yield* Announcement
-        const idempotencyKey = yield* Activity.idempotencyKey(step)
-        yield* announcement[hook]({ receipt, idempotencyKey })
-      })
-    )
+    execute: work(step, callHook(hook, receipt, step))
   })
+
+type Hook = "released" | "approvalRequested" | "contentChanged"
+
+/** One that does not return is let go, whatever it does: it must not hold the release. */
+const callHook = Effect.fnUntraced(function* (hook: Hook, receipt: ReleaseReceipt, key: string = hook) {
+  const announcement = yield* Announcement
+  const idempotencyKey = yield* Activity.idempotencyKey(key)
+  const late = () =>
+    new AnnouncementFailed({
+      detail: `the hook did not return within ${Duration.format(announcement.limit)}`,
+      isRetryable: true
+    })
+  return yield* announcement[hook]({ receipt, idempotencyKey }).pipe(
+    Effect.disconnect,
+    Effect.timeoutFail({ duration: announcement.limit, onTimeout: late }),
+    unlessCancelled
+  )
+})
 
 const orLog =
   (what: string) =>

@@ -31,7 +31,8 @@ export class InvalidPayload extends Schema.TaggedError<InvalidPayload>(
 }
 
 /**
- * The release was made by a newer version of this library than the runner's.
+ * The release was made by a newer version of this library than the runner's. With a database, the release waits for a newer
+ * runner; in memory it ends so.
  *
  * @since 0.1.0
  * @category errors
@@ -67,6 +68,54 @@ export class ReleaseCancelled extends Schema.TaggedError<ReleaseCancelled>(
 
   override get message(): string {
     return `Release ${this.executionId} was cancelled. ${this.remedy}`
+  }
+}
+
+/**
+ * A newer release of the same extension was to take the place of those that had not begun.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ReleaseSuperseded extends Schema.TaggedError<ReleaseSuperseded>(
+  "effect-elastic-extensions/workflow/ReleaseSuperseded"
+)("ReleaseSuperseded", {
+  executionId: Schema.String,
+  /** Execution id of the newer release. */
+  by: Schema.String
+}) {
+  readonly isRetryable = false
+
+  get remedy(): string {
+    return "Nothing was sent. If it is wanted after all, run it with the next attempt."
+  }
+
+  override get message(): string {
+    return `Release ${this.executionId} was superseded by ${this.by} before it began to send. ${this.remedy}`
+  }
+}
+
+/**
+ * Another release of the same extension is under way, and this one was not to wait for it.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ReleaseBlocked extends Schema.TaggedError<ReleaseBlocked>(
+  "effect-elastic-extensions/workflow/ReleaseBlocked"
+)("ReleaseBlocked", {
+  executionId: Schema.String,
+  /** Execution id of the release that is under way. */
+  by: Schema.String
+}) {
+  readonly isRetryable = false
+
+  get remedy(): string {
+    return "Wait for that release to end and run this one with the next attempt, or give it the policy queue."
+  }
+
+  override get message(): string {
+    return `Release ${this.executionId} found release ${this.by} of the same extension under way. ${this.remedy}`
   }
 }
 
@@ -131,6 +180,8 @@ export const ReleaseError = Schema.Union(
   NameTaken,
   UnsupportedPayload,
   ReleaseCancelled,
+  ReleaseSuperseded,
+  ReleaseBlocked,
   ReleaseRejected,
   AnnouncementFailed
 )

@@ -26,6 +26,7 @@ export type ReleaseStep =
   | "verify"
   | "request-approval"
   | "announce"
+  | "watch"
 
 /**
  * A step's work begins and ends in this process, or its upload moves. `attempt` counts from 1. A step that ended without

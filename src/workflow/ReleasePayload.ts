@@ -30,6 +30,23 @@ const withDefault = <A, I>(schema: Schema.Schema<A, I>, value: A) =>
   Schema.optionalWith(schema, { exact: true, default: () => value })
 
 /**
+ * What a release does when another one of the same extension is ahead of it: waits for its turn (`queue`), takes the place of
+ * all that have not begun (`supersede`), or ends with `ReleaseBlocked` (`fail`).
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const ReleasePolicy = Schema.Literal("queue", "supersede", "fail")
+
+/**
+ * What a release does when another one of the same extension is ahead of it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type ReleasePolicy = typeof ReleasePolicy.Type
+
+/**
  * The engine stores these fields one by one, so what an older payload lacks is filled in field by field: a field that is
  * added needs a default.
  *
@@ -51,6 +68,8 @@ export const ReleasePayload = Schema.Struct({
   allow: withDefault(Schema.Array(ProblemCode), []),
   /** Whether someone has to approve before the release is announced. */
   holdForApproval: withDefault(Schema.Boolean, false),
+  /** What to do when another release of the same extension is ahead. */
+  policy: withDefault(ReleasePolicy, "queue"),
   /** Whether an extension that this release created is deleted again when it ends before the archive was stored. */
   deleteUnfilledOnCancel: withDefault(Schema.Boolean, false)
 }).annotations({ identifier: "ReleasePayload" })
@@ -81,6 +100,8 @@ export interface ReleaseRequest {
   readonly allow?: ReadonlyArray<ProblemCode> | undefined
   /** Default `false`. */
   readonly holdForApproval?: boolean | undefined
+  /** Default `queue`. */
+  readonly policy?: ReleasePolicy | undefined
   /** Default `false`. */
   readonly deleteUnfilledOnCancel?: boolean | undefined
 }

@@ -71,7 +71,11 @@ export const durably = Effect.fnUntraced(function* <A, E extends ReleaseError, R
     const result = yield* Effect.either(Effect.provideService(activity, Activity.CurrentAttempt, attempt))
     const isFinal = Either.isRight(result) || attempt >= options.maxAttempts || !isTransient(result.left)
     if (isFinal) return yield* result
-    yield* pause(`${activity.name}/${attempt}`, delay(options, attempt, result.left))
+    const wait = delay(options, attempt, result.left)
+    yield* Effect.logInfo(
+      `Waits ${Duration.format(wait)}, then tries ${activity.name} again: ${result.left.message}`
+    )
+    yield* pause(`${activity.name}/${attempt}`, wait)
   }
 })
 

@@ -2,6 +2,7 @@ import * as FileSystem from "@effect/platform/FileSystem"
 import * as KeyValueStore from "@effect/platform/KeyValueStore"
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
+import * as LibsqlClient from "@effect/sql-libsql/LibsqlClient"
 import { assert, describe, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -13,6 +14,7 @@ import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as TestClock from "effect/TestClock"
 import { JournalRecord, journalId } from "../../src/journal/JournalRecord.ts"
+import * as SqlJournal from "../../src/journal/SqlJournal.ts"
 import * as UploadJournal from "../../src/journal/UploadJournal.ts"
 import { eventually, key, otherKey, prepared, secretUrl, withUpload } from "../support/journal/fixtures.ts"
 
@@ -33,7 +35,10 @@ const layers = {
     Layer.provide(files),
     Layer.orDie
   ),
-  layerMemory: UploadJournal.layerMemory
+  layerMemory: UploadJournal.layerMemory,
+  "SqlJournal.layer": inTemporaryFolder((folder) =>
+    SqlJournal.layer().pipe(Layer.provide(LibsqlClient.layer({ url: `file:${folder}/journal.db` })))
+  ).pipe(Layer.provide(files), Layer.orDie)
 }
 
 const sameRecord = Schema.equivalence(JournalRecord)

@@ -87,7 +87,7 @@ describe("a release held for approval", () => {
       const { executionId } = yield* heldRelease
       yield* ExtensionRelease.resume(executionId)
       yield* Effect.sleep("50 millis")
-      expect(yield* ExtensionRelease.poll(executionId)).toEqual({ _tag: "Waiting" })
+      expect(yield* ExtensionRelease.poll(executionId)).toMatchObject({ _tag: "Waiting" })
     }).pipe(Effect.provide(inMemory()))
   )
 })

@@ -22,6 +22,7 @@ describe("a payload", () => {
       expect(yield* decode({})).toEqual({
         ...oldest,
         version: 1,
+        policy: "queue",
         attempt: 1,
         allow: [],
         holdForApproval: false,

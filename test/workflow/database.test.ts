@@ -1,8 +1,7 @@
 /** What the database of a cluster goes through, and the clocks of those who share it. */
-import { readFileSync } from "node:fs"
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Exit, Layer, Schema } from "effect"
+import { Effect, Either, Exit, Layer, Schema } from "effect"
 import * as Fault from "../../src/testing/Fault.ts"
 import * as LocalElasticCloud from "../../src/testing/LocalElasticCloud.ts"
 import * as ExtensionRelease from "../../src/workflow/ExtensionRelease.ts"
@@ -37,16 +36,6 @@ const idleInTransaction = (url: string) =>
     ),
     ([sessions]) => sessions?.count
   )
-
-/** The statements of the manual that delete what is older. */
-const clearing = (age: string): ReadonlyArray<string> => {
-  const page = readFileSync("docs/workflow-scale.md", "utf8")
-  const sql = /^```sql\n([\s\S]*?)^```$/m.exec(page)?.[1] ?? ""
-  return sql
-    .replaceAll("90 days", age)
-    .split(/;\n/)
-    .filter((statement) => statement.trim() !== "")
-}
 
 const World = Layer.merge(LocalElasticCloud.layer({ resumable: {} }), RunnerProgram.layer).pipe(
   Layer.provideMerge(NodeContext.layer),
@@ -90,28 +79,25 @@ describe.skipIf(!(await Effect.runPromise(canPostgres)))("a PostgreSQL", () => {
   )
 
   it.scopedLive(
-    "is cleared of old releases as the manual has it, which are unknown then and find their archives in place",
+    "is cleared of old releases by a runner, and they are unknown then",
     () =>
       Effect.gen(function* () {
         const { url } = yield* postgres
         const { start, wanted } = yield* makeCluster(archiveBytes)
-        yield* untilReady([yield* start({ database: url })])
+        const first = yield* start({ database: url })
+        yield* untilReady([first])
         yield* Effect.gen(function* () {
           const releases = yield* wanted(3, "cleared")
           yield* submitAll(releases)
           yield* allReleased(releases)
-          for (const statement of clearing("0 seconds")) yield* rows(url, Schema.Struct({}), statement)
-          expect(yield* rows(url, Sessions, "SELECT count(*)::text FROM cluster_messages")).toEqual([
-            { count: 0 }
-          ])
-          expect(yield* rows(url, Sessions, "SELECT count(*)::text FROM cluster_replies")).toEqual([
-            { count: 0 }
-          ])
-          const [first] = releases
-          if (first === undefined) return yield* Effect.dieMessage("no release")
-          const executionId = yield* ExtensionRelease.executionId(first.payload)
-          expect((yield* Effect.flip(ExtensionRelease.poll(executionId)))._tag).toBe("UnknownExecution")
-          expect((yield* ExtensionRelease.execute(first.payload)).upload._tag).toBe("AlreadyCurrent")
+          const [one] = releases
+          if (one === undefined) return yield* Effect.dieMessage("no release")
+          const executionId = yield* ExtensionRelease.executionId(one.payload)
+          yield* first.kill
+          yield* start({ database: url, retention: "1 milli" })
+          const gone = Effect.either(ExtensionRelease.poll(executionId))
+          const answer = yield* Effect.delay(gone, "100 millis").pipe(Effect.repeat({ until: Either.isLeft }))
+          expect(answer).toMatchObject({ left: { _tag: "UnknownExecution" } })
         }).pipe(Effect.provide(asker(url)))
       }).pipe(Effect.provide(World)),
     { timeout: 120_000 }

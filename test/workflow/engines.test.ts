@@ -1,16 +1,20 @@
 import { existsSync, readdirSync, readlinkSync } from "node:fs"
 import { join } from "node:path"
 import { PersistenceError } from "@effect/cluster/ClusterError"
+import type { PlatformError } from "@effect/platform/Error"
 import * as FileSystem from "@effect/platform/FileSystem"
+import type * as Path from "@effect/platform/Path"
 import { describe, expect, it } from "@effect/vitest"
 import { WorkflowEngine } from "@effect/workflow/WorkflowEngine"
-import { Deferred, Effect, Exit, Layer, Redacted } from "effect"
+import { Deferred, Effect, Either, Exit, Layer, Redacted, type Scope } from "effect"
 import * as Fault from "../../src/testing/Fault.ts"
 import { LocalElasticCloud } from "../../src/testing/LocalElasticCloud.ts"
+import type { EngineStartError } from "../../src/workflow/EngineError.ts"
 import * as EngineMemory from "../../src/workflow/EngineMemory.ts"
 import * as EnginePostgres from "../../src/workflow/EnginePostgres.ts"
 import * as EngineSqlite from "../../src/workflow/EngineSqlite.ts"
 import * as ExtensionRelease from "../../src/workflow/ExtensionRelease.ts"
+import * as ReleaseTarget from "../../src/workflow/ReleaseTarget.ts"
 import { apiKey, held, journaled, puts, sha256 } from "../support/upload/world.ts"
 import { canPostgres, freePort, postgres } from "../support/workflow/postgres.ts"
 import { begin, newRelease, place, record, runner, untilStatus } from "../support/workflow/releases.ts"
@@ -30,7 +34,16 @@ const onPostgres = Effect.gen(function* () {
 
 const hasPostgres = await Effect.runPromise(canPostgres)
 
-const engines = {
+interface Engine {
+  readonly layer: Effect.Effect<
+    Layer.Layer<WorkflowEngine, EngineStartError, FileSystem.FileSystem | Path.Path>,
+    PlatformError,
+    FileSystem.FileSystem | Scope.Scope
+  >
+  readonly isHere: boolean
+}
+
+const engines: Readonly<Record<string, Engine>> = {
   memory: { layer: Effect.succeed(EngineMemory.layer), isHere: true },
   SQLite: { layer: onSqlite, isHere: true },
   PostgreSQL: { layer: onPostgres, isHere: hasPostgres }
@@ -205,6 +218,69 @@ describe("a database file", () => {
         const status = yield* ExtensionRelease.poll(executionId).pipe(Effect.provide(engine))
         expect(status).toMatchObject({ _tag: "Done", exit: { _tag: "Success" } })
       }).pipe(Effect.provide(place()))
+  )
+
+  it.scopedLive.each(["symlink", "link"] as const)(
+    "has one runner at a time, also under another name by a %s",
+    (kind) =>
+      Effect.gen(function* () {
+        const fs = yield* FileSystem.FileSystem
+        const file = yield* databaseFile
+        yield* Effect.scoped(Layer.build(EngineSqlite.layer(file)))
+        const other = `${yield* fs.makeTempDirectoryScoped()}/other.db`
+        yield* fs[kind](file, other)
+        const second = Effect.scoped(Layer.build(EngineSqlite.layer(other)))
+        const error = yield* Effect.flip(second).pipe(Effect.provide(EngineSqlite.layer(file)))
+        expect(error).toMatchObject({ _tag: "EngineLocked", file: other })
+        yield* second
+      }).pipe(Effect.provide(place()))
+  )
+
+  it.scopedLive("belongs to one namespace and endpoint from its first use on", () =>
+    Effect.gen(function* () {
+      const file = yield* databaseFile
+      const releases = runner().pipe(Layer.provide(EngineSqlite.layer(file)))
+      yield* Effect.scoped(Layer.build(releases))
+      const staging = EngineSqlite.layer(file, { namespace: "staging" })
+      expect(yield* Effect.flip(Effect.scoped(Layer.build(staging)))).toMatchObject({
+        _tag: "EngineMismatch",
+        what: "namespace",
+        found: "default"
+      })
+      const elsewhere = Effect.provide(
+        Effect.flip(Effect.scoped(Layer.build(Layer.fresh(releases)))),
+        place()
+      )
+      expect(yield* elsewhere).toMatchObject({ _tag: "EngineMismatch", what: "endpoint" })
+    }).pipe(Effect.provide(place()))
+  )
+
+  it.scopedLive("forgets releases that ended long ago, and none that is held", () =>
+    Effect.gen(function* () {
+      const file = yield* databaseFile
+      const [ended, held] = [
+        yield* newRelease(),
+        yield* newRelease({
+          releaseId: "held",
+          extension: ReleaseTarget.named({ name: "held", type: "bundle", version: "*" }),
+          holdForApproval: true
+        })
+      ]
+      yield* Effect.gen(function* () {
+        yield* ExtensionRelease.execute(ended.payload)
+        yield* ExtensionRelease.submit(held.payload)
+        yield* untilStatus(held.executionId, "Waiting")
+      }).pipe(Effect.provide(runner().pipe(Layer.provideMerge(EngineSqlite.layer(file)))))
+      yield* Effect.gen(function* () {
+        const gone = Effect.either(ExtensionRelease.poll(ended.executionId))
+        yield* Effect.delay(gone, "50 millis").pipe(Effect.repeat({ until: Either.isLeft }))
+        yield* ExtensionRelease.approve(held.executionId, { by: "ada" })
+        const receipt = yield* ExtensionRelease.execute(held.payload)
+        expect(receipt.decision).toMatchObject({ by: "ada" })
+      }).pipe(
+        Effect.provide(runner().pipe(Layer.provideMerge(EngineSqlite.layer(file, { retention: "1 milli" }))))
+      )
+    }).pipe(Effect.provide(place()))
   )
 
   const linux = process.platform === "linux"

@@ -9,6 +9,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
+import * as Ref from "effect/Ref"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
@@ -111,7 +112,8 @@ export const makeFileStore = Effect.fnUntraced(function* (directory: string) {
       yield* makeFolder
       const held = yield* holdFileLock(fs, isSilent, locateLock(id), id, extensionId)
       yield* sweep(id, held.takenAtMillis)
-      return { check: checkHeldBy(held.token, directory, failed("lock")(held.holder)) }
+      const check = checkHeldBy(held.token, directory, failed("lock")(held.holder))
+      return { check, confirm: Effect.zipRight(failed("lock")(held.awake), check) }
     },
     Effect.mapError((error) =>
       error._tag === "JournalLocked" ? error : unavailable(directory, "lock")(error)
@@ -325,11 +327,31 @@ const holdFileLock = Effect.fnUntraced(function* (
     )
 
   const file = yield* acquire(lockPath)
-  yield* Effect.forkScoped(renew(file, signature.length))
+  const asleep = yield* makeAsleep
+  const isOurs = Effect.map(
+    inspect(fs, lockPath, id),
+    Option.exists(({ token }) => token === owner.token)
+  )
+  const renewal = Effect.zipRight(renew(file, signature.length), isOurs)
+  // A lock that was taken over is not renewed any more, and whoever asks for it is told.
+  yield* Effect.uninterruptible(renewal).pipe(
+    Effect.orElseSucceed(() => true),
+    Effect.tap((ours) => Effect.when(asleep.wake, () => ours)),
+    Effect.repeat({ schedule: Schedule.spaced(heartbeat), while: (ours) => ours }),
+    Effect.delay(heartbeat),
+    Effect.interruptible,
+    Effect.forkScoped
+  )
   return {
     token: owner.token,
     /** Whoever the file says holds it: us, unless we were taken for dead. */
     holder: inspect(fs, lockPath, id),
+    /** After a sleep somebody may be about to take over: by the end of this, they have, or have found us alive. */
+    awake: renewal.pipe(
+      Effect.zipRight(Effect.sleep(takeoverMillis)),
+      Effect.zipRight(asleep.wake),
+      Effect.whenEffect(asleep.isAsleep)
+    ),
     takenAtMillis: touchedMillis(yield* file.stat)
   }
 }, Effect.uninterruptible)
@@ -343,7 +365,32 @@ const renew = (file: FileSystem.File, signedBytes: number) =>
   // A write that was begun is finished, or it might find its handle closed.
   Effect.zipRight(file.writeAll(lineEnd), file.truncate(signedBytes)).pipe(
     Effect.ignore,
-    Effect.uninterruptible,
-    Effect.schedule(Schedule.spaced(heartbeat)),
-    Effect.interruptible
+    Effect.uninterruptible
   )
+
+/** How long somebody who found a lock silent takes to have it. */
+const takeoverMillis = 2_000
+
+/** Well before others take us for dead. */
+const asleepMillis = 20_000
+
+/**
+ * Whether this process was asleep: for want of renewals, by the clock that no change of the time moves, and by the other one,
+ * which goes on while a machine is suspended.
+ */
+const makeAsleep = Effect.gen(function* () {
+  const read = Effect.zip(
+    Effect.map(Clock.currentTimeNanos, (nanos) => Number(nanos) / 1e6),
+    Clock.currentTimeMillis
+  )
+  const awakeAt = yield* Ref.make(yield* read)
+  return {
+    wake: Effect.flatMap(read, (now) => Ref.set(awakeAt, now)),
+    isAsleep: Effect.zipWith(
+      read,
+      Ref.get(awakeAt),
+      ([monotonic, wall], [monotonicThen, wallThen]) =>
+        Math.max(monotonic - monotonicThen, wall - wallThen) >= asleepMillis
+    )
+  }
+})

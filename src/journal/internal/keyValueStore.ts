@@ -81,7 +81,10 @@ export const makeKeyValueStore = Effect.gen(function* () {
     lock: (id, extensionId) =>
       Effect.mapBoth(leases.hold(id, extensionId), {
         onFailure: (error) => (error._tag === "JournalLocked" ? error : unavailable(location, "lock")(error)),
-        onSuccess: ({ holder, token }) => ({ check: checkHeldBy(token, location, failed("lock")(holder)) })
+        onSuccess: ({ holder, renewal, token }) => {
+          const check = checkHeldBy(token, location, failed("lock")(holder))
+          return { check, confirm: Effect.zipRight(renewal, check) }
+        }
       }),
     lockedBy: (id) => failed("lock")(leases.lockedBy(id)),
     lockable: Effect.map(names, (known) => known.filter(isJournalId)),
@@ -175,17 +178,15 @@ const makeLeases = Effect.fnUntraced(function* (kv: KeyValueStore.KeyValueStore)
       )
     )
     // A renewal that was begun is finished: cut off, it could land after the lease was given back.
-    yield* Effect.uninterruptible(ifOurs(write(id, owner))).pipe(
-      Effect.schedule(Schedule.spaced(heartbeat)),
-      Effect.interruptible,
-      Effect.forkScoped
-    )
+    const renewal = Effect.uninterruptible(ifOurs(write(id, owner)))
+    yield* renewal.pipe(Effect.schedule(Schedule.spaced(heartbeat)), Effect.interruptible, Effect.forkScoped)
     const describe = (lease: Lease): Holder => ({
       token: lease.owner.token,
       locked: toLocked(id, lease.owner)
     })
     return {
       token: owner.token,
+      renewal,
       /** Whoever the store says holds it: us, unless we were taken for dead. */
       holder: turn.withPermits(1)(Effect.map(read(id), Option.map(describe)))
     }

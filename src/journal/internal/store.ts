@@ -32,6 +32,8 @@ export interface JournalStore {
 export interface JournalLock {
   /** Fails when the lock is no longer ours: we were taken for dead, and somebody else may be at work. */
   readonly check: Effect.Effect<void, JournalLocked | JournalUnavailable>
+  /** The same at this very moment, and for a while from now on: nobody is about to take us for dead. */
+  readonly confirm: Effect.Effect<void, JournalLocked | JournalUnavailable>
 }
 
 /** Whoever a lock says holds it. */

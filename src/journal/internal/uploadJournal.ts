@@ -182,6 +182,7 @@ const makeSession = Effect.fnUntraced(function* (
           Effect.transposeMapOption((known) => put(f(known)))
         )
       ),
+    confirm: lock.confirm,
     remove: inTurn(
       lock.check.pipe(Effect.zipRight(store.remove(id)), Effect.zipRight(Ref.set(state, Option.none())))
     )

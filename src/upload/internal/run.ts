@@ -2,6 +2,7 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Ref from "effect/Ref"
+import * as Stream from "effect/Stream"
 import type * as Archive from "../../archive/Archive.ts"
 import type * as ArchiveDigest from "../../archive/ArchiveDigest.ts"
 import type { ExtensionId } from "../../cloud/ExtensionId.ts"
@@ -47,7 +48,11 @@ export const framed = <E>(
   return boundary === undefined ? file : multipart({ boundary, field: "file", filename: archive.name, file })
 }
 
-/** What is sent. What the reading finds out is journaled before the bytes that it is about can leave. */
+/**
+ * What is sent. What the reading finds out is journaled before the bytes that it is about can leave. Neither does a request
+ * begin to carry content nor do the last bytes leave before it is certain that nobody else has taken over: a process that was
+ * frozen in the middle finds out here.
+ */
 export const representation = (
   boundary: string | undefined,
   buffers: Pick<Archive.ReadOptions, "recycle" | "chunkBytes">
@@ -59,7 +64,8 @@ export const representation = (
       onHashed: (checkpoint) => noteHashed(progress, checkpoint),
       onDigested: (digest) => updateRecordOf(progress, (record) => withDigest(record, digest))
     }
-    return framed(inspected, boundary, (offset) => hashing.read({ ...buffers, offset }, findings))
+    const whole = framed(inspected, boundary, (offset) => hashing.read({ ...buffers, offset }, findings))
+    return confirmed(whole, progress.journal.confirm)
   })
 
 /** The record of an upload whose archive is known to the end. */
@@ -67,6 +73,28 @@ export const withDigest = (
   record: JournalRecord,
   { checkpoints, sha256 }: ArchiveDigest.ArchiveDigest
 ): JournalRecord => ({ ...record, archive: { ...record.archive, sha256 }, checkpoints })
+
+/** Small enough to leave at once, so that nothing comes between the confirmation and the end. */
+const lastBytes = 4096
+
+const confirmed = <E, E2>(
+  { contentType, read, size }: Representation<E>,
+  confirm: Effect.Effect<void, E2>
+): Representation<E | E2> => ({
+  contentType,
+  size,
+  read: (offset) => {
+    let at = offset
+    const parts = (chunk: Uint8Array): Stream.Stream<Uint8Array, E2> => {
+      at += chunk.length
+      if (at < size) return Stream.succeed(chunk)
+      const body = chunk.subarray(0, Math.max(0, chunk.length - lastBytes))
+      const end = Stream.fromEffect(Effect.as(confirm, chunk.subarray(body.length)))
+      return body.length === 0 ? end : Stream.concat(Stream.succeed(body), end)
+    }
+    return Stream.unwrap(Effect.as(confirm, Stream.flatMap(read(offset), parts)))
+  }
+})
 
 /** What has come of an upload so far. */
 export class Progress extends Context.Tag("effect-elastic-extensions/upload/Progress")<

@@ -5,15 +5,67 @@ import * as EntityId from "@effect/cluster/EntityId"
 import { EntityType } from "@effect/cluster/EntityType"
 import * as MessageStorage from "@effect/cluster/MessageStorage"
 import * as Sharding from "@effect/cluster/Sharding"
+import * as SqlClient from "@effect/sql/SqlClient"
 import type * as Workflow from "@effect/workflow/Workflow"
+import type { WorkflowEngine } from "@effect/workflow/WorkflowEngine"
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import { EngineInsight } from "./engine.ts"
+import type * as Scope from "effect/Scope"
+import * as SqlJournal from "../../journal/SqlJournal.ts"
+import { UploadJournal } from "../../journal/UploadJournal.ts"
+import { EngineMismatch, type EngineUnavailable } from "../EngineError.ts"
+import * as Database from "./database.ts"
+import { EngineInsight, type Insight, toUnavailable } from "./engine.ts"
 
 /** As `Workflow.executionId` makes them. Others may not even be fit for an address. */
 const executionIds = /^[0-9a-f]{32}$/
+
+/** What the database of an engine is for, beside the engine. */
+export class EngineDatabase extends Context.Tag("effect-elastic-extensions/workflow/EngineDatabase")<
+  EngineDatabase,
+  Pick<Insight, "claim" | "journal" | "turns"> & {
+    readonly tend: (
+      workflow: Workflow.Any
+    ) => Effect.Effect<void, never, WorkflowEngine | Sharding.Sharding | Scope.Scope>
+  }
+>() {}
+
+export interface DatabaseOptions {
+  /** Which database, for people. */
+  readonly resource: string
+  readonly namespace: string
+  readonly retention: Duration.DurationInput
+  /** How long a dead holder keeps an upload. */
+  readonly lease: Duration.Duration
+}
+
+/** Whatever else goes wrong there means that the database cannot be used. */
+export const unlessMismatched =
+  (resource: string) =>
+  <A, E, R>(layer: Layer.Layer<A, E, R>): Layer.Layer<A, EngineMismatch | EngineUnavailable, R> =>
+    Layer.catchAllCause(layer, (cause) => {
+      const mismatch = Option.filter(Cause.failureOption(cause), (error) => error instanceof EngineMismatch)
+      return Layer.fail(Option.getOrElse(mismatch, () => toUnavailable(resource)(Cause.squash(cause))))
+    })
+
+/** Tables of this library in the engine's database, made and checked. */
+export const layerDatabase = ({ lease, namespace, resource, retention }: DatabaseOptions) =>
+  Layer.effect(
+    EngineDatabase,
+    Effect.gen(function* () {
+      const sql = (yield* SqlClient.SqlClient).withoutTransforms()
+      return {
+        journal: Option.some(yield* UploadJournal),
+        turns: Database.makeTurns(sql),
+        claim: (endpoint: string) => Database.claim(sql, resource, "endpoint", endpoint),
+        tend: (workflow: Workflow.Any) => Database.tend({ retention })(sql, workflow)
+      }
+    })
+  ).pipe(Layer.provide(SqlJournal.layer({ lease })), Layer.provide(Database.layerTables(resource, namespace)))
 
 const make = Effect.gen(function* () {
   const storage = yield* MessageStorage.MessageStorage
@@ -37,7 +89,12 @@ const make = Effect.gen(function* () {
       Option.isSome
     )
 
+  const own = yield* EngineDatabase
+
   return EngineInsight.of({
+    ...own,
+    isShared: true,
+    tend: (workflow) => Effect.provideService(own.tend(workflow), Sharding.Sharding, sharding),
     isKnown: (workflow, executionId) =>
       executionIds.test(executionId)
         ? Effect.orDie(isStored(workflow, executionId, "run", ""))
@@ -51,5 +108,5 @@ const make = Effect.gen(function* () {
 export const layerInsight: Layer.Layer<
   EngineInsight,
   never,
-  MessageStorage.MessageStorage | Sharding.Sharding
+  MessageStorage.MessageStorage | Sharding.Sharding | EngineDatabase
 > = Layer.effect(EngineInsight, make)

@@ -9,12 +9,24 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import type * as Schema from "effect/Schema"
-import { EngineUnavailable } from "../EngineError.ts"
+import type * as Scope from "effect/Scope"
+import type { UploadJournal } from "../../journal/UploadJournal.ts"
+import { type EngineMismatch, EngineUnavailable } from "../EngineError.ts"
+import { noTurns, type Turns } from "./turns.ts"
 
 /** A deferred that never fails, as all of ours. */
 type Signal<S extends Schema.Schema.AnyNoContext> = DurableDeferred.DurableDeferred<S, typeof Schema.Never>
 
 export interface Insight {
+  /** Whether other processes may run its releases, now or later. */
+  readonly isShared: boolean
+  /** The journal of uploads in the engine's own database. None where it has none. */
+  readonly journal: Option.Option<Context.Tag.Service<UploadJournal>>
+  readonly turns: Turns
+  /** Makes sure that the releases of this engine are for this endpoint. */
+  readonly claim: (endpoint: string) => Effect.Effect<void, EngineMismatch | EngineUnavailable>
+  /** What has to be done for all releases, by one runner, as long as the scope is open. */
+  readonly tend: (workflow: Workflow.Any) => Effect.Effect<void, never, WorkflowEngine | Scope.Scope>
   /** Whether the engine was ever given this execution. */
   readonly isKnown: (workflow: Workflow.Any, executionId: string) => Effect.Effect<boolean>
   /** Whether a signal was given, even if the workflow has not been told yet. */
@@ -40,10 +52,25 @@ export const read = <S extends Schema.Schema.AnyNoContext>(
 export const isRead: Insight["isGiven"] = (workflow, executionId, signal) =>
   Effect.map(read(workflow, executionId, signal), Option.isSome)
 
+/** What an engine without a database of its own has instead. */
+export const noDatabase: Pick<Insight, "claim" | "isShared" | "journal" | "tend"> = {
+  isShared: false,
+  journal: Option.none(),
+  claim: () => Effect.void,
+  tend: () => Effect.void
+}
+
 /** An engine from elsewhere is taken to know whatever it is asked for. */
 export class EngineInsight extends Context.Reference<EngineInsight>()(
   "effect-elastic-extensions/workflow/EngineInsight",
-  { defaultValue: (): Insight => ({ isKnown: () => Effect.succeed(true), isGiven: isRead }) }
+  {
+    defaultValue: (): Insight => ({
+      ...noDatabase,
+      isKnown: () => Effect.succeed(true),
+      isGiven: isRead,
+      turns: noTurns
+    })
+  }
 ) {}
 
 // By its tag: the module it comes from belongs to a package that an engine in memory does without.

@@ -55,6 +55,8 @@ export interface RunnerPlace {
   /** Where the others find it; default: where it listens. */
   readonly port?: number
   readonly listen?: number
+  /** How long ended releases can be asked about; default: as shipped. */
+  readonly retention?: string
   /** Of node. */
   readonly flags?: ReadonlyArray<string>
 }
@@ -73,9 +75,9 @@ export const makeCluster = (archiveBytes: number) =>
           {
             EC_API_KEY: "local-key",
             EC_ENDPOINT: cloud.url,
-            EC_UPLOAD_JOURNAL: join(folder, "journal"),
             EC_UPLOAD_RECONCILE_WINDOW: "1 second",
             RELEASE_DATABASE: place.database,
+            ...(place.retention !== undefined && { RELEASE_RETENTION: place.retention }),
             RELEASE_PORT: String(place.port ?? listen),
             RELEASE_LISTEN: String(listen)
           },

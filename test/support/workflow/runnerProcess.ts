@@ -1,8 +1,12 @@
 /** One runner in a process of its own, to be held, killed or cut off: `RELEASE_*` says what it does, reports what it did. */
+import type * as FileSystem from "@effect/platform/FileSystem"
+import type * as Path from "@effect/platform/Path"
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import type { WorkflowEngine } from "@effect/workflow/WorkflowEngine"
 import * as Config from "effect/Config"
 import * as Console from "effect/Console"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
@@ -12,6 +16,7 @@ import * as Schema from "effect/Schema"
 import * as UploadHttpClient from "../../../src/transfer/UploadHttpClient.ts"
 import * as ExtensionUpload from "../../../src/upload/ExtensionUpload.ts"
 import * as Announcement from "../../../src/workflow/Announcement.ts"
+import type { EngineStartError } from "../../../src/workflow/EngineError.ts"
 import * as EnginePostgres from "../../../src/workflow/EnginePostgres.ts"
 import * as EngineSqlite from "../../../src/workflow/EngineSqlite.ts"
 import * as ExtensionRelease from "../../../src/workflow/ExtensionRelease.ts"
@@ -28,6 +33,7 @@ const settings = Config.all({
   /** Where other runners find this one, and where it listens. */
   port: Config.withDefault(Config.integer("RELEASE_PORT"), 0),
   listen: Config.withDefault(Config.integer("RELEASE_LISTEN"), 0),
+  retention: Config.withDefault(Config.duration("RELEASE_RETENTION"), Duration.days(90)),
   /** The moment to hold on to for ever. */
   holdAt: Config.withDefault(Config.string("RELEASE_HOLD_AT"), ""),
   /** The release to execute; without one, the process serves until it is killed. */
@@ -57,12 +63,15 @@ const announced = Announcement.layer({
     report({ _tag: "Announced", executionId: receipt.executionId, idempotencyKey })
 })
 
-const engine = (options: Config.Config.Success<typeof settings>) =>
+const engine = (
+  options: Config.Config.Success<typeof settings>
+): Layer.Layer<WorkflowEngine, EngineStartError, FileSystem.FileSystem | Path.Path> =>
   options.database.startsWith("postgres")
     ? EnginePostgres.layer({
         url: Redacted.make(options.database),
         runner: { host: "127.0.0.1", port: options.port },
         listen: { host: "127.0.0.1", port: options.listen },
+        retention: options.retention,
         sharding
       })
     : EngineSqlite.layer(options.database)
@@ -98,6 +107,7 @@ const runner = Effect.gen(function* () {
           ReleaseRetry.layer({ firstDelay: "200 millis", maxDelay: "1 second", maxAttempts: 60 }),
           TransferSlots.layer(100)
         ]),
+        Layer.provide(ExtensionRelease.layerJournal),
         Layer.provideMerge(engine(options)),
         Layer.provide(ExtensionUpload.layerConfig),
         Layer.provide(UploadHttpClient.layerConfig)

@@ -45,6 +45,9 @@ export interface RunnerProcess {
   readonly reports: Effect.Effect<ReadonlyArray<Heard>>
   /** The first report that is so, past or to come; dies when the process ends without it. */
   readonly saw: (isIt: (report: Heard) => boolean) => Effect.Effect<Heard>
+  /** SIGSTOP: as if its machine were paused, until it is thawed. */
+  readonly freeze: Effect.Effect<void>
+  readonly thaw: Effect.Effect<void>
   /** SIGKILL: without warning, without a chance to tidy up. */
   readonly kill: Effect.Effect<void>
   /** Waits for the end. */
@@ -108,6 +111,8 @@ export const startRunner = (
     return {
       reports: SubscriptionRef.get(reports),
       saw: (isIt) => Effect.raceFirst(toCome(isIt), inTheEnd(isIt)).pipe(Effect.flatten, Effect.orDie),
+      freeze: Effect.sync(() => void child.kill("SIGSTOP")),
+      thaw: Effect.sync(() => void child.kill("SIGCONT")),
       kill: Effect.zipRight(
         Effect.sync(() => child.kill("SIGKILL")),
         Effect.asVoid(Deferred.await(ended))

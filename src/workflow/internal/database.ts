@@ -1,0 +1,290 @@
+/**
+ * What this library keeps beside the engine's own tables: whose releases these are, whose turn it is, and who runs them.
+ */
+import { PersistenceError } from "@effect/cluster/ClusterError"
+import * as Sharding from "@effect/cluster/Sharding"
+import { constEpochMillis } from "@effect/cluster/Snowflake"
+import * as SqlClient from "@effect/sql/SqlClient"
+import type { SqlError } from "@effect/sql/SqlError"
+import type * as Workflow from "@effect/workflow/Workflow"
+import { WorkflowEngine } from "@effect/workflow/WorkflowEngine"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
+import { AddressInUse, EngineMismatch, type EngineUnavailable } from "../EngineError.ts"
+import { toUnavailable } from "./engine.ts"
+import type { Turn, Turns } from "./turns.ts"
+
+const makeTables = Effect.fnUntraced(function* (sql: SqlClient.SqlClient) {
+  yield* sql`CREATE TABLE IF NOT EXISTS release_database (
+    name VARCHAR(20) PRIMARY KEY, content TEXT NOT NULL
+  )`
+  yield* sql`CREATE TABLE IF NOT EXISTS release_turns (
+    lane VARCHAR(64) NOT NULL, execution_id VARCHAR(32) NOT NULL, place BIGINT NOT NULL,
+    state VARCHAR(10) NOT NULL, superseded_by VARCHAR(32), entered_at BIGINT NOT NULL,
+    PRIMARY KEY (lane, execution_id)
+  )`
+  // What makes it one at a time is this index, whatever statements come to it at once.
+  yield* sql`CREATE UNIQUE INDEX IF NOT EXISTS release_turns_begun ON release_turns (lane) WHERE state = 'begun'`
+  yield* sql`CREATE INDEX IF NOT EXISTS release_turns_waiting ON release_turns (lane, place) WHERE state = 'waiting'`
+  yield* sql`CREATE INDEX IF NOT EXISTS release_turns_execution ON release_turns (execution_id)`
+  yield* sql`CREATE TABLE IF NOT EXISTS release_runners (
+    address VARCHAR(255) PRIMARY KEY, token VARCHAR(36) NOT NULL, renewed_at BIGINT NOT NULL
+  )`
+  yield* sql`CREATE INDEX IF NOT EXISTS release_messages_entity ON cluster_messages (entity_id)`
+})
+
+/** Engines let a failing database surface as a defect, and so do we: a release outlives it. */
+const orDie = <A, R>(effect: Effect.Effect<A, SqlError, R>): Effect.Effect<A, never, R> =>
+  Effect.orDie(PersistenceError.refail(effect))
+
+/** Milliseconds by the clock of the database. */
+const nowOf = (sql: SqlClient.SqlClient) =>
+  sql.literal(
+    sql.onDialectOrElse({
+      pg: () => "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)",
+      orElse: () => "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
+    })
+  )
+
+/** In order of submission, one at a time in each lane. */
+export const makeTurns = (sql: SqlClient.SqlClient): Turns => {
+  const now = nowOf(sql)
+
+  const supersede = (lane: string, executionId: string) => sql`
+    UPDATE release_turns SET state = 'superseded', superseded_by = ${executionId}
+    WHERE lane = ${lane} AND state = 'waiting' AND place < (
+      SELECT place FROM release_turns WHERE lane = ${lane} AND execution_id = ${executionId}
+    )`
+
+  const begin = (lane: string, executionId: string) =>
+    // A statement that comes to the index second fails, and its release is behind.
+    Effect.orElseSucceed(
+      sql`UPDATE release_turns SET state = 'begun'
+        WHERE lane = ${lane} AND execution_id = ${executionId} AND state = 'waiting' AND NOT EXISTS (
+          SELECT 1 FROM release_turns other
+          WHERE other.lane = ${lane} AND (
+            other.state = 'begun' OR (
+              other.state = 'waiting' AND (
+                other.place < release_turns.place OR
+                (other.place = release_turns.place AND other.execution_id < ${executionId})
+              )
+            )
+          )
+        )`,
+      () => []
+    )
+
+  const look = Effect.fnUntraced(function* (lane: string, executionId: string) {
+    const [own] = yield* sql<{ state: string; superseded_by: string | null }>`
+      SELECT state, superseded_by FROM release_turns WHERE lane = ${lane} AND execution_id = ${executionId}`
+    if (own?.state === "superseded") return { _tag: "Superseded", by: own.superseded_by ?? "" } satisfies Turn
+    if (own?.state === "begun" || own?.state === "left") return { _tag: "Begun" } satisfies Turn
+    const [ahead] = yield* sql<{ execution_id: string }>`
+      SELECT execution_id FROM release_turns
+      WHERE lane = ${lane} AND execution_id <> ${executionId} AND state IN ('begun', 'waiting')
+      ORDER BY CASE state WHEN 'begun' THEN 0 ELSE 1 END, place, execution_id LIMIT 1`
+    return { _tag: "Behind", of: ahead?.execution_id ?? "" } satisfies Turn
+  })
+
+  return {
+    enter: (lane, executionId, policy) =>
+      sql`INSERT INTO release_turns (lane, execution_id, place, state, entered_at)
+        SELECT ${lane}, ${executionId}, COALESCE(MAX(place), 0) + 1, 'waiting', ${now}
+        FROM release_turns WHERE lane = ${lane}
+        ON CONFLICT (lane, execution_id) DO NOTHING`.pipe(
+        Effect.zipRight(Effect.when(supersede(lane, executionId), () => policy === "supersede")),
+        orDie
+      ),
+    ask: (lane, executionId): Effect.Effect<Turn> =>
+      orDie(Effect.zipRight(begin(lane, executionId), look(lane, executionId))),
+    leave: (executionId) =>
+      orDie(sql`UPDATE release_turns SET state = 'left' WHERE execution_id = ${executionId}`)
+  }
+}
+
+/** Which of the database's releases somebody has to look after. */
+const makeChores = (sql: SqlClient.SqlClient, workflow: Workflow.Any) => {
+  const prefix = `Workflow/${workflow.name}`
+  const now = nowOf(sql)
+  const suspended = sql.literal(`'{"_tag":"Success","value":{"_tag":"Suspended"%'`)
+  const message = sql`cluster_messages m ON m.message_id = ${`${prefix}/`} || t.execution_id || '/run/'`
+
+  /** Those that wait though their turn has come, or never will. */
+  const woken = sql<{ execution_id: string }>`
+    SELECT t.execution_id FROM release_turns t
+    JOIN ${message}
+    JOIN cluster_replies r ON r.request_id = m.id AND r.kind = 0 AND r.payload LIKE ${suspended}
+    WHERE t.state = 'superseded' OR (t.state = 'waiting' AND NOT EXISTS (
+      SELECT 1 FROM release_turns other WHERE other.lane = t.lane AND (
+        other.state = 'begun' OR (
+          other.state = 'waiting' AND (
+            other.place < t.place OR (other.place = t.place AND other.execution_id < t.execution_id)
+          )
+        )
+      )
+    )) LIMIT 100`
+
+  /** Those that a runner could not read: another one may, after an update. */
+  const unread = sql<{ entity_id: string }>`
+    SELECT m.entity_id FROM cluster_replies r
+    JOIN cluster_messages m ON m.id = r.request_id AND m.tag = 'run' AND m.entity_type = ${prefix}
+    WHERE r.kind = 0 AND r.payload LIKE ${suspended} AND r.payload LIKE '%"cause":{%' LIMIT 1000`
+
+  /** Of releases that have ended in whatever way, and of such as were announced a minute ago and never given to the engine. */
+  const clearTurns = sql`DELETE FROM release_turns WHERE execution_id IN (
+      SELECT t.execution_id FROM release_turns t
+      LEFT JOIN ${message}
+      LEFT JOIN cluster_replies r ON r.request_id = m.id AND r.kind = 0
+      WHERE (m.id IS NULL AND t.entered_at < ${now} - 60000) OR r.payload NOT LIKE ${suspended}
+    )`
+
+  const ended = (beforeMillis: number) => sql<{ entity_id: string }>`
+    SELECT m.entity_id FROM cluster_replies r
+    JOIN cluster_messages m ON m.id = r.request_id AND m.tag = 'run' AND m.entity_type = ${prefix}
+    WHERE r.id < ${sql.literal(String(BigInt(Math.max(0, beforeMillis - constEpochMillis)) << 22n))}
+      AND r.kind = 0 AND r.payload NOT LIKE ${suspended}
+    ORDER BY r.id LIMIT 100`
+
+  /** A hundred at most, and how many it were. Not ended is what is held or waits: it stays, whatever its age. */
+  const clearEnded = Effect.fnUntraced(function* (beforeMillis: number) {
+    const old = yield* ended(beforeMillis)
+    if (old.length === 0) return 0
+    const ids = sql.in(old.map(({ entity_id }) => entity_id))
+    yield* sql`DELETE FROM cluster_replies WHERE request_id IN (
+      SELECT request_id FROM cluster_messages WHERE entity_id IN ${ids})`
+    yield* sql`DELETE FROM cluster_messages WHERE entity_id IN ${ids}`
+    return old.length
+  }, sql.withTransaction)
+
+  return { woken, unread, clearTurns, clearEnded }
+}
+
+/** How long ended releases can be asked about, and how often that is looked after. */
+export interface Retention {
+  readonly retention: Duration.DurationInput
+}
+
+const turnsEvery = "2 seconds"
+const unreadEvery = "30 seconds"
+const retentionEvery = "1 minute"
+
+/** What one runner does for all, as long as the scope is open. */
+export const tend = ({ retention }: Retention) =>
+  Effect.fnUntraced(function* (sql: SqlClient.SqlClient, workflow: Workflow.Any) {
+    const sharding = yield* Sharding.Sharding
+    const engine = yield* WorkflowEngine
+    const chores = makeChores(sql, workflow)
+
+    const wake = Effect.zipRight(
+      chores.clearTurns,
+      Effect.flatMap(chores.woken, (woken) =>
+        Effect.forEach(woken, ({ execution_id }) => engine.resume(workflow, execution_id))
+      )
+    )
+    const readAgain = Effect.flatMap(chores.unread, (unread) =>
+      Effect.forEach(unread, ({ entity_id }) => engine.resume(workflow, entity_id))
+    )
+    const clear = Effect.gen(function* () {
+      const before = (yield* Clock.currentTimeMillis) - Duration.toMillis(retention)
+      let cleared = 0
+      for (;;) {
+        const batch = yield* chores.clearEnded(before)
+        cleared += batch
+        if (batch === 0) break
+        yield* Effect.sleep("100 millis")
+      }
+      if (cleared > 0) yield* Effect.logInfo(`Deleted ${cleared} releases that ended long ago.`)
+    })
+    const always = (what: string, work: Effect.Effect<unknown, SqlError>, every: Duration.DurationInput) =>
+      work.pipe(
+        Effect.catchAllCause((cause) => Effect.logWarning(`${what} failed, and is tried again.`, cause)),
+        Effect.repeat(Schedule.spaced(every))
+      )
+    yield* sharding.registerSingleton(
+      `${workflow.name}/care`,
+      Effect.all(
+        [
+          always("Looking whose turn it is", wake, turnsEvery),
+          always("Looking at what could not be read", readAgain, unreadEvery),
+          Duration.isFinite(Duration.decode(retention))
+            ? always("Deleting old releases", clear, retentionEvery)
+            : Effect.void
+        ],
+        { concurrency: "unbounded", discard: true }
+      )
+    )
+  })
+
+/** Writes down what a database is for, or fails if it is for something else. Writing shows that it can be written to. */
+export const claim = Effect.fnUntraced(function* (
+  sql: SqlClient.SqlClient,
+  resource: string,
+  what: "endpoint" | "namespace",
+  given: string
+): Effect.fn.Return<void, EngineMismatch | EngineUnavailable> {
+  const [row] = yield* sql<{ content: string }>`
+    INSERT INTO release_database (name, content) VALUES (${what}, ${given})
+    ON CONFLICT (name) DO UPDATE SET content = release_database.content
+    RETURNING content`.pipe(Effect.mapError(toUnavailable(resource)))
+  if (row !== undefined && row.content !== given) {
+    return yield* new EngineMismatch({ resource, what, given, found: row.content })
+  }
+})
+
+/** Makes the tables, and checks whose they are. */
+export const layerTables = (resource: string, namespace: string) =>
+  Layer.effectDiscard(
+    Effect.gen(function* () {
+      const sql = (yield* SqlClient.SqlClient).withoutTransforms()
+      yield* Effect.mapError(makeTables(sql), toUnavailable(resource))
+      yield* claim(sql, resource, "namespace", namespace)
+    })
+  )
+
+/**
+ * Keeps an address for one runner, by a row that it renews. That of a runner that died is free when it has not been renewed
+ * for the time of a lease, which a new one at the same address waits for.
+ */
+export const layerAddress = (resource: string, address: string, lease: Duration.Duration) =>
+  Layer.scopedDiscard(
+    Effect.gen(function* () {
+      const sql = (yield* SqlClient.SqlClient).withoutTransforms()
+      const token = crypto.randomUUID()
+      const now = nowOf(sql)
+      const limit = sql.literal(String(Math.round(Duration.toMillis(lease))))
+      const take = sql<{ token: string }>`
+        INSERT INTO release_runners (address, token, renewed_at) VALUES (${address}, ${token}, ${now})
+        ON CONFLICT (address) DO UPDATE SET token = excluded.token, renewed_at = excluded.renewed_at
+        WHERE release_runners.renewed_at <= excluded.renewed_at - ${limit}
+        RETURNING token`
+      const holder = Effect.map(
+        sql<{ token: string }>`SELECT token FROM release_runners WHERE address = ${address}`,
+        ([row]) => Option.fromNullable(row?.token)
+      )
+      const first = yield* Effect.mapError(holder, toUnavailable(resource))
+      const taken = Effect.mapError(take, toUnavailable(resource)).pipe(
+        Effect.filterOrFail(
+          ({ length }) => length > 0,
+          () => new AddressInUse({ address, resource })
+        )
+      )
+      // Whoever holds it may have died: it is waited for as long as the dead would hold it, and not a moment more.
+      const wait = Option.isSome(first) ? Duration.sum(lease, "1 second") : Duration.zero
+      yield* Effect.acquireRelease(
+        Effect.retry(taken, {
+          schedule: Schedule.spaced("500 millis").pipe(Schedule.upTo(wait)),
+          while: ({ _tag }) => _tag === "AddressInUse"
+        }),
+        () => Effect.ignore(sql`DELETE FROM release_runners WHERE address = ${address} AND token = ${token}`)
+      )
+      yield* sql`UPDATE release_runners SET renewed_at = ${now} WHERE address = ${address} AND token = ${token}`.pipe(
+        Effect.ignore,
+        Effect.repeat(Schedule.spaced(Duration.times(lease, 1 / 5))),
+        Effect.forkScoped
+      )
+    })
+  )

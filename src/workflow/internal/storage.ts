@@ -1,0 +1,198 @@
+/**
+ * The message store of a cluster, made to outlast its database.
+ *
+ * The cluster itself gives up on what it could not store within 0.8 seconds, on wake-ups that it could not note down, and for
+ * ten minutes on messages whose reading was cut off. In each case the release would stand still, and nobody would be told.
+ */
+import type { MalformedMessage, PersistenceError } from "@effect/cluster/ClusterError"
+import * as Message from "@effect/cluster/Message"
+import * as MessageStorage from "@effect/cluster/MessageStorage"
+import * as Reply from "@effect/cluster/Reply"
+import type { ShardId } from "@effect/cluster/ShardId"
+import * as Sharding from "@effect/cluster/Sharding"
+import * as Rpc from "@effect/rpc/Rpc"
+import { Suspended } from "@effect/workflow/Workflow"
+import * as Arr from "effect/Array"
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
+import * as Ref from "effect/Ref"
+import * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
+import { UnreadableRelease } from "../EngineError.ts"
+
+/** Whether this runner still has a shard. The store is made before the sharding is, which tells it here. */
+class Ownership extends Context.Tag("effect-elastic-extensions/workflow/Ownership")<
+  Ownership,
+  Ref.Ref<(shardId: ShardId) => boolean>
+>() {}
+
+type Storing = Effect.Effect<void, PersistenceError | MalformedMessage>
+
+class Unanswered extends Data.TaggedError("Unanswered") {}
+
+type StoringError = PersistenceError | MalformedMessage | Unanswered
+
+/** A statement that is not answered within this time is taken for lost, and made again. */
+const answerLimit = "10 seconds"
+
+const soon = Schedule.exponential("200 millis").pipe(Schedule.union(Schedule.spaced("1 second")))
+
+const isSuspended = Predicate.isTagged("Suspended")
+
+const make = Effect.gen(function* () {
+  const inner = yield* MessageStorage.MessageStorage
+  const owns = yield* Ownership
+  const mayBeUnread = yield* Ref.make(false)
+
+  /**
+   * A result that is there already is ours, if the database took it and its answer was lost, or that of the runner that has
+   * taken over. Neither is an error; only that a release waits must not stand where it has ended.
+   */
+  const settle = <R extends Rpc.Any>({ reply }: Reply.ReplyWithContext<R>, store: Storing): Storing =>
+    Effect.catchTag(store, "PersistenceError", (error) =>
+      Effect.flatMap(inner.repliesForUnfiltered([reply.requestId]), (replies) => {
+        const there = replies.find(({ _tag }) => _tag === "WithExit")
+        if (there?._tag !== "WithExit") return Effect.fail(error)
+        const standsForMore = there.exit._tag === "Success" && isSuspended(there.exit.value)
+        const isEnd =
+          reply._tag === "WithExit" && !(Exit.isSuccess(reply.exit) && isSuspended(reply.exit.value))
+        return standsForMore && isEnd
+          ? Effect.zipRight(inner.clearReplies(reply.requestId), store)
+          : Effect.void
+      })
+    )
+
+  /** Reading marks messages as read: those of a reading that failed are marked so, and nobody has them. */
+  const orReadAgain = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+    Effect.onExit(effect, (exit) => Effect.when(Ref.set(mayBeUnread, true), () => Exit.isFailure(exit)))
+
+  const makeReadable = (shards: Iterable<ShardId>) =>
+    Effect.zipRight(inner.resetShards(shards), Ref.set(mayBeUnread, false)).pipe(
+      Effect.whenEffect(Ref.get(mayBeUnread))
+    )
+
+  const incoming = <R extends Rpc.Any>(message: Message.Incoming<R>): Message.Incoming<R> =>
+    message._tag === "IncomingRequest"
+      ? new Message.IncomingRequest({
+          envelope: message.envelope,
+          lastSentReply: message.lastSentReply,
+          respond: (reply) =>
+            untilStored(
+              message,
+              Effect.suspend(() => Effect.flatMap(readableBySome(message, reply), outer.saveReply))
+            )
+        })
+      : message
+
+  /**
+   * Tries until the result is stored, or this runner has lost the shard and the next one will come to the result itself. In a
+   * fiber of its own: whoever answers cannot be interrupted, and a statement that hangs has to be.
+   */
+  const untilStored = Effect.fnUntraced(
+    function* <R extends Rpc.Any>({ envelope }: Message.IncomingRequest<R>, store: Storing) {
+      const isOurs = Effect.map(Ref.get(owns), (has) => has(envelope.address.shardId))
+      const failures = yield* Ref.make(0)
+      const note = (error: StoringError) =>
+        Effect.flatMap(
+          Ref.getAndUpdate(failures, (n) => n + 1),
+          (before) =>
+            (before === 0 ? Effect.logWarning : Effect.logDebug)(
+              "A result could not be stored. It is kept, and tried again.",
+              error
+            )
+        )
+      const storing = Effect.disconnect(store).pipe(
+        Effect.timeoutFail({ duration: answerLimit, onTimeout: (): StoringError => new Unanswered() }),
+        Effect.tapError(note),
+        Effect.retry({
+          schedule: soon,
+          while: (error) => (error._tag === "MalformedMessage" ? Effect.succeed(false) : isOurs)
+        }),
+        Effect.catchTags({ PersistenceError: () => Effect.interrupt, Unanswered: () => Effect.interrupt })
+      )
+      yield* Effect.flatMap(Effect.forkDaemon(Effect.interruptible(storing)), Fiber.join)
+      if ((yield* Ref.get(failures)) > 0) yield* Effect.logInfo("The result is stored now.")
+    },
+    (self, { envelope }) =>
+      Effect.annotateLogs(self, {
+        "release.execution": envelope.address.entityId,
+        "release.message": envelope.tag
+      })
+  )
+
+  const outer: MessageStorage.MessageStorage["Type"] = yield* MessageStorage.make({
+    ...inner,
+    saveReply: (reply) => settle(reply, inner.saveReply(reply)),
+    // The cluster does not look at whether this failed: a release would have been woken, and sleep on.
+    clearReplies: (requestId) => Effect.retry(inner.clearReplies(requestId), soon),
+    unprocessedMessages: (shards) =>
+      makeReadable(shards).pipe(
+        Effect.zipRight(inner.unprocessedMessages(shards)),
+        orReadAgain,
+        Effect.map(Arr.map(incoming))
+      ),
+    unprocessedMessagesById: (ids) =>
+      Effect.map(orReadAgain(inner.unprocessedMessagesById(ids)), Arr.map(incoming)),
+    resetShards: (shards) => orReadAgain(inner.resetShards(shards))
+  })
+  return outer
+})
+
+/**
+ * A release whose payload this runner cannot read would end here for good. It waits instead, and says why: a runner of another
+ * version may be able to.
+ */
+const readableBySome = Effect.fnUntraced(function* <R extends Rpc.Any>(
+  { envelope }: Message.IncomingRequest<R>,
+  unread: Reply.ReplyWithContext<R>
+) {
+  const { context, reply, rpc } = unread
+  const isRun = envelope.tag === "run" && envelope.address.entityType.startsWith("Workflow/")
+  const isUnread =
+    reply._tag === "WithExit" &&
+    Exit.isFailure(reply.exit) &&
+    Option.exists(Cause.dieOption(reply.exit.cause), Predicate.isTagged("MalformedMessage"))
+  if (!isRun || !isUnread) return unread
+  const why = new UnreadableRelease({ executionId: envelope.address.entityId })
+  yield* Effect.logWarning(why.message)
+  const waits = { _tag: "Success", value: encodeSuspended(new Suspended({ cause: Cause.die(why) })) }
+  const exit = yield* Schema.decodeUnknown(Rpc.exitSchema(rpc))(waits).pipe(
+    Effect.provide(context),
+    Effect.orDie
+  )
+  return new Reply.ReplyWithContext({
+    context,
+    rpc,
+    reply: new Reply.WithExit({ id: reply.id, requestId: reply.requestId, exit })
+  })
+})
+
+const encodeSuspended = Schema.encodeSync(Suspended)
+
+/** The store over the one given, and whoever tells it which shards this runner has. */
+export const layerLasting = <E, R>(
+  storage: Layer.Layer<MessageStorage.MessageStorage, E, R>
+): Layer.Layer<MessageStorage.MessageStorage | Ownership, E, R> =>
+  Layer.effect(MessageStorage.MessageStorage, make).pipe(
+    Layer.provide(storage),
+    Layer.provideMerge(
+      Layer.effect(
+        Ownership,
+        Ref.make<(shardId: ShardId) => boolean>(() => true)
+      )
+    )
+  )
+
+/** Tells the store which shards this runner has. */
+export const layerOwnership: Layer.Layer<never, never, Ownership | Sharding.Sharding> = Layer.effectDiscard(
+  Effect.flatMap(Ownership, (owns) =>
+    Effect.flatMap(Sharding.Sharding, ({ hasShardId }) => Ref.set(owns, hasShardId))
+  )
+)

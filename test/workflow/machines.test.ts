@@ -1,0 +1,187 @@
+/** Runners that share nothing but a PostgreSQL. */
+import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+import * as NodeContext from "@effect/platform-node/NodeContext"
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Layer, Option, Redacted } from "effect"
+import * as Fault from "../../src/testing/Fault.ts"
+import * as LocalElasticCloud from "../../src/testing/LocalElasticCloud.ts"
+import * as EnginePostgres from "../../src/workflow/EnginePostgres.ts"
+import * as ExtensionRelease from "../../src/workflow/ExtensionRelease.ts"
+import * as ReleasePayload from "../../src/workflow/ReleasePayload.ts"
+import { ledger } from "../support/faults/ledger.ts"
+import { fileWith, zipOf } from "../support/upload/archives.ts"
+import { sha256 } from "../support/upload/world.ts"
+import { allReleased, asker, makeCluster, submitAll, untilReady } from "../support/workflow/cluster.ts"
+import { canPostgres, freePort, postgres } from "../support/workflow/postgres.ts"
+import { bundle, newRelease, place, runner } from "../support/workflow/releases.ts"
+import { RunnerProgram } from "../support/workflow/runners.ts"
+import { sharding } from "../support/workflow/sharding.ts"
+
+const MiB = 1024 * 1024
+
+const world = (options: LocalElasticCloud.LocalElasticCloudOptions) =>
+  Layer.merge(LocalElasticCloud.layer(options), RunnerProgram.layer).pipe(
+    Layer.provideMerge(Layer.merge(NodeContext.layer, FetchHttpClient.layer)),
+    Layer.orDie
+  )
+
+/** A runner in this process, with the journal of its engine. */
+const machine = (url: string, options: Partial<EnginePostgres.PostgresRunnerOptions> = {}) =>
+  Effect.map(freePort, (port) => {
+    const engine = EnginePostgres.layer({
+      url: Redacted.make(url),
+      runner: { host: "127.0.0.1", port },
+      sharding,
+      ...options
+    })
+    return runner().pipe(Layer.provide(ExtensionRelease.layerJournal), Layer.provideMerge(engine))
+  })
+
+const build = <A, E, R>(layer: Layer.Layer<A, E, R>) => Effect.asVoid(Layer.build(Layer.fresh(layer)))
+
+describe.skipIf(!(await Effect.runPromise(canPostgres)))(
+  "runners that share nothing but a PostgreSQL",
+  () => {
+    it.scopedLive(
+      "go on in the middle of an archive that another one was sending when it was killed",
+      () =>
+        Effect.gen(function* () {
+          const size = 8 * MiB
+          const { url } = yield* postgres
+          const { start, wanted } = yield* makeCluster(size)
+          const cloud = yield* LocalElasticCloud.LocalElasticCloud
+          const first = yield* start({ database: url })
+          yield* untilReady([first])
+          yield* cloud.plan({ method: "PUT", fault: Fault.readSlowly(2 * MiB) })
+          yield* Effect.gen(function* () {
+            const releases = yield* wanted(1, "resumed")
+            yield* submitAll(releases)
+            yield* first.saw((report) => report._tag === "Moment" && report.moment === "BytesAcknowledged")
+            const second = yield* start({ database: url })
+            yield* untilReady([second])
+            yield* first.kill
+            yield* allReleased(releases)
+            const { received, requests } = yield* ledger(size)
+            expect(requests.map((line) => line.split(" ")[0])).toEqual(["PUT", "PATCH"])
+            expect(received, requests.join(", ")).toBeLessThan(size * 1.5)
+          }).pipe(Effect.provide(asker(url)))
+        }).pipe(Effect.provide(world({ resumable: { progressEveryBytes: 256 * 1024 } }))),
+      { timeout: 120_000 }
+    )
+
+    it.scopedLive(
+      "write to an extension one after the other, in the order of submission, and create it once",
+      () =>
+        Effect.gen(function* () {
+          const cloud = yield* LocalElasticCloud.LocalElasticCloud
+          const { url } = yield* postgres
+          yield* build(yield* machine(url))
+          yield* build(yield* machine(url))
+          const versions = Array.from({ length: 6 }, (_, index) => `2.0.${index}`)
+          const releases = yield* Effect.forEach(versions, (releaseId) => newRelease({ releaseId }))
+          yield* Effect.gen(function* () {
+            for (const { payload } of releases) yield* ExtensionRelease.submit(payload)
+            yield* Effect.forEach(releases, ({ payload }) => ExtensionRelease.execute(payload), {
+              concurrency: "unbounded"
+            })
+          }).pipe(Effect.provide(asker(url)))
+          const contents = releases.map(({ content }) => sha256(content))
+          const sent = (yield* cloud.requests).filter(({ method }) => method === "PUT")
+          expect(sent.map(({ bodySha256 }) => bodySha256)).toEqual(contents)
+          expect((yield* cloud.extensions).map(({ file }) => file?.sha256)).toEqual(contents.slice(-1))
+        }).pipe(Effect.provide(place())),
+      { timeout: 120_000 }
+    )
+
+    it.scopedLive(
+      "keep the newer archive, though one was frozen in the middle of an older one and thaws",
+      () =>
+        Effect.gen(function* () {
+          const { url } = yield* postgres
+          const { start } = yield* makeCluster(1000)
+          const cloud = yield* LocalElasticCloud.LocalElasticCloud
+          const frozen = yield* start({ database: url })
+          yield* untilReady([frozen])
+          yield* cloud.plan({ method: "PUT", fault: Fault.readSlowly(4 * MiB) })
+          const contents = yield* Effect.all([zipOf(24 * MiB), zipOf(1000)])
+          const [older, newer] = yield* Effect.forEach(contents, (content) =>
+            Effect.gen(function* () {
+              return yield* ReleasePayload.decode({
+                releaseId: sha256(content),
+                extension: bundle,
+                archive: { _tag: "Path", path: yield* fileWith(content) },
+                sha256: sha256(content)
+              })
+            })
+          )
+          if (older === undefined || newer === undefined) return
+          yield* Effect.gen(function* () {
+            yield* ExtensionRelease.submit(older)
+            yield* frozen.saw((report) => report._tag === "Moment" && report.moment === "SendingStarted")
+            yield* frozen.freeze
+            const other = yield* start({ database: url })
+            yield* untilReady([other])
+            yield* ExtensionRelease.execute(older)
+            const { extensionId } = yield* ExtensionRelease.execute(newer)
+            yield* frozen.thaw
+            const sending = Effect.map(cloud.requests, (all) => all.filter(({ method }) => method === "PUT"))
+            yield* cloud.settled
+            const sent = yield* Effect.delay(sending, "100 millis").pipe(
+              Effect.repeat({ until: (all) => all.length === 3 })
+            )
+            expect(sent.map(({ complete }) => complete)).toEqual([false, true, true])
+            const { file, uploads } = Option.getOrThrow(yield* cloud.extension(extensionId))
+            expect({ sha256: file?.sha256, uploads }).toEqual({ sha256: newer.sha256, uploads: 2 })
+          }).pipe(Effect.provide(asker(url)))
+        }).pipe(Effect.provide(world({}))),
+      { timeout: 120_000 }
+    )
+
+    it.scopedLive(
+      "are refused where another one has their address, or the database is for something else",
+      () =>
+        Effect.gen(function* () {
+          const { url } = yield* postgres
+          const port = yield* freePort
+          const at = { runner: { host: "127.0.0.1", port } }
+          const living = yield* machine(url, { ...at, namespace: "production" })
+          const same = yield* machine(url, {
+            ...at,
+            listen: { host: "127.0.0.1", port: yield* freePort },
+            namespace: "production"
+          })
+          const staging = yield* machine(url, { namespace: "staging" })
+          const elsewhere = yield* machine(url, { namespace: "production" })
+          yield* build(living)
+          const refused = (layer: typeof living) => Effect.flip(Effect.scoped(build(layer)))
+          expect(yield* refused(same)).toMatchObject({ _tag: "AddressInUse", address: `127.0.0.1:${port}` })
+          expect(yield* refused(staging)).toMatchObject({
+            _tag: "EngineMismatch",
+            what: "namespace",
+            given: "staging",
+            found: "production"
+          })
+          expect(yield* refused(elsewhere).pipe(Effect.provide(place()))).toMatchObject({
+            _tag: "EngineMismatch",
+            what: "endpoint"
+          })
+        }).pipe(Effect.provide(place())),
+      { timeout: 120_000 }
+    )
+
+    it.scopedLive(
+      "take up a release, on the settings that ship, that a client submits who knows none of them yet",
+      () =>
+        Effect.gen(function* () {
+          const { url } = yield* postgres
+          yield* build(yield* machine(url, { sharding: {} }))
+          const { payload } = yield* newRelease()
+          yield* Effect.provide(
+            Effect.zipRight(ExtensionRelease.submit(payload), ExtensionRelease.execute(payload)),
+            EnginePostgres.layerClient({ url: Redacted.make(url) })
+          )
+        }).pipe(Effect.provide(place())),
+      { timeout: 60_000 }
+    )
+  }
+)

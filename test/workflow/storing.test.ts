@@ -1,0 +1,151 @@
+/** A database that takes no results for a while, on the settings that ship: releases go on as soon as it takes them again. */
+import { join } from "node:path"
+import * as FileSystem from "@effect/platform/FileSystem"
+import { describe, expect, it } from "@effect/vitest"
+import { createClient } from "@libsql/client"
+import { Effect, Layer, Redacted, Schema } from "effect"
+import * as EnginePostgres from "../../src/workflow/EnginePostgres.ts"
+import * as EngineSqlite from "../../src/workflow/EngineSqlite.ts"
+import * as ExtensionRelease from "../../src/workflow/ExtensionRelease.ts"
+import { held, sha256 } from "../support/upload/world.ts"
+import { gateway } from "../support/workflow/gateway.ts"
+import { logs } from "../support/workflow/logs.ts"
+import { canPostgres, freePort, postgres, rows } from "../support/workflow/postgres.ts"
+import { newRelease, place, record, runner } from "../support/workflow/releases.ts"
+
+/** More often than the engine itself tries: it would have given up by then. */
+const refusals = 7
+
+const None = Schema.Struct({})
+const Refused = Schema.Struct({ refused: Schema.NumberFromString })
+
+/** Refuses the results of messages with this tag. A sequence counts, which no rollback takes back. */
+const refusing = (url: string, tag: string) =>
+  rows(
+    url,
+    None,
+    `CREATE SEQUENCE refusals;
+     CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+       IF (SELECT tag FROM cluster_messages WHERE id = NEW.request_id) = '${tag}' THEN
+         PERFORM nextval('refusals');
+         RAISE EXCEPTION 'refused';
+       END IF;
+       RETURN NEW;
+     END $$;
+     CREATE TRIGGER refuse BEFORE INSERT ON cluster_replies FOR EACH ROW EXECUTE FUNCTION refuse()`
+  )
+
+const untilRefused = (url: string) =>
+  Effect.repeat(
+    rows(
+      url,
+      Refused,
+      "SELECT CASE WHEN is_called THEN last_value ELSE 0 END::text AS refused FROM refusals"
+    ),
+    { until: ([count]) => (count?.refused ?? 0) >= refusals }
+  )
+
+const allowing = (url: string) => rows(url, None, "DROP TRIGGER refuse ON cluster_replies")
+
+const untilLogged = (seen: ReturnType<typeof logs>, text: string, times: number) =>
+  Effect.iterate(0, {
+    while: (count) => count < times,
+    body: () =>
+      Effect.as(Effect.sleep("20 millis"), seen.lines.filter((line) => line.text.includes(text)).length)
+  })
+
+const couldNotStore = "could not be stored"
+
+const onPostgres = (url: string) =>
+  Effect.map(freePort, (port) =>
+    EnginePostgres.layer({ url: Redacted.make(url), runner: { host: "127.0.0.1", port } })
+  )
+
+describe.skipIf(!(await Effect.runPromise(canPostgres)))("a PostgreSQL", () => {
+  it.scopedLive.each(["activity", "run"])(
+    "that refuses the result of every message '%s' for longer than the engine tries freezes no release",
+    (tag) => {
+      const seen = logs()
+      const steps = record()
+      return Effect.gen(function* () {
+        const { url } = yield* postgres
+        const engine = yield* onPostgres(url)
+        const { content, executionId, payload } = yield* newRelease()
+        yield* Effect.gen(function* () {
+          yield* refusing(url, tag)
+          yield* ExtensionRelease.submit(payload)
+          yield* untilRefused(url)
+          yield* allowing(url)
+          const { extensionId } = yield* ExtensionRelease.execute(payload)
+          expect(yield* held(extensionId)).toMatchObject({ sha256: sha256(content), uploads: 1 })
+          expect(steps.released).toHaveLength(1)
+        }).pipe(Effect.provide(runner(steps.layer).pipe(Layer.provideMerge(engine))))
+        const warnings = seen.lines.filter(
+          ({ level, text }) => level === "WARN" && text.includes(couldNotStore)
+        )
+        expect(warnings[0]?.annotations).toMatchObject({
+          "release.execution": executionId,
+          "release.message": tag
+        })
+      }).pipe(Effect.provide(place()), Effect.provide(seen.layer))
+    },
+    60_000
+  )
+
+  it.scopedLive(
+    "behind a network that swallows the answer to a stored result freezes no release",
+    () => {
+      const seen = logs()
+      const steps = record()
+      return Effect.gen(function* () {
+        const { url } = yield* postgres
+        const detour = new URL(url)
+        const network = yield* gateway(Number(detour.port))
+        detour.port = String(network.port)
+        const engine = yield* onPostgres(detour.href)
+        const { content, payload } = yield* newRelease()
+        yield* Effect.gen(function* () {
+          yield* network.partitionAfter("SET processed = TRUE, last_reply_id")
+          yield* ExtensionRelease.submit(payload)
+          yield* untilLogged(seen, couldNotStore, 1)
+          yield* network.heal
+          const { extensionId } = yield* ExtensionRelease.execute(payload)
+          expect(yield* held(extensionId)).toMatchObject({ sha256: sha256(content), uploads: 1 })
+          expect(steps.released).toHaveLength(1)
+        }).pipe(Effect.provide(runner(steps.layer).pipe(Layer.provideMerge(engine))))
+      }).pipe(Effect.provide(place()), Effect.provide(seen.layer))
+    },
+    120_000
+  )
+})
+
+describe("a database file", () => {
+  it.scopedLive.each(["activity", "run"])(
+    "that takes no result of a message '%s' for longer than the engine tries freezes no release",
+    (tag) => {
+      const seen = logs()
+      return Effect.gen(function* () {
+        const fs = yield* FileSystem.FileSystem
+        const file = join(yield* fs.makeTempDirectoryScoped({ prefix: "releases-" }), "releases.db")
+        const other = yield* Effect.acquireRelease(
+          Effect.sync(() => createClient({ url: `file:${file}` })),
+          (client) => Effect.sync(() => client.close())
+        )
+        const { content, payload } = yield* newRelease()
+        yield* Effect.gen(function* () {
+          yield* Effect.promise(() =>
+            other.execute(`CREATE TRIGGER refuse BEFORE INSERT ON cluster_replies
+              WHEN (SELECT tag FROM cluster_messages WHERE id = NEW.request_id) = '${tag}'
+              BEGIN SELECT RAISE(ROLLBACK, 'database or disk is full'); END`)
+          )
+          yield* ExtensionRelease.submit(payload)
+          yield* untilLogged(seen, couldNotStore, refusals)
+          yield* Effect.promise(() => other.execute("DROP TRIGGER refuse"))
+          const { extensionId } = yield* ExtensionRelease.execute(payload)
+          expect(yield* held(extensionId)).toMatchObject({ sha256: sha256(content), uploads: 1 })
+        }).pipe(Effect.provide(runner().pipe(Layer.provideMerge(EngineSqlite.layer(file)))))
+      }).pipe(Effect.provide(place()), Effect.provide(seen.layer))
+    },
+    60_000
+  )
+})
