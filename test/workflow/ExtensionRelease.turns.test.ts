@@ -135,7 +135,7 @@ for (const [name, engine] of Object.entries(engines)) {
       "one that waits can be cancelled, and holds up nobody then",
       Effect.gen(function* () {
         const { letGo, untilReached } = yield* heldUp
-        const [first, second, third] = yield* Effect.all(["2.0.0", "2.0.1", "2.0.2"].map((id) => release(id)))
+        const [first, second, third] = yield* Effect.forEach(["2.0.0", "2.0.1", "2.0.2"], (id) => release(id))
         if (first === undefined || second === undefined || third === undefined) return
         const begun = yield* begin(first.payload)
         yield* untilReached
