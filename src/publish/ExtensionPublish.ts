@@ -40,8 +40,8 @@ export type PublishRequest<R = never> = PublishOptions &
     | {
         readonly archive: Archive.Archive<R>
         /**
-         * Where the service can fetch the same archive, over http or https and without credentials. Used only when the
-         * archive is larger than `directUploadLimitBytes`.
+         * Where the service can fetch the same archive. Used only when the archive is larger than
+         * `directUploadLimitBytes`.
          */
         readonly downloadUrl?: string | undefined
       }
@@ -71,6 +71,8 @@ export interface Wanted {
  * @category models
  */
 export interface PublishOptions extends UploadSettings.UploadOverrides, Wanted {
+  /** Whether to look at the download URL by the rules of the service before the service is told of it. Default `true`. */
+  readonly preflight?: boolean | undefined
   /** How long to wait for an archive that the service fetches itself. Default 1 hour. */
   readonly downloadTimeout?: Duration.DurationInput | undefined
   /** Runs for every event, in order; publishing waits for it. */
@@ -86,8 +88,13 @@ export interface PublishOptions extends UploadSettings.UploadOverrides, Wanted {
  * nothing. It may be interrupted anywhere: the next run finds what this one has left, an extension without a file
  * included.
  *
+ * A `downloadUrl` is an http or https address that the service reaches: it follows no redirect, and takes no credentials
+ * but those in the URL itself. It is looked at first, so that one that cannot work is a `DownloadUrlUnusable`. A URL with a
+ * query or a password may give access to the archive, so it does not stay in the extension: once the archive is proved to be
+ * there, an update takes it away. A run that is cut off in between leaves that to the next.
+ *
  * With a `downloadUrl` and no archive there is nothing to compare with: the URL then stands for its content, so give each
- * build its own.
+ * build its own. One that does not stay is fetched from by every run.
  *
  * One publishing per name and type runs at a time, as far as the `UploadJournal` reaches. Between machines that do not
  * share one, two extensions may be created at the same moment; that is found at once and is an `AmbiguousExtension`.
@@ -115,8 +122,11 @@ export const publish = <R = never>(
     yield* requireValid(request)
     const way = yield* chooseWay(request)
     yield* takeName(request)
-    const found = yield* Ensure.findOrCreate(request)
-    const delivered = yield* deliver(way, found.extension, request)
+    const found = yield* Ensure.findOrCreate(
+      request,
+      way._tag === "download" ? Fetch.check(way.source) : Effect.void
+    )
+    const delivered = yield* deliver(way, found, request)
     return makeReceipt(request, found, way, delivered, yield* elapsed)
   }).pipe(
     Effect.scoped,
@@ -140,7 +150,8 @@ export const plan = <R = never>(
     yield* requireValid(request)
     const way = yield* chooseWay(request)
     const extension = yield* retrying(Ensure.decideExtension(request))
-    if (extension._tag === "Update") yield* Ensure.decideUpdate(extension.extension.id, request)
+    if (extension._tag === "Update")
+      yield* Ensure.decideUpdate(extension.extension.id, Ensure.metadataOf(request))
     return { extension, delivery: yield* planDelivery(way, extension, request) }
   }).pipe(withOptions(request), Effect.withSpan("ExtensionPublish.plan"))
 
@@ -178,8 +189,9 @@ export const ensure = (
 ): Effect.Effect<Ensured, EnsureError, ExtensionsClient | UploadJournal> =>
   Effect.gen(function* () {
     yield* retrying(takeName(wanted))
-    const found = yield* Ensure.findOrCreate(wanted)
-    return { ...found, updated: yield* Ensure.updateMetadata(found.extension, wanted) }
+    const found = yield* Ensure.findOrCreate(wanted, Effect.void)
+    const { fields: updated } = yield* Ensure.update(found.extension, Ensure.metadataOf(wanted))
+    return { ...found, updated }
   }).pipe(Effect.scoped, Effect.withSpan("ExtensionPublish.ensure"))
 
 const withOptions = <R>({
@@ -189,6 +201,7 @@ const withOptions = <R>({
   downloadUrl: _downloadUrl,
   name: _name,
   onEvent,
+  preflight: _preflight,
   type: _type,
   version: _version,
   ...options
@@ -221,18 +234,21 @@ const defaultDownloadTimeout = Duration.hours(1)
 /** Uploading is preferred, since its bytes are known and its progress is seen; the service fetches what is too large. */
 const chooseWay = <R>(request: PublishRequest<R>) =>
   Effect.gen(function* () {
-    const { archive, downloadUrl: url } = request
+    const { archive, downloadUrl: url, preflight = true } = request
     const timeout = Duration.decode(request.downloadTimeout ?? defaultDownloadTimeout)
     if (archive === undefined) {
       return {
         _tag: "download",
-        source: { url: request.downloadUrl, timeout, archive: Option.none() }
+        source: { url: request.downloadUrl, timeout, preflight, archive: Option.none() }
       } satisfies Way<R>
     }
     const inspected = yield* requireSound(archive, request)
     const { directUploadLimitBytes } = yield* UploadSettings.UploadSettings
     return inspected.stat.size > directUploadLimitBytes && url !== undefined
-      ? ({ _tag: "download", source: { url, timeout, archive: Option.some(inspected) } } satisfies Way<R>)
+      ? ({
+          _tag: "download",
+          source: { url, timeout, preflight, archive: Option.some(inspected) }
+        } satisfies Way<R>)
       : ({ _tag: "upload", archive } satisfies Way<R>)
   })
 
@@ -253,10 +269,14 @@ const takeName = Effect.fnUntraced(function* ({ name, type }: Wanted) {
 /** What of a receipt the delivery of the archive tells. */
 type Delivered = Pick<PublishReceipt, "updated" | "proof" | "upload" | "download">
 
-const deliver = <R>(way: Way<R>, extension: Extension, request: PublishRequest<R>) =>
+const deliver = <R>(
+  way: Way<R>,
+  { created, extension }: Pick<Ensured, "created" | "extension">,
+  request: PublishRequest<R>
+) =>
   way._tag === "upload"
     ? upload(way.archive, extension, request)
-    : Fetch.fetch(extension.id, way.source, request)
+    : Fetch.fetch(extension.id, way.source, request, created)
 
 /**
  * The metadata comes first. Cut off between the two, a plugin's new version with the old file can only harm a deployment
@@ -265,7 +285,7 @@ const deliver = <R>(way: Way<R>, extension: Extension, request: PublishRequest<R
  */
 const upload = <R>(archive: Archive.Archive<R>, extension: Extension, wanted: Wanted) =>
   Effect.gen(function* () {
-    const updated = yield* Ensure.updateMetadata(extension, wanted)
+    const { fields: updated } = yield* Ensure.update(extension, Ensure.metadataOf(wanted))
     const receipt = yield* ExtensionUpload.upload(uploadRequest(archive, extension, wanted))
     return { updated, proof: receipt.proof, upload: receipt } satisfies Delivered
   })
@@ -283,12 +303,14 @@ const planDelivery = <R>(way: Way<R>, plan: ExtensionPlan, wanted: Wanted) =>
       const upload = yield* ExtensionUpload.plan(uploadRequest(way.archive, plan.extension, wanted))
       return DeliveryPlan.Upload({ upload: Option.some(upload) })
     }
-    const fetch = DeliveryPlan.Fetch({ origin: Fetch.originOf(way.source) })
-    if (plan._tag === "Create") return fetch
-    const before = yield* StoredArchive.readExtension(plan.extension.id)
-    const content = yield* Fetch.contentOf(way.source)
-    const decided = yield* Fetch.decideFetch(before, content, way.source, wanted)
-    return decided._tag === "Fetch" ? fetch : DeliveryPlan.AlreadyFetched({ proof: decided.proof })
+    if (plan._tag !== "Create") {
+      const before = yield* StoredArchive.readExtension(plan.extension.id)
+      const content = yield* Fetch.contentOf(way.source)
+      const decided = yield* Fetch.decideFetch(before, content, way.source, wanted)
+      if (decided._tag === "AlreadyFetched") return DeliveryPlan.AlreadyFetched({ proof: decided.proof })
+    }
+    yield* retrying(Fetch.check(way.source))
+    return DeliveryPlan.Fetch({ origin: Fetch.originOf(way.source) })
   })
 
 const makeReceipt = (
