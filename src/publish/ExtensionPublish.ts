@@ -15,14 +15,15 @@ import { ExtensionsClient } from "../cloud/ExtensionsClient.ts"
 import { invalidRequest } from "../cloud/ExtensionsError.ts"
 import { UploadJournal } from "../journal/UploadJournal.ts"
 import * as Monotonic from "../transfer/Monotonic.ts"
-import * as ExtensionUpload from "../upload/ExtensionUpload.ts"
 import * as LocalArchive from "../upload/LocalArchive.ts"
 import * as StoredArchive from "../upload/StoredArchive.ts"
 import type { UploadError } from "../upload/UploadError.ts"
 import { retrying, UploadEvents } from "../upload/UploadEvent.ts"
 import * as UploadSettings from "../upload/UploadSettings.ts"
+import * as ArchiveDelivery from "./ArchiveDelivery.ts"
 import * as Ensure from "./internal/ensure.ts"
 import * as Fetch from "./internal/fetch.ts"
+import * as Stage from "./internal/stage.ts"
 import type { AmbiguousExtension, NameTaken, PublishError } from "./PublishError.ts"
 import { observedBy, type PublishEvent } from "./PublishEvent.ts"
 import { DeliveryPlan, type ExtensionPlan, type PublishPlan } from "./PublishPlan.ts"
@@ -226,16 +227,17 @@ const requireValid = <R>({ downloadUrl, ...wanted }: PublishRequest<R>) =>
 /** How the archive gets there. */
 type Way<R> =
   | { readonly _tag: "upload"; readonly archive: Archive.Archive<R> }
+  | { readonly _tag: "stage"; readonly archive: Archive.Archive<R>; readonly location: string }
   | { readonly _tag: "download"; readonly source: Fetch.Source }
 
-/** 8 GB, the most that the service takes, at a little over 2 MB a second. */
-const defaultDownloadTimeout = Duration.hours(1)
-
-/** Uploading is preferred, since its bytes are known and its progress is seen; the service fetches what is too large. */
+/**
+ * Uploading is preferred, since its bytes are known and its progress is seen. What is too large for that is fetched by the
+ * service: from the URL that was given for it, or else from the store.
+ */
 const chooseWay = <R>(request: PublishRequest<R>) =>
   Effect.gen(function* () {
     const { archive, downloadUrl: url, preflight = true } = request
-    const timeout = Duration.decode(request.downloadTimeout ?? defaultDownloadTimeout)
+    const timeout = Duration.decode(request.downloadTimeout ?? Fetch.defaultTimeout)
     if (archive === undefined) {
       return {
         _tag: "download",
@@ -243,8 +245,15 @@ const chooseWay = <R>(request: PublishRequest<R>) =>
       } satisfies Way<R>
     }
     const inspected = yield* requireSound(archive, request)
-    const { directUploadLimitBytes } = yield* UploadSettings.UploadSettings
-    return inspected.stat.size > directUploadLimitBytes && url !== undefined
+    const { size } = inspected.stat
+    const { directUploadLimitBytes, staging } = yield* UploadSettings.UploadSettings
+    if (url === undefined || staging === "always") {
+      const way = yield* Stage.chooseWay(size)
+      if (way._tag === "Staged") {
+        return { _tag: "stage", archive, location: way.store.location } satisfies Way<R>
+      }
+    }
+    return size > directUploadLimitBytes && url !== undefined
       ? ({
           _tag: "download",
           source: { url, timeout, preflight, archive: Option.some(inspected) }
@@ -274,39 +283,52 @@ const deliver = <R>(
   { created, extension }: Pick<Ensured, "created" | "extension">,
   request: PublishRequest<R>
 ) =>
-  way._tag === "upload"
-    ? upload(way.archive, extension, request)
-    : Fetch.fetch(extension.id, way.source, request, created)
+  way._tag === "download"
+    ? Fetch.fetch(extension.id, way.source, request, created)
+    : sendOrStage(way, extension, request)
 
 /**
  * The metadata comes first. Cut off between the two, a plugin's new version with the old file can only harm a deployment
  * that somebody upgrades just then; the new file under the old version would reach running deployments of that version at
  * their next restart. The upload also refuses a plugin that is not of the extension's version.
  */
-const upload = <R>(archive: Archive.Archive<R>, extension: Extension, wanted: Wanted) =>
+const sendOrStage = <R>(way: LocalWay<R>, extension: Extension, request: PublishRequest<R>) =>
   Effect.gen(function* () {
-    const { fields: updated } = yield* Ensure.update(extension, Ensure.metadataOf(wanted))
-    const receipt = yield* ExtensionUpload.upload(uploadRequest(archive, extension, wanted))
+    const { fields: updated } = yield* Ensure.update(extension, Ensure.metadataOf(request))
+    const receipt = yield* ArchiveDelivery.deliver(deliveryRequest(way, extension, request))
     return { updated, proof: receipt.proof, upload: receipt } satisfies Delivered
   })
 
-const uploadRequest = <R>(archive: Archive.Archive<R>, { id }: Extension, { type, version }: Wanted) => ({
+type LocalWay<R> = Exclude<Way<R>, { readonly _tag: "download" }>
+
+/** The way is decided by then. */
+const deliveryRequest = <R>(
+  { _tag: way, archive }: LocalWay<R>,
+  { id }: Extension,
+  { downloadTimeout, preflight, type, version }: PublishRequest<R>
+): ArchiveDelivery.DeliveryRequest<R> => ({
   extensionId: id,
   archive,
-  expected: { type, version }
+  expected: { type, version },
+  staging: way === "stage" ? "always" : "never",
+  downloadTimeout,
+  preflight
 })
 
-const planDelivery = <R>(way: Way<R>, plan: ExtensionPlan, wanted: Wanted) =>
+const planDelivery = <R>(way: Way<R>, plan: ExtensionPlan, request: PublishRequest<R>) =>
   Effect.gen(function* () {
-    if (way._tag === "upload") {
-      if (plan._tag === "Create") return DeliveryPlan.Upload({ upload: Option.none() })
-      const upload = yield* ExtensionUpload.plan(uploadRequest(way.archive, plan.extension, wanted))
-      return DeliveryPlan.Upload({ upload: Option.some(upload) })
+    if (way._tag !== "download") {
+      if (plan._tag !== "Create") {
+        return yield* ArchiveDelivery.plan(deliveryRequest(way, plan.extension, request))
+      }
+      return way._tag === "upload"
+        ? DeliveryPlan.Upload({ upload: Option.none() })
+        : DeliveryPlan.Stage({ location: way.location, stage: Option.none() })
     }
     if (plan._tag !== "Create") {
       const before = yield* StoredArchive.readExtension(plan.extension.id)
       const content = yield* Fetch.contentOf(way.source)
-      const decided = yield* Fetch.decideFetch(before, content, way.source, wanted)
+      const decided = yield* Fetch.decideFetch(before, content, way.source, request)
       if (decided._tag === "AlreadyFetched") return DeliveryPlan.AlreadyFetched({ proof: decided.proof })
     }
     yield* retrying(Fetch.check(way.source))

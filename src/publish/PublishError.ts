@@ -7,6 +7,7 @@ import * as Duration from "effect/Duration"
 import * as Schema from "effect/Schema"
 import { ExtensionType } from "../cloud/Extension.ts"
 import { ExtensionId } from "../cloud/ExtensionId.ts"
+import { StoreError } from "../staging/StagingError.ts"
 import { UploadError } from "../upload/UploadError.ts"
 
 const quoted = (ids: ReadonlyArray<string>): string => ids.map((id) => JSON.stringify(id)).join(", ")
@@ -193,18 +194,60 @@ export class DownloadFailed extends Schema.TaggedError<DownloadFailed>(
 }
 
 /**
+ * The archive is to go by way of an object store, or an earlier run has left something of it there, and that store is not
+ * configured.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class StagingNotConfigured extends Schema.TaggedError<StagingNotConfigured>(
+  "effect-elastic-extensions/publish/StagingNotConfigured"
+)("StagingNotConfigured", {
+  /** The store that is meant, such as `s3://bucket/prefix`, where that is known. */
+  location: Schema.optionalWith(Schema.String, { exact: true })
+}) {
+  readonly isRetryable = false
+
+  get remedy(): string {
+    return `Set EC_UPLOAD_STAGE=${this.location ?? "s3://bucket/prefix"} and the credentials of the store, or provide an ObjectStore in code.`
+  }
+
+  override get message(): string {
+    return this.location === undefined
+      ? `The archive is to be staged, and no object store is configured. ${this.remedy}`
+      : `The unfinished upload is staged in ${this.location}, which is not the object store that is configured. ${this.remedy}`
+  }
+}
+
+/**
+ * All errors of bringing an archive to an extension, whichever way it goes, as one schema.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const DeliveryError = Schema.Union(
+  UploadError,
+  StoreError,
+  StagingNotConfigured,
+  DownloadUrlUnusable,
+  DownloadFailed
+)
+
+/**
+ * Everything that bringing an archive to an extension can fail with.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type DeliveryError = typeof DeliveryError.Type
+
+/**
  * All errors of a publishing, as one schema.
  *
  * @since 0.1.0
  * @category schemas
  */
-export const PublishError = Schema.Union(
-  UploadError,
-  AmbiguousExtension,
-  NameTaken,
-  DownloadUrlUnusable,
-  DownloadFailed
-)
+export const PublishError = Schema.Union(DeliveryError, AmbiguousExtension, NameTaken)
 
 /**
  * Everything a publishing can fail with.

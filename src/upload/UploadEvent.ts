@@ -103,7 +103,8 @@ export const Warning = Schema.TaggedStruct("Warning", {
     "WeakerProof",
     "OverwritingConflict",
     "ResumptionIgnored",
-    "DownloadUrlKept"
+    "DownloadUrlKept",
+    "StagedArchiveKept"
   ),
   /** Of an `ArchiveProblem`, which one: a warning, or an error that was allowed by this name. */
   problem: Schema.optionalWith(ProblemCode, { exact: true }),

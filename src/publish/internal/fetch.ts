@@ -1,6 +1,6 @@
 /** The other way in: the service fetches the archive itself, and is watched until it holds it. */
 import * as DateTime from "effect/DateTime"
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
@@ -11,6 +11,7 @@ import { type Extension, updateRequest, type VersionedExtension } from "../../cl
 import type { ExtensionId } from "../../cloud/ExtensionId.ts"
 import { ExtensionsClient } from "../../cloud/ExtensionsClient.ts"
 import type { ExtensionsError, RequestExecutionFailed } from "../../cloud/ExtensionsError.ts"
+import type { StagingError } from "../../staging/StagingError.ts"
 import * as Monotonic from "../../transfer/Monotonic.ts"
 import type { TransferError } from "../../transfer/TransferError.ts"
 import { requireReplaceable } from "../../upload/Deployments.ts"
@@ -26,7 +27,6 @@ import type { MetadataField } from "../PublishReceipt.ts"
 import {
   type Aim,
   differences,
-  type Failure,
   fieldsOf,
   isSmallRequestOpen,
   metadataOf,
@@ -44,6 +44,9 @@ export interface Source {
   /** Whether to look at the URL before the service does. */
   readonly preflight: boolean
 }
+
+/** 8 GB, the most that the service takes, at a little over 2 MB a second. */
+export const defaultTimeout = Duration.hours(1)
 
 export const originOf = ({ url }: Pick<Source, "url">): string => new URL(url).origin
 
@@ -149,9 +152,9 @@ const addressOf = (url: string): string => {
 }
 
 /** A link for the service to fetch an archive by. */
-export interface Linked<E = never, R = never> {
+export interface Linked {
   /** Made anew for every request, so that it is as young as can be. */
-  readonly link: Effect.Effect<Redacted.Redacted<string>, E, R>
+  readonly link: Effect.Effect<Redacted.Redacted<string>, StagingError>
   /** Scheme, host and port of the link. */
   readonly origin: string
   /** What has to arrive, where that is known. */
@@ -161,29 +164,25 @@ export interface Linked<E = never, R = never> {
 }
 
 /** Has the service fetch by a link, watches it, and proves what has arrived. The link does not stay. */
-export const byLink = Effect.fnUntraced(function* <E extends Failure, R>(
-  before: VersionedExtension,
-  linked: Linked<E, R>,
-  aim: Aim
-) {
+export const byLink = Effect.fnUntraced(function* (before: VersionedExtension, linked: Linked, aim: Aim) {
   const { content, origin, timeout } = linked
   const extensionId = before.extension.id
   yield* emit({ _tag: "DownloadStarted", extensionId, origin })
   const elapsed = yield* Monotonic.stopwatch
-  const failed = (reason: DownloadFailed["reason"], detail: string) =>
+  const failed = (why: Pick<DownloadFailed, "reason" | "detail">) =>
     Effect.flatMap(
       elapsed,
-      (waitedMillis) => new DownloadFailed({ extensionId, origin, reason, waitedMillis, detail })
+      (waitedMillis) => new DownloadFailed({ extensionId, origin, waitedMillis, ...why })
     )
   const failedForGood = (reason: DownloadFailed["reason"]) => (detail: string) =>
-    Effect.zipRight(forgetLink(extensionId, aim), failed(reason, detail))
+    Effect.zipRight(forgetLink(extensionId, aim), failed({ reason, detail }))
   const answered = yield* askToFetch(before.extension, linked, aim, failedForGood("NotFetched"))
   const arrival = yield* awaitArrival(
     { extensionId, before: StoredArchive.fromExtension(before), answered, elapsed },
     timeout
   )
   // As long as the service may be fetching, the link is left to it.
-  if (!arrival.hasArrived) return yield* failed("TimedOut", `${arrival.polls} looks`)
+  if (!arrival.hasArrived) return yield* failed({ reason: "TimedOut" })
   const proof = yield* prove(arrival.stored, content, failedForGood("Different"))
   yield* emit({ _tag: "Verified", proof })
   // Nothing tells whether the metadata of an unanswered request was taken along with its archive.
@@ -216,9 +215,9 @@ const forgetLink = (extensionId: ExtensionId, { isSpent }: Aim) =>
   )
 
 /** Whether the service has answered. If not, it may be fetching all the same, which is not a failure. */
-const askToFetch = <E extends Failure, R>(
+const askToFetch = (
   current: Extension,
-  { content, link }: Linked<E, R>,
+  { content, link }: Linked,
   aim: Aim,
   notFetched: (detail: string) => Effect.Effect<never, DownloadFailed, ExtensionsClient>
 ) =>
@@ -231,15 +230,14 @@ const askToFetch = <E extends Failure, R>(
       Effect.catchIf(mayStillFetch, ({ _tag, message }) =>
         Effect.as(emit({ _tag: "ReconciliationStarted", reason: _tag, message }), false)
       ),
-      Effect.catchTag("RequestExecutionFailed", (error) =>
-        isAboutFetching(error) ? Effect.flatMap(explain(made, content, error), notFetched) : error
-      )
+      Effect.catchIf(isAboutFetching, (error) => Effect.flatMap(explain(made, content, error), notFetched))
     )
   }).pipe(retrying)
 
 /** The same code stands for metadata that the service does not like. */
-const isAboutFetching = ({ errors }: RequestExecutionFailed): boolean =>
-  errors.some(
+const isAboutFetching = (error: ExtensionsError | TransferError): error is RequestExecutionFailed =>
+  error._tag === "RequestExecutionFailed" &&
+  error.errors.some(
     ({ fields, message }) =>
       /download/i.test(message) || Option.exists(fields, (names) => names.includes("download_url"))
   )

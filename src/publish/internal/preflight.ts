@@ -137,8 +137,8 @@ const problemOf = (
 /** The rest of the address that it leads to may be as secret as ours. */
 const targetOf = (url: URL, { headers }: HttpClientResponse): string => {
   const { location } = headers
-  if (location === undefined || !URL.canParse(location, url)) return ""
-  const { origin } = new URL(location, url)
+  if (location === undefined || !URL.canParse(location, url.href)) return ""
+  const { origin } = new URL(location, url.href)
   return origin === url.origin ? ", to another path of the same server" : `, to ${origin}`
 }
 
