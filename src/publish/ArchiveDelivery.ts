@@ -33,7 +33,7 @@ import { defaultTimeout } from "./internal/fetch.ts"
 import * as Stage from "./internal/stage.ts"
 import { type DeliveryError, StagingNotConfigured } from "./PublishError.ts"
 import { observedBy, type PublishEvent } from "./PublishEvent.ts"
-import { DeliveryPlan } from "./PublishPlan.ts"
+import { LocalPlan } from "./PublishPlan.ts"
 
 /**
  * What to bring where. Upload options that are not given are those of `UploadSettings`; `staging` decides about the way.
@@ -114,20 +114,20 @@ export const deliver = <R = never>(
  */
 export const plan = <R = never>(
   request: DeliveryRequest<R>
-): Effect.Effect<DeliveryPlan, DeliveryError, R | ExtensionsClient | UploadJournal> =>
+): Effect.Effect<LocalPlan, DeliveryError, R | ExtensionsClient | UploadJournal> =>
   Effect.gen(function* () {
     const { size } = yield* request.archive.stat
     const way = yield* Stage.chooseWay(size)
     if (way._tag === "Direct") {
       const upload = yield* ExtensionUpload.plan(uploadOf(request))
-      return DeliveryPlan.Upload({ upload: Option.some(upload) })
+      return LocalPlan.Upload({ upload })
     }
     const stage = yield* Effect.provideService(
       Stage.plan(stagingOf(request, Option.none())),
       ObjectStore,
       way.store
     )
-    return DeliveryPlan.Stage({ location: way.store.location, stage: Option.some(stage) })
+    return LocalPlan.Stage({ location: way.store.location, stage })
   }).pipe(withOptions(request), Effect.withSpan("ArchiveDelivery.plan"))
 
 /**
@@ -162,7 +162,7 @@ export const planResume = (
   extensionId: string,
   options: DeliveryOptions = {}
 ): Effect.Effect<
-  Option.Option<DeliveryPlan>,
+  Option.Option<LocalPlan>,
   DeliveryError,
   ExtensionsClient | UploadJournal | FileSystem.FileSystem
 > =>
@@ -170,12 +170,12 @@ export const planResume = (
     const staged = yield* stagedRecord(extensionId)
     if (Option.isNone(staged)) {
       const upload = yield* ExtensionUpload.planResume(extensionId, uploadOptionsOf(options))
-      return Option.map(upload, (upload) => DeliveryPlan.Upload({ upload: Option.some(upload) }))
+      return Option.map(upload, (upload) => LocalPlan.Upload({ upload }))
     }
     const store = yield* storeOf(staged.value)
     const plan = Stage.plan(stagingOf(requestOf(staged.value, options), staged))
     const stage = yield* Effect.provideService(plan, ObjectStore, store)
-    return Option.some(DeliveryPlan.Stage({ location: store.location, stage: Option.some(stage) }))
+    return Option.some(LocalPlan.Stage({ location: store.location, stage }))
   }).pipe(withOptions(options), Effect.withSpan("ArchiveDelivery.planResume"))
 
 /**

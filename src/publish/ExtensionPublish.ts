@@ -319,7 +319,10 @@ const planDelivery = <R>(way: Way<R>, plan: ExtensionPlan, request: PublishReque
   Effect.gen(function* () {
     if (way._tag !== "download") {
       if (plan._tag !== "Create") {
-        return yield* ArchiveDelivery.plan(deliveryRequest(way, plan.extension, request))
+        const local = yield* ArchiveDelivery.plan(deliveryRequest(way, plan.extension, request))
+        return local._tag === "Upload"
+          ? DeliveryPlan.Upload({ upload: Option.some(local.upload) })
+          : DeliveryPlan.Stage({ location: local.location, stage: Option.some(local.stage) })
       }
       return way._tag === "upload"
         ? DeliveryPlan.Upload({ upload: Option.none() })

@@ -67,6 +67,26 @@ export type StagePlan = Data.TaggedEnum<{
 export const StagePlan = Data.taggedEnum<StagePlan>()
 
 /**
+ * How an archive that is here is going to get to an extension that exists: sent to the service, or by way of the store at this
+ * location, such as `s3://bucket/prefix`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type LocalPlan = Data.TaggedEnum<{
+  Upload: { readonly upload: UploadPlan }
+  Stage: { readonly location: string; readonly stage: StagePlan }
+}>
+
+/**
+ * Constructors, and `$match` and `$is`.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const LocalPlan = Data.taggedEnum<LocalPlan>()
+
+/**
  * How the archive is going to get there.
  *
  * - `Upload`: it is sent, by the upload's own plan. `None` where the extension has yet to be created.

@@ -44,17 +44,19 @@ export const doctor = Command.define({
   name: "doctor",
   summary: "Check everything an upload needs: settings, network, key, clock, server and journal.",
   details: [
-    "Sends no archive and changes nothing. It announces two uploads to extensions that do not exist, to learn what the key may do and whether the server answers before it has the whole archive. The exit code is that of the first problem, or 0 if there is none."
+    "Sends no archive and changes no extension. It announces two uploads to extensions that do not exist, to learn what the key may do and whether the server answers before it has the whole archive. The exit code is that of the first problem, or 0 if there is none.",
+    "With --stage it also tries, one by one, what staging needs to be allowed in the object store: on an object of a few bytes, which it removes again."
   ],
   examples: [
     ["doctor", "Before the first upload, and whenever one fails."],
+    ["doctor --stage s3://builds/elastic", "Before the first upload by way of an object store."],
     ["doctor --json", "The same for a program, one finding per line."]
   ],
   takes: {},
-  variables: Variables.connectionAndJournal,
-  run: Effect.fnUntraced(function* () {
+  variables: Variables.unfinished,
+  run: Effect.fnUntraced(function* (_taken, givens) {
     const output = yield* Output
-    const findings = yield* diagnosis.pipe(
+    const findings = yield* diagnosis({ tryStore: givens.some(({ option }) => option === "--stage") }).pipe(
       Stream.tap((finding) => {
         const lines = linesOf(finding, output.style)
         const { check, remedy, says, verdict } = finding
