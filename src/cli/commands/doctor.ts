@@ -15,6 +15,7 @@ import { byTag, exitCodes } from "../ExitCode.ts"
 import * as Command from "../internal/command.ts"
 import { diagnosis } from "../internal/doctor/diagnosis.ts"
 import type { Finding } from "../internal/doctor/finding.ts"
+import { examineStore } from "../internal/doctor/store.ts"
 import { Exited, Output } from "../internal/output.ts"
 import type { Style } from "../internal/terminal.ts"
 import { indent, pageWidth, wrap } from "../internal/text.ts"
@@ -56,7 +57,9 @@ export const doctor = Command.define({
   variables: Variables.unfinished,
   run: Effect.fnUntraced(function* (_taken, givens) {
     const output = yield* Output
-    const findings = yield* diagnosis({ tryStore: givens.some(({ option }) => option === "--stage") }).pipe(
+    const tryStore = givens.some(({ option }) => option === "--stage")
+    const findings = yield* diagnosis.pipe(
+      Stream.concat(Stream.fromIterableEffect(examineStore(tryStore))),
       Stream.tap((finding) => {
         const lines = linesOf(finding, output.style)
         const { check, remedy, says, verdict } = finding

@@ -24,28 +24,22 @@ import { nearest } from "../text.ts"
 import { type Finding, failed, ok, warning } from "./finding.ts"
 import { examineJournal } from "./journal.ts"
 import { examineEndpoint, examineKey, examineTransfer, examineUser, type TransferSettings } from "./server.ts"
-import { examineStore } from "./store.ts"
 
 type Findings<R = never> = Stream.Stream<Finding, never, R>
 
 /** Findings as they are made. Sends nothing that could change an extension, and no byte of any archive. */
-export const diagnosis = ({
-  tryStore
-}: {
-  /** Whether to write to the object store, too. */
-  readonly tryStore: boolean
-}): Findings<HttpClient.HttpClient | FileSystem.FileSystem | Path.Path> =>
-  Stream.unwrap(
+export const diagnosis: Findings<HttpClient.HttpClient | FileSystem.FileSystem | Path.Path> = Stream.unwrap(
+  Effect.suspend(() =>
     Effect.map(readSettings, (settings) => {
       const baseUrl = Option.map(settings.endpoint, (endpoint) => endpoint.baseUrl)
       return Stream.fromEffect(examineRuntime).pipe(
         Stream.concat(Stream.fromIterable(settings.findings)),
         Stream.concat(examineCloud(settings)),
-        Stream.concat(Stream.fromIterableEffect(examineJournal(baseUrl))),
-        Stream.concat(Stream.fromIterableEffect(examineStore(tryStore)))
+        Stream.concat(Stream.fromIterableEffect(examineJournal(baseUrl)))
       )
     })
   )
+)
 
 /** The first thing anybody who helps will ask. */
 const examineRuntime: Effect.Effect<Finding> = Effect.sync(() =>
