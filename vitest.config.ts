@@ -23,8 +23,12 @@ export default defineConfig({
     testTimeout: 20_000,
     hookTimeout: 20_000,
     // Most of the time goes into waiting for sockets, timers and child processes, not into computing.
-    maxWorkers: 3,
-    minWorkers: 1,
+    // As many at least as at most: vitest ends a worker twice that it lets go in between.
+    maxWorkers: 5,
+    minWorkers: 5,
+    // Modules are loaded once a worker, not once a file.
+    isolate: false,
+    setupFiles: ["test/support/sharedWorker.ts"],
     projects: [
       {
         extends: true,
