@@ -21,7 +21,7 @@ import * as UploadHttpClient from "../../../transfer/UploadHttpClient.ts"
 import * as Variable from "../../../transfer/Variable.ts"
 import * as UploadSettings from "../../../upload/UploadSettings.ts"
 import { fromConfigError } from "../../Failure.ts"
-import { nearest } from "../text.ts"
+import { commandName, nearest } from "../text.ts"
 import { type Finding, failed, ok, warning } from "./finding.ts"
 import { examineJournal } from "./journal.ts"
 import { examineEndpoint, examineKey, examineTransfer, examineUser, type TransferSettings } from "./server.ts"
@@ -46,7 +46,7 @@ export const diagnosis: Findings<HttpClient.HttpClient | FileSystem.FileSystem |
 const examineRuntime: Effect.Effect<Finding> = Effect.sync(() =>
   ok(
     "runtime",
-    `effect-elastic-extensions ${packageVersion}, Effect ${ModuleVersion.getCurrentVersion()}, ${runtime(process)}, ${process.platform} ${process.arch}`
+    `${commandName} ${packageVersion}, Effect ${ModuleVersion.getCurrentVersion()}, ${runtime(process)}, ${process.platform} ${process.arch}`
   )
 )
 
