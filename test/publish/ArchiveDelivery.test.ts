@@ -1,6 +1,6 @@
 /** An archive goes by way of an object store, and nothing of it is left there. Judged by what store and service received. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Option, Schema } from "effect"
+import { Effect, Fiber, Layer, Option, Runtime, Schema } from "effect"
 import * as Archive from "../../src/archive/Archive.ts"
 import * as UploadJournal from "../../src/journal/UploadJournal.ts"
 import * as ArchiveDelivery from "../../src/publish/ArchiveDelivery.ts"
@@ -306,6 +306,7 @@ describe("what goes wrong on the side of the service", () => {
           const { archive, bytes } = yield* bundleOf(2)
           const extensionId = yield* seed()
           const isSeen = yield* Effect.makeLatch(false)
+          const runtime = yield* Effect.runtime<never>()
           const receipt = yield* ArchiveDelivery.deliver({
             extensionId,
             archive,
@@ -314,7 +315,10 @@ describe("what goes wrong on the side of the service", () => {
               if (event._tag === "DownloadPolled") return isSeen.open
               return Effect.sync(() => {
                 if (event._tag !== "DownloadStarted") return
-                store.plan("GetObject", { _tag: "Run", effect: () => Effect.runPromise(isSeen.await) })
+                store.plan("GetObject", {
+                  _tag: "Run",
+                  effect: () => Runtime.runPromise(runtime)(isSeen.await)
+                })
               })
             }
           })

@@ -244,7 +244,7 @@ const deliver = Effect.fnUntraced(function* <R>(
 ) {
   yield* journal.save(record)
   const content = contentOf(subject)
-  const link = yield* linkTo(content, timeout)
+  const link = linkTo(yield* ObjectStore, content, timeout)
   // It dies with the credentials that sign it: better to learn now that they are about to expire.
   const { origin } = new URL(Redacted.value(yield* link))
   const archive = yield* ArchiveStaging.stage(subject.archive, { digest: subject.digested.digest })
@@ -272,14 +272,14 @@ const deliver = Effect.fnUntraced(function* <R>(
 })
 
 /** As long as it is waited for: a service that is cut off may fetch again in that time. */
-const linkTo = Effect.fnUntraced(function* (content: Content, lifetime: Duration.Duration) {
-  const store = yield* ObjectStore
-  const atLeast = Duration.min(lifetime, Duration.minutes(10))
-  return ArchiveStaging.link({ key: ArchiveStaging.keyOf(content) }, { lifetime, atLeast }).pipe(
+const linkTo = (store: ObjectStoreService, content: Content, lifetime: Duration.Duration) =>
+  ArchiveStaging.link(
+    { key: ArchiveStaging.keyOf(content) },
+    { lifetime, atLeast: Duration.min(lifetime, Duration.minutes(10)) }
+  ).pipe(
     Effect.map(({ url }) => url),
     Effect.provideService(ObjectStore, store)
   )
-})
 
 /**
  * Staging takes its time, and somebody else may have written meanwhile. Whether what is there now is our archive; another
