@@ -43,27 +43,30 @@ const slowHost = (archive: Buffer, ready: Effect.Effect<void>) =>
 /** Answers GET alone, where `password` is given to those who know it. */
 const strictHost = (archive: Buffer, password?: string) =>
   Effect.acquireRelease(
-    Effect.async<{ readonly origin: string; readonly methods: ReadonlyArray<string>; readonly stop: () => void }>(
-      (resume) => {
-        const methods: Array<string> = []
-        const server = Http.createServer((request, response) => {
-          methods.push(request.method ?? "")
-          const wanted = password === undefined ? undefined : `Basic ${Buffer.from(password).toString("base64")}`
-          if (request.url === "/moved.zip") response.writeHead(302, { location: "/a.zip" }).end()
-          else if (request.method !== "GET" || request.headers.authorization !== wanted) {
-            response.writeHead(403).end()
-          } else response.end(archive)
-        })
-        server.listen(0, "127.0.0.1", () => {
-          const { port } = server.address() as AddressInfo
-          const stop = () => {
-            server.closeAllConnections()
-            server.close()
-          }
-          resume(Effect.succeed({ origin: `127.0.0.1:${port}`, methods, stop }))
-        })
-      }
-    ),
+    Effect.async<{
+      readonly origin: string
+      readonly methods: ReadonlyArray<string>
+      readonly stop: () => void
+    }>((resume) => {
+      const methods: Array<string> = []
+      const server = Http.createServer((request, response) => {
+        methods.push(request.method ?? "")
+        const wanted =
+          password === undefined ? undefined : `Basic ${Buffer.from(password).toString("base64")}`
+        if (request.url === "/moved.zip") response.writeHead(302, { location: "/a.zip" }).end()
+        else if (request.method !== "GET" || request.headers.authorization !== wanted) {
+          response.writeHead(403).end()
+        } else response.end(archive)
+      })
+      server.listen(0, "127.0.0.1", () => {
+        const { port } = server.address() as AddressInfo
+        const stop = () => {
+          server.closeAllConnections()
+          server.close()
+        }
+        resume(Effect.succeed({ origin: `127.0.0.1:${port}`, methods, stop }))
+      })
+    }),
     ({ stop }) => Effect.sync(stop)
   )
 
