@@ -276,6 +276,48 @@ describe("cut off", () => {
   )
 })
 
+describe("two who stage the same archive at once", () => {
+  it.scopedLive("for one extension: both end with the archive in place, and nothing is left", () =>
+    withStore((store) =>
+      Effect.gen(function* () {
+        const { archive, bytes } = yield* bundleOf(4)
+        const extensionId = yield* seed()
+        const machine = Effect.provide(
+          ArchiveDelivery.deliver({ extensionId, archive }),
+          machineFor(store, { settings: { directUploadLimitBytes: 1000 } })
+        )
+        const receipts = yield* Effect.all([machine, machine], { concurrency: 2 })
+        // The file that one looks at may be replaced by the other's, which is the same.
+        expect(receipts.every(({ proof }) => proof !== "response")).toBe(true)
+        expect(yield* held(extensionId)).toMatchObject({ sha256: sha256(bytes), uploads: 0 })
+        expect(yield* links).toEqual([undefined])
+        expect(store.objects.size).toBe(0)
+      })
+    )
+  )
+
+  it.scopedLive("where one takes the object away too early: the other stages it once more", () =>
+    withStore((store) =>
+      Effect.gen(function* () {
+        const { archive, bytes, key } = yield* bundleOf(2)
+        const extensionId = yield* seed()
+        const receipt = yield* ArchiveDelivery.deliver({
+          extensionId,
+          archive,
+          onEvent: (event) =>
+            Effect.sync(() => {
+              if (event._tag === "DownloadStarted" && store.takenParts.length === 2) store.objects.delete(key)
+            })
+        })
+        expect(receipt).toMatchObject({ _tag: "Uploaded", proof: "hash" })
+        expect([...store.takenParts].sort()).toEqual([1, 1, 2, 2])
+        expect(yield* held(extensionId)).toMatchObject({ sha256: sha256(bytes) })
+        expect([store.objects.size, store.uploads.size]).toEqual([0, 0])
+      })
+    )
+  )
+})
+
 describe("what goes wrong on the side of the service", () => {
   it.scopedLive("a download that it refuses: what was staged stays, and costs no part again", () =>
     withStore((store) =>
