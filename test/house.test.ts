@@ -63,7 +63,7 @@ const floors: Readonly<Record<string, ReadonlyArray<string>>> = {
   upload: ["archive", "journal", "transfer", "cloud"],
   publish: ["archive", "journal", "transfer", "staging", "cloud", "upload"],
   workflow: ["archive", "journal", "transfer", "staging", "cloud", "upload", "publish"],
-  cli: ["archive", "journal", "transfer", "staging", "cloud", "upload", "publish", "workflow"],
+  cli: ["archive", "journal", "transfer", "staging", "cloud", "upload", "publish", "workflow", "testing"],
   testing: []
 }
 const folders = Object.keys(floors)

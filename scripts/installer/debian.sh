@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The JDK and the ZIP tools that `npm run test:installer` drives, where they are missing and apt may install them.
+# The JDK and the ZIP tools that `npm run test:installer` drives, and the shells whose completions `npm test` tries, where they
+# are missing and apt may install them.
 # What cannot be had is no failure: the run says what it left out.
 set -uo pipefail
 
@@ -9,6 +10,9 @@ declare -A packages=(
   [bsdtar]=libarchive-tools
   [7z]=p7zip-full
   [python3]=python3
+  [zsh]=zsh
+  [fish]=fish
+  [script]=bsdutils
 )
 
 missing=()

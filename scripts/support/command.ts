@@ -42,7 +42,8 @@ const packageFolders = (metafile: Metafile): ReadonlyArray<string> => {
 const commandFiles = {
   program: `${commandName}.js`,
   launcher: "launcher.js",
-  licenses: "THIRD-PARTY-LICENSES"
+  licenses: "THIRD-PARTY-LICENSES",
+  schema: "json-lines.schema.json"
 } as const
 
 /** The parts of the library's manifest that hold for the command too. */
@@ -68,7 +69,7 @@ const commandManifest = ({ bugs, engines, homepage, license, repository, version
   repository,
   type: "module",
   bin: { [commandName]: commandFiles.launcher, [shortName]: commandFiles.launcher },
-  exports: { "./package.json": "./package.json" },
+  exports: { "./json-lines.schema.json": `./${commandFiles.schema}`, "./package.json": "./package.json" },
   files: Object.values(commandFiles),
   engines
 })
@@ -94,6 +95,7 @@ export const buildCommandPackage = (folder: string): Effect.Effect<ReadonlyArray
       await writeFile(join(folder, commandFiles.licenses), licenses)
       await writeFile(join(folder, "package.json"), `${JSON.stringify(commandManifest(library), null, 2)}\n`)
       await copyFile(join(root, "scripts/command/README.md"), join(folder, "README.md"))
+      await copyFile(join(root, "docs", commandFiles.schema), join(folder, commandFiles.schema))
       await copyFile(join(root, "LICENSE"), join(folder, "LICENSE"))
     })
     return bundled

@@ -30,6 +30,8 @@ export const exitCodes = {
   outcomeUnknown: 7,
   /** The command line or the configuration cannot be used. */
   usage: 64,
+  /** It is done, but its output could not be written. The number is that of `EX_IOERR` in `sysexits.h`. */
+  outputLost: 74,
   /** A signal came before anything was sent. */
   interrupted: 130
 } as const
@@ -69,9 +71,11 @@ export const byTag: Readonly<Record<Failure["_tag"], ExitCodeName>> = {
   Unauthorised: "notAllowed",
 
   ExtensionNotFound: "notFound",
+  NameNotFound: "notFound",
   NoPendingUpload: "notFound",
 
   AmbiguousExtension: "conflict",
+  AmbiguousName: "conflict",
   Conflict: "conflict",
   DeletionRefused: "conflict",
   ExtensionInUse: "conflict",
@@ -95,6 +99,7 @@ export const byTag: Readonly<Record<Failure["_tag"], ExitCodeName>> = {
 
   Interrupted: "interrupted",
   UploadPaused: "resumable",
+  OutputUnwritable: "outputLost",
 
   BodyLengthMismatch: "failed",
   ConnectTimeout: "failed",

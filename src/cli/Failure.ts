@@ -5,7 +5,8 @@
  */
 import * as ConfigError from "effect/ConfigError"
 import * as Schema from "effect/Schema"
-import type { PublishError } from "../publish/PublishError.ts"
+import { ExtensionType } from "../cloud/Extension.ts"
+import { PublishError } from "../publish/PublishError.ts"
 import { commandLine, commandName, plural, printable } from "./internal/text.ts"
 import type { Given } from "./internal/variables.ts"
 import { issues } from "./Project.ts"
@@ -88,23 +89,55 @@ export class Interrupted extends Schema.TaggedError<Interrupted>("effect-elastic
 }
 
 /**
- * A signal stopped an upload that can be resumed. The journal has what is needed.
+ * A signal stopped an upload that had begun. The journal has what is needed to finish it.
  *
  * @since 0.1.0
  * @category errors
  */
 export class UploadPaused extends Schema.TaggedError<UploadPaused>(
   "effect-elastic-extensions/cli/UploadPaused"
-)("UploadPaused", {}) {
+)("UploadPaused", {
+  /** Whether the server has offered to resume this upload. */
+  canResume: Schema.Boolean
+}) {
   readonly isRetryable = true
 
   /** The next step. */
   get remedy(): string {
-    return "The next run asks the server first; it resumes if the server can, and else sends the archive again."
+    return this.canResume
+      ? "The next run asks the server what it has kept, and sends only the rest."
+      : "The server has not offered to resume it: the next run asks whether the archive arrived, and else sends it again from its start."
   }
 
   override get message(): string {
-    return `The upload is paused. ${this.remedy}`
+    return `The upload is interrupted. ${this.remedy}`
+  }
+}
+
+/**
+ * The command was carried out, but a part of its output is lost: standard output, or the file for its JSON, took no more.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class OutputUnwritable extends Schema.TaggedError<OutputUnwritable>(
+  "effect-elastic-extensions/cli/OutputUnwritable"
+)("OutputUnwritable", {
+  /** What was written to, such as "standard output". */
+  target: Schema.String,
+  /** The system's code, such as `ENOSPC`, where there is one. */
+  code: Schema.optionalWith(Schema.String, { exact: true }),
+  detail: Schema.String
+}) {
+  readonly isRetryable = false
+
+  /** The next step. */
+  get remedy(): string {
+    return "What the command did is done; only its report is lost. Make room, or write it elsewhere. To see how things are now, ask with list, show or pending."
+  }
+
+  override get message(): string {
+    return `A part of the output is lost, because ${this.target} cannot be written: ${this.detail}. ${this.remedy}`
   }
 }
 
@@ -182,20 +215,91 @@ export class NoPendingUpload extends Schema.TaggedError<NoPendingUpload>(
 }
 
 /**
+ * No extension has this id or name.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class NameNotFound extends Schema.TaggedError<NameNotFound>(
+  "effect-elastic-extensions/cli/NameNotFound"
+)("NameNotFound", {
+  name: Schema.String,
+  /** The type it was to have, where that was said. */
+  type: Schema.optionalWith(ExtensionType, { exact: true }),
+  /** A name that may have been meant, if there is one. */
+  near: Schema.Array(Schema.String)
+}) {
+  readonly isRetryable = false
+
+  /** The next step. */
+  get remedy(): string {
+    const guess = this.near.map((name) => `Did you mean ${JSON.stringify(name)}? `).join("")
+    return `${guess}To see which extensions there are: ${commandLine("list")}`
+  }
+
+  override get message(): string {
+    return `There is no ${this.type ?? "extension"} with the id or name ${JSON.stringify(this.name)}. ${this.remedy}`
+  }
+}
+
+/**
+ * Several extensions have this name, so it does not tell which one is meant. Nothing was changed.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class AmbiguousName extends Schema.TaggedError<AmbiguousName>(
+  "effect-elastic-extensions/cli/AmbiguousName"
+)("AmbiguousName", {
+  name: Schema.String,
+  /** All that have it, at least two. */
+  candidates: Schema.Array(Schema.Struct({ id: Schema.String, type: ExtensionType, version: Schema.String }))
+}) {
+  readonly isRetryable = false
+
+  /** The next step. */
+  get remedy(): string {
+    const types = new Set(this.candidates.map(({ type }) => type))
+    return types.size === this.candidates.length
+      ? `Say which one with --type ${[...types].join(" or --type ")}, or give its id.`
+      : "Give the id of the one that is meant."
+  }
+
+  override get message(): string {
+    const list = this.candidates.map(
+      ({ id, type, version }) => `${printable(id)} (${type}, ${printable(version)})`
+    )
+    return `${this.candidates.length} extensions have the name ${JSON.stringify(this.name)}: ${list.join(", ")}. ${this.remedy}`
+  }
+}
+
+/**
+ * All errors of the command line, as one schema.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Failure = Schema.Union(
+  PublishError,
+  InvalidConfiguration,
+  UsageError,
+  Interrupted,
+  UploadPaused,
+  OutputUnwritable,
+  Defect,
+  DeletionRefused,
+  NoPendingUpload,
+  NameNotFound,
+  AmbiguousName
+)
+
+/**
  * Everything a command can end with instead of its result.
  *
  * @since 0.1.0
  * @category errors
  */
-export type Failure =
-  | PublishError
-  | InvalidConfiguration
-  | UsageError
-  | Interrupted
-  | UploadPaused
-  | Defect
-  | DeletionRefused
-  | NoPendingUpload
+export type Failure = typeof Failure.Type
 
 /**
  * Reads an error of the library's `layerConfig`s; `givens` are the options that stood in for variables.

@@ -7,6 +7,7 @@ import type * as CliApp from "@effect/cli/CliApp"
 import * as Command from "@effect/cli/Command"
 import type * as Effect from "effect/Effect"
 import { cancel } from "./commands/cancel.ts"
+import { cloud } from "./commands/cloud.ts"
 import { create } from "./commands/create.ts"
 import { delete as delete_ } from "./commands/delete.ts"
 import { doctor } from "./commands/doctor.ts"
@@ -36,7 +37,8 @@ const commands = [
   pending,
   resume,
   cancel,
-  doctor
+  doctor,
+  cloud
 ] as const
 
 /**

@@ -239,7 +239,12 @@ export const DeliveryError = Schema.Union(
  * @since 0.1.0
  * @category errors
  */
-export type DeliveryError = typeof DeliveryError.Type
+export type DeliveryError =
+  | UploadError
+  | StoreError
+  | StagingNotConfigured
+  | DownloadUrlUnusable
+  | DownloadFailed
 
 /**
  * All errors of a publishing, as one schema.
@@ -255,4 +260,4 @@ export const PublishError = Schema.Union(DeliveryError, AmbiguousExtension, Name
  * @since 0.1.0
  * @category errors
  */
-export type PublishError = typeof PublishError.Type
+export type PublishError = DeliveryError | AmbiguousExtension | NameTaken

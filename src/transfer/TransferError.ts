@@ -109,6 +109,7 @@ export class ConnectionFailed extends Schema.TaggedError<ConnectionFailed>(
   }
 
   get remedy(): string {
+    if (this.code === "NotCapable") return "Run Deno with --allow-net."
     if (this.code === "PROXY_407") return "Check the user name and password in HTTPS_PROXY."
     if (isAtProxy(this)) return checkProxy
     if (this.isPlainAnswer)

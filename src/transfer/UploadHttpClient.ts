@@ -68,6 +68,8 @@ export interface UploadHttpClientOptions {
   readonly stallTimeout?: Duration.DurationInput | undefined
   /** Without a sign from the server after the whole request was sent. Default 5 minutes. */
   readonly responseTimeout?: Duration.DurationInput | undefined
+  /** The same for a request that only asks (`GET`, `HEAD`), which a server answers soon. Default 30 seconds. */
+  readonly readTimeout?: Duration.DurationInput | undefined
   /** From the start of one request until its answer was read to the end. Default none. */
   readonly deadline?: Duration.DurationInput | undefined
   /**
@@ -91,6 +93,7 @@ const defaults = {
   connectTimeout: Duration.seconds(30),
   stallTimeout: Duration.seconds(60),
   responseTimeout: Duration.minutes(5),
+  readTimeout: Duration.seconds(30),
   deadline: Duration.infinity,
   continueTimeout: Duration.seconds(1),
   bandwidth: Number.POSITIVE_INFINITY
@@ -119,6 +122,7 @@ const makeTransport = (
         continue: Duration.toMillis(options.continueTimeout ?? defaults.continueTimeout),
         stall: Duration.toMillis(options.stallTimeout ?? defaults.stallTimeout),
         response: Duration.toMillis(options.responseTimeout ?? defaults.responseTimeout),
+        read: Duration.toMillis(options.readTimeout ?? defaults.readTimeout),
         deadline: Duration.toMillis(options.deadline ?? defaults.deadline)
       },
       expectThreshold: Option.fromNullable(options.expectThreshold),
@@ -227,6 +231,7 @@ const limit = (
 
 /**
  * The same settings from `EC_UPLOAD_CONNECT_TIMEOUT`, `EC_UPLOAD_STALL_TIMEOUT`, `EC_UPLOAD_RESPONSE_TIMEOUT`,
+ * `EC_UPLOAD_READ_TIMEOUT`,
  * `EC_UPLOAD_DEADLINE`, `EC_UPLOAD_EXPECT_THRESHOLD`, `EC_UPLOAD_CONTINUE_TIMEOUT` and `EC_UPLOAD_BANDWIDTH`.
  *
  * @since 0.1.0
@@ -250,6 +255,12 @@ export const config = Config.all({
     default: defaults.responseTimeout,
     max: "1 day",
     description: "Maximum time to wait for the answer after the whole request"
+  }),
+  readTimeout: limit("EC_UPLOAD_READ_TIMEOUT", {
+    example: "30s",
+    default: defaults.readTimeout,
+    max: "1 day",
+    description: "Maximum time to wait for the answer to a request that only asks"
   }),
   deadline: limit("EC_UPLOAD_DEADLINE", {
     example: "2h",

@@ -387,7 +387,8 @@ export const layerConfigWithoutHttpClient: Layer.Layer<
 )
 
 /**
- * Everything `upload` needs, configured from the environment.
+ * Everything `upload` needs, configured from the environment. A `RetryPolicy` or `UploadSettings` of your own has to come
+ * after it: `Layer.merge(layerConfig, mine)` keeps yours, `Layer.merge(mine, layerConfig)` these.
  *
  * @since 0.1.0
  * @category layers

@@ -245,12 +245,25 @@ export const UploadError = Schema.Union(
 )
 
 /**
- * Everything an upload can fail with.
+ * Everything an upload can fail with. Written out, because editors then show its name and not its fifty members.
  *
  * @since 0.1.0
  * @category errors
  */
-export type UploadError = typeof UploadError.Type
+export type UploadError =
+  | ArchiveUnreadable
+  | ArchiveChanged
+  | ArchiveTooLarge
+  | InvalidArchive
+  | InvalidExtensionId
+  | ExtensionProtected
+  | UploadConflict
+  | OutcomeUnknown
+  | VerificationFailed
+  | ExtensionsError
+  | TransferError
+  | ResumableUploadError
+  | JournalError
 
 /**
  * Whether a failed request leaves open that it took effect. A body that did not reach its announced end cannot have been

@@ -67,8 +67,10 @@ export const ResumptionOffered = Schema.TaggedStruct("ResumptionOffered", {})
  * @category schemas
  */
 export const RetryScheduled = Schema.TaggedStruct("RetryScheduled", {
-  /** Attempt that failed. */
+  /** Attempt that failed; 0 for a request that only reads. */
   attempt: Schema.NonNegativeInt,
+  /** Number of this retry since something last moved forward, 1 for the first. */
+  retry: Schema.NonNegativeInt,
   delayMillis: Schema.NonNegativeInt,
   /** `_tag` of the error. */
   reason: Schema.String,
@@ -192,6 +194,6 @@ export const retrying = <
 >(
   self: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> =>
-  RetryPolicy.retry<E>(({ delayMillis, error: { _tag: reason, message } }) =>
-    emit({ _tag: "RetryScheduled", attempt: 0, delayMillis, reason, message })
+  RetryPolicy.retry<E>(({ delayMillis, error: { _tag: reason, message }, retry }) =>
+    emit({ _tag: "RetryScheduled", attempt: 0, retry, delayMillis, reason, message })
   )(self)

@@ -102,6 +102,10 @@ describe("a process exits with", () => {
         expect(ending(unsent)).toEqual(expected(130, "Interrupted"))
         expect(ending(paused)).toEqual(expected(2, "UploadPaused"))
         expect(objects(paused).at(-1)).toMatchObject({ resume: `elastic-extensions resume ${late}` })
+        expect(objects(paused).at(-1)).toMatchObject({
+          canResume: false,
+          remedy: expect.stringContaining("sends it again from its start")
+        })
         expect(objects(unsent).at(-1)).not.toHaveProperty("resume")
       }).pipe(Effect.provide(World)),
     60_000

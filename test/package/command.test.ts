@@ -49,6 +49,7 @@ describe("the tarball", () => {
       "README.md",
       "THIRD-PARTY-LICENSES",
       "elastic-extensions.js",
+      "json-lines.schema.json",
       "launcher.js",
       "package.json"
     ])

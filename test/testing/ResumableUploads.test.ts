@@ -6,12 +6,13 @@ import * as Path from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { node } from "../../scripts/support/node.ts"
+import { executable } from "../support/cli/program.ts"
 import { askAt, bigZip, KEY, pathOf } from "../support/testing/server.ts"
 
 const bin = (name: string): string => `node_modules/.bin/${name}`
 
 const runtimes = [
-  ["Node", node, ["--import", "tsx"]],
+  ["Node", node, []],
   ["Bun", bin("bun"), []],
   ["Deno", bin("deno"), ["run", "--allow-all"]]
 ] as const
@@ -24,9 +25,12 @@ interface Cloud {
 }
 
 const runCloud = (command: string, args: ReadonlyArray<string>, data: string) =>
+  Effect.flatMap(executable, (program) => startCloud(program, command, args, data))
+
+const startCloud = (program: string, command: string, args: ReadonlyArray<string>, data: string) =>
   Effect.acquireRelease(
     Effect.promise(async (): Promise<Cloud> => {
-      const options = ["scripts/cloud.ts", "--resumable", "--data", data, "--extension", "one"]
+      const options = [program, "cloud", "--resumable", "--data", data, "--extension", "one"]
       const child = spawn(command, [...args, ...options], { stdio: ["ignore", "pipe", "inherit"] })
       const closed = new Promise<void>((resolve) => child.once("close", () => resolve()))
       const kill = Effect.promise(() => {
@@ -73,7 +77,7 @@ const createPart = ({ id, url }: Cloud, archive: Uint8Array, bytes: number) =>
     return Effect.sync(() => socket.destroy())
   })
 
-describe("scripts/cloud.ts --resumable", () => {
+describe("cloud --resumable", () => {
   it.scopedLive.each(runtimes)("on %s sends 104, and survives its own death", ([, command, args]) =>
     Effect.gen(function* () {
       const data = yield* Effect.acquireRelease(

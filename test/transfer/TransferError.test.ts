@@ -42,6 +42,7 @@ describe("TransferError", () => {
     expect(failed("sending", "ECONNRESET")).toBe(true)
     expect(failed("securing", "ECONNRESET")).toBe(true)
     expect(failed("securing", "DEPTH_ZERO_SELF_SIGNED_CERT")).toBe(false)
+    expect(failed("connecting", "NotCapable")).toBe(false)
   })
 })
 

@@ -82,6 +82,18 @@ describe("limits", () => {
     })
   )
 
+  it.scopedLive.each(["GET", "HEAD"] as const)("awaiting the answer to a %s: a shorter one", (method) =>
+    Effect.gen(function* () {
+      const server = yield* serve({})
+      const error = yield* HttpClient.execute(HttpClientRequest.make(method)(server.url)).pipe(
+        Effect.flip,
+        Effect.map(fromHttpClientError),
+        Effect.provide(UploadHttpClient.layer({ readTimeout: "150 millis" }))
+      )
+      expect(error).toMatchObject({ _tag: "UploadStalled", phase: "awaiting-response", limitMillis: 150 })
+    })
+  )
+
   it.scopedLive("receiving: an answer that stops coming", () =>
     Effect.gen(function* () {
       const server = yield* serve(

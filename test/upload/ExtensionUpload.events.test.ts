@@ -87,6 +87,7 @@ describe("the events of an upload", () => {
       expect(events).toContainEqual({
         _tag: "RetryScheduled",
         attempt: 1,
+        retry: 1,
         delayMillis: expect.any(Number),
         reason: "ConnectionFailed",
         message: expect.stringMatching(/failed while sending, at byte \d+ of \d+/)

@@ -52,6 +52,7 @@ export default defineConfig({
         items: [
           page("The command line", "cli"),
           page("Pipelines", "pipelines"),
+          page("Lines of JSON", "json"),
           page("Archives", "archives"),
           page("Errors", "errors")
         ]

@@ -28,7 +28,8 @@ export const commandNames = [
   "pending",
   "resume",
   "cancel",
-  "doctor"
+  "doctor",
+  "cloud"
 ] as const
 
 const beginning: ReadonlyArray<Scene> = [
@@ -150,6 +151,7 @@ const meanings: Readonly<Record<ExitCodeName, string>> = {
   conflict: "somebody else is at it, or was meanwhile; or deployments are in the way",
   outcomeUnknown: "it may have taken effect: the same command asks before it does anything",
   usage: "the command line or the configuration cannot be used",
+  outputLost: "it is done, but what it had to say could not be written",
   interrupted: "a signal came before anything was sent"
 }
 

@@ -5,7 +5,6 @@
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Schema from "effect/Schema"
 import { ExtensionsClient } from "../../cloud/ExtensionsClient.ts"
 import { UploadJournal } from "../../journal/UploadJournal.ts"
 import * as ArchiveDelivery from "../../publish/ArchiveDelivery.ts"
@@ -14,13 +13,8 @@ import * as Command from "../internal/command.ts"
 import { requireId } from "../internal/extensions.ts"
 import { Output } from "../internal/output.ts"
 import * as Parameters from "../internal/parameters.ts"
+import * as Results from "../internal/results.ts"
 import * as Variables from "../internal/variables.ts"
-
-const fields = { extensionId: Schema.String }
-const Cancelled = Schema.Union(
-  Schema.TaggedStruct("UploadCancelled", fields),
-  Schema.TaggedStruct("WouldCancelUpload", fields)
-)
 
 /**
  * @since 0.1.0
@@ -48,7 +42,7 @@ export const cancel = Command.define({
         : ArchiveDelivery.cancel(extensionId)
       if (!wasPending) return yield* new NoPendingUpload({ extensionId, endpoint })
       yield* output.result({
-        schema: Cancelled,
+        schema: Results.Cancelled,
         value: { _tag: dryRun ? "WouldCancelUpload" : "UploadCancelled", extensionId },
         lines: [
           dryRun

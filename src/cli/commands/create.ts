@@ -4,27 +4,15 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import * as Schema from "effect/Schema"
-import { CreateExtensionRequest, ExtensionType } from "../../cloud/Extension.ts"
+import { CreateExtensionRequest } from "../../cloud/Extension.ts"
 import { ExtensionsClient } from "../../cloud/ExtensionsClient.ts"
 import * as Command from "../internal/command.ts"
 import * as Extensions from "../internal/extensions.ts"
 import { Output } from "../internal/output.ts"
 import * as Parameters from "../internal/parameters.ts"
+import * as Results from "../internal/results.ts"
 import { commandName, printable } from "../internal/text.ts"
 import * as Variables from "../internal/variables.ts"
-
-const Created = Schema.TaggedStruct("ExtensionCreated", { extension: Extensions.ExtensionView })
-
-const WouldCreate = Schema.TaggedStruct("WouldCreateExtension", {
-  request: Schema.Struct({
-    name: Schema.String,
-    type: ExtensionType,
-    version: Schema.String,
-    description: Schema.optional(Schema.String),
-    downloadUrl: Schema.optional(Schema.String)
-  })
-})
 
 /**
  * @since 0.1.0
@@ -50,7 +38,7 @@ export const create = Command.define({
     downloadUrl: Parameters.optional(Parameters.downloadUrl),
     dryRun: Parameters.dryRun
   },
-  variables: Variables.connection,
+  variables: Variables.reading,
   run: ({ description, downloadUrl, dryRun, name, type, version }) =>
     Effect.gen(function* () {
       const request: CreateExtensionRequest = {
@@ -78,8 +66,8 @@ const noteNamesakes = Effect.fnUntraced(function* ({ type, name }: CreateExtensi
 const announce = ({ description, downloadUrl, name, type, version }: CreateExtensionRequest) =>
   Effect.flatMap(Output, (output) =>
     output.result({
-      schema: WouldCreate,
-      value: WouldCreate.make({ request: { name, type, version, description, downloadUrl } }),
+      schema: Results.WouldCreate,
+      value: Results.WouldCreate.make({ request: { name, type, version, description, downloadUrl } }),
       lines: [`Would create the ${type} ${name}, version ${version}.`]
     })
   )
@@ -91,8 +79,8 @@ const perform = Effect.fnUntraced(function* (request: CreateExtensionRequest) {
   const extension = Extensions.viewOf((yield* client.create(request)).extension)
   const id = printable(extension.id)
   yield* output.result({
-    schema: Created,
-    value: Created.make({ extension }),
+    schema: Results.Created,
+    value: Results.Created.make({ extension }),
     lines: [
       `Created the ${extension.type} ${printable(extension.name)} with the id ${output.style.bold(id)}.`,
       ...(request.downloadUrl === undefined

@@ -1,10 +1,9 @@
 /**
- * `delete <id>`: removes an extension and its archive, after asking.
+ * `delete <extension>`: removes an extension and its archive, after asking.
  *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import * as Schema from "effect/Schema"
 import type { Extension } from "../../cloud/Extension.ts"
 import { ExtensionsClient } from "../../cloud/ExtensionsClient.ts"
 import { deploymentsOf } from "../../upload/Deployments.ts"
@@ -12,15 +11,12 @@ import { exitCodes } from "../ExitCode.ts"
 import { DeletionRefused, UsageError } from "../Failure.ts"
 import * as Command from "../internal/command.ts"
 import * as Extensions from "../internal/extensions.ts"
+import { isPipeline } from "../internal/live.ts"
 import { Exited, Output } from "../internal/output.ts"
 import * as Parameters from "../internal/parameters.ts"
+import * as Results from "../internal/results.ts"
 import { Confirmation, confirm } from "../internal/terminal.ts"
 import * as Variables from "../internal/variables.ts"
-
-const Deleted = Schema.Union(
-  Schema.TaggedStruct("ExtensionDeleted", { extension: Extensions.ExtensionView }),
-  Schema.TaggedStruct("WouldDeleteExtension", { extension: Extensions.ExtensionView })
-)
 
 const delete_ = Command.define({
   name: "delete",
@@ -30,27 +26,28 @@ const delete_ = Command.define({
   ],
   examples: [
     ["delete 882519870", "Ask, then delete."],
-    ["delete 882519870 --yes", "In a script, where nobody can answer."],
+    ["delete words --yes", "In a script, where nobody can answer."],
     ["delete 882519870 --dry-run", "Could it be deleted?"]
   ],
   takes: {
-    id: Parameters.extensionId,
+    extension: Parameters.extension,
+    ofType: Parameters.typeOfNamed,
     yes: Parameters.flag("yes", "Delete without asking. Required where nobody can answer.", "y"),
     dryRun: Parameters.dryRun
   },
-  variables: Variables.connection,
-  run: ({ dryRun, id, yes }) =>
+  variables: Variables.reading,
+  run: ({ dryRun, extension: named, ofType, yes }) =>
     Effect.gen(function* () {
       const client = yield* ExtensionsClient
       const output = yield* Output
-      const extensionId = yield* Extensions.requireId(id, "delete")
+      const extensionId = yield* Extensions.meant(named, ofType, "delete")
       const { extension } = yield* Extensions.persistently(
         client.get(extensionId, { includeDeployments: true })
       )
       yield* requireUnused(extension)
-      const report = (tag: (typeof Deleted.Type)["_tag"], what: string) =>
+      const report = (tag: (typeof Results.Deleted.Type)["_tag"], what: string) =>
         output.result({
-          schema: Deleted,
+          schema: Results.Deleted,
           value: { _tag: tag, extension: Extensions.viewOf(extension) },
           lines: [`${what} ${Extensions.named(extension)}.`]
         })
@@ -80,7 +77,8 @@ const askFirst = Effect.fnUntraced(function* (extension: Extension) {
   const { isThere } = yield* Confirmation
   const output = yield* Output
   const which = Extensions.named(extension)
-  if (!isThere || output.options.json || output.options.quiet) {
+  const isWatched = isThere && !(yield* isPipeline)
+  if (!isWatched || output.options.json || output.options.quiet) {
     return yield* new UsageError({
       problem: `Deleting ${which} needs confirmation: pass --yes.`,
       command: "delete"

@@ -5,7 +5,6 @@
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Schema from "effect/Schema"
 import * as Archive from "../../archive/Archive.ts"
 import * as ArchiveInspection from "../../archive/ArchiveInspection.ts"
 import * as ArchiveProblem from "../../archive/ArchiveProblem.ts"
@@ -14,15 +13,10 @@ import { exitCodes } from "../ExitCode.ts"
 import * as Command from "../internal/command.ts"
 import { allowing, Exited, Output } from "../internal/output.ts"
 import * as Parameters from "../internal/parameters.ts"
+import * as Results from "../internal/results.ts"
 import type { Style } from "../internal/terminal.ts"
-import { bytes, facts, indent, pageWidth, plural, printable, wrap } from "../internal/text.ts"
+import { bytes, facts, indent, plural, printable, wrap } from "../internal/text.ts"
 import * as Variables from "../internal/variables.ts"
-
-const Inspected = Schema.TaggedStruct("ArchiveInspection", {
-  ...ArchiveInspection.ArchiveInspection.fields,
-  /** Whether an upload would take it without `--allow`. */
-  isUsable: Schema.Boolean
-})
 
 /**
  * @since 0.1.0
@@ -60,10 +54,10 @@ export const inspect = Command.define({
     const inspection = expecting(inspected, type, esVersion)
     const isUsable = inspection.errors.length === 0
     yield* output.result({
-      schema: Inspected,
+      schema: Results.Inspected,
       value: { _tag: "ArchiveInspection", ...inspection, isUsable },
-      lines: describe(inspection, output.style),
-      quietLines: problemLines(inspection.problems, output.style)
+      lines: describe(inspection, output),
+      quietLines: problemLines(inspection.problems, output)
     })
     if (!isUsable) return yield* new Exited({ code: exitCodes.archiveRefused })
   })
@@ -88,7 +82,13 @@ const names = {
   unknown: "neither a plugin nor a bundle"
 } as const
 
-const describe = (inspection: ArchiveInspection.ArchiveInspection, style: Style): ReadonlyArray<string> => {
+interface Screen {
+  readonly style: Style
+  readonly width: number
+}
+
+const describe = (inspection: ArchiveInspection.ArchiveInspection, screen: Screen): ReadonlyArray<string> => {
+  const { style, width } = screen
   const { compressedBytes, descriptor, elasticsearchVersion, entryCount, errors, path, problems, size } =
     inspection
   return [
@@ -108,15 +108,18 @@ const describe = (inspection: ArchiveInspection.ArchiveInspection, style: Style)
         descriptor[key] === undefined ? [] : [[key, printable(descriptor[key])] as const]
       )
     ]),
-    ...problemLines(problems, style),
+    ...problemLines(problems, screen),
     ...(errors.length === 0
       ? [style.green("It can be uploaded.")]
-      : wrap(`It cannot be uploaded as it is. To upload it anyway: ${allowing(errors)}`, pageWidth))
+      : wrap(`It cannot be uploaded as it is. To upload it anyway: ${allowing(errors)}`, width))
   ]
 }
 
-const problemLines = (problems: ReadonlyArray<ArchiveProblem.Problem>, style: Style): ReadonlyArray<string> =>
+const problemLines = (
+  problems: ReadonlyArray<ArchiveProblem.Problem>,
+  { style, width }: Screen
+): ReadonlyArray<string> =>
   problems.flatMap((problem) => [
     `${problem.severity === "error" ? style.red("error") : style.yellow("warning")} ${problem.code}`,
-    ...indent(wrap(printable(ArchiveProblem.describe(problem)), pageWidth - 2), 2)
+    ...indent(wrap(printable(ArchiveProblem.describe(problem)), width - 2), 2)
   ])

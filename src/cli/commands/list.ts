@@ -5,16 +5,14 @@
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Schema from "effect/Schema"
 import { ExtensionsClient } from "../../cloud/ExtensionsClient.ts"
 import * as Command from "../internal/command.ts"
 import * as Extensions from "../internal/extensions.ts"
 import { Output } from "../internal/output.ts"
 import * as Parameters from "../internal/parameters.ts"
+import * as Results from "../internal/results.ts"
 import { bytes, printable, table } from "../internal/text.ts"
 import * as Variables from "../internal/variables.ts"
-
-const Listed = Schema.TaggedStruct("Extensions", { extensions: Schema.Array(Extensions.ExtensionView) })
 
 /**
  * @since 0.1.0
@@ -30,7 +28,7 @@ export const list = Command.define({
     ["list --json | jq -r '.extensions[] | [.id, .name] | @tsv'", "Ids and names for a script."]
   ],
   takes: { type: Parameters.optional(Parameters.extensionType("Only those of this type.")) },
-  variables: Variables.connection,
+  variables: Variables.reading,
   run: ({ type }) =>
     Effect.gen(function* () {
       const client = yield* ExtensionsClient
@@ -40,8 +38,8 @@ export const list = Command.define({
         .map(Extensions.viewOf)
         .filter((extension) => Option.isNone(type) || type.value === extension.type)
       yield* output.result({
-        schema: Listed,
-        value: Listed.make({ extensions }),
+        schema: Results.Listed,
+        value: Results.Listed.make({ extensions }),
         lines: table(headings, extensions.map(rowOf), "There are no extensions."),
         quietLines: extensions.map(({ id }) => printable(id))
       })
@@ -50,7 +48,7 @@ export const list = Command.define({
 
 const headings = ["ID", "NAME", "TYPE", "VERSION", "SIZE", "MODIFIED"] as const
 
-const rowOf = (extension: Extensions.ExtensionView): ReadonlyArray<string> => [
+const rowOf = (extension: Results.ExtensionView): ReadonlyArray<string> => [
   printable(extension.id),
   printable(extension.name),
   extension.type,

@@ -9,10 +9,9 @@ import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import * as Schema from "effect/Schema"
 import * as Archive from "../../archive/Archive.ts"
 import * as ElasticCloudConfig from "../../cloud/ElasticCloudConfig.ts"
-import { isUploadExpired, JournalPhase, type JournalRecord } from "../../journal/JournalRecord.ts"
+import { isUploadExpired, type JournalRecord } from "../../journal/JournalRecord.ts"
 import * as UploadJournal from "../../journal/UploadJournal.ts"
 import * as ArchiveDelivery from "../../publish/ArchiveDelivery.ts"
 import * as ArchiveStaging from "../../staging/ArchiveStaging.ts"
@@ -21,59 +20,9 @@ import type { StagingError } from "../../staging/StagingError.ts"
 import * as UploadHttpClient from "../../transfer/UploadHttpClient.ts"
 import * as Command from "../internal/command.ts"
 import { Output } from "../internal/output.ts"
+import * as Results from "../internal/results.ts"
 import { bytes, clock, printable, table } from "../internal/text.ts"
 import * as Variables from "../internal/variables.ts"
-
-/** Whether the file is as it was when the upload began, as far as its size and modification time tell. */
-const ArchiveState = Schema.Literal("unchanged", "changed", "missing")
-
-/** One unfinished upload. Its address on the server is a secret and left out. */
-const Unfinished = Schema.Struct({
-  extensionId: Schema.String,
-  archive: Schema.Struct({
-    path: Schema.String,
-    size: Schema.Number,
-    sha256: Schema.String,
-    state: ArchiveState
-  }),
-  phase: JournalPhase,
-  /** The object store in which it is staged; null where it is sent to the service itself. */
-  stage: Schema.NullOr(Schema.String),
-  /** Bytes of `total` that the server, or the store, has; null where it cannot resume, and everything is sent again. */
-  kept: Schema.NullOr(Schema.Number),
-  total: Schema.Number,
-  attempts: Schema.Number,
-  bytesSent: Schema.Number,
-  began: Schema.DateTimeUtc,
-  lastActive: Schema.DateTimeUtc,
-  /** How long ago that was. */
-  ageMillis: Schema.Number,
-  /** Whether a process is at work on it right now. */
-  inUse: Schema.Boolean
-})
-
-interface Unfinished extends Schema.Schema.Type<typeof Unfinished> {}
-
-/** An upload to the object store, whoever began it. */
-const Kept = Schema.Struct({
-  location: Schema.String,
-  name: Schema.String,
-  sha256: Schema.String,
-  parts: Schema.Number,
-  bytes: Schema.Number,
-  began: Schema.NullOr(Schema.DateTimeUtc)
-})
-
-const Pending = Schema.TaggedStruct("PendingUploads", {
-  endpoint: Schema.String,
-  uploads: Schema.Array(Unfinished),
-  /** What the object store keeps of unfinished uploads below its prefix, those above included. */
-  kept: Schema.Array(Kept),
-  /** Unfinished uploads at other endpoints. */
-  elsewhere: Schema.Number,
-  /** Records that cannot be read. */
-  unreadable: Schema.Number
-})
 
 /**
  * @since 0.1.0
@@ -83,7 +32,7 @@ export const pending = Command.define({
   name: "pending",
   summary: "List the unfinished uploads to this endpoint.",
   details: [
-    "Reads the journal, and the object store if there is one: no API key is needed and nothing is sent. KEPT is how much of the archive the server has at least; resume asks it for the exact figure. A dash means that the server cannot resume, and the whole archive is sent again.",
+    "Reads the journal, and the object store if there is one: no API key is needed and nothing is sent. KEPT is how much of the archive the server has at least; resume asks it for the exact figure. A question mark means that it has not told yet, a dash that it cannot resume, and the whole archive is sent again.",
     "With --stage it also lists the unfinished uploads that the object store keeps, whichever machine began them."
   ],
   examples: [
@@ -99,7 +48,7 @@ export const pending = Command.define({
       const { corrupt, elsewhere, uploads } = yield* unfinishedAt(endpoint)
       const kept = yield* keptInStore
       yield* output.result({
-        schema: Pending,
+        schema: Results.Pending,
         value: { _tag: "PendingUploads", endpoint, uploads, kept, elsewhere, unreadable: corrupt.length },
         lines: [
           ...table(headings, uploads.map(rowOf), "There are no unfinished uploads."),
@@ -122,7 +71,12 @@ export const pending = Command.define({
 
 const keptHeadings = ["KEPT", "PARTS", "BEGAN", "STAGED IN"] as const
 
-const keptRowOf = ({ began, bytes: size, location, parts }: typeof Kept.Type): ReadonlyArray<string> => [
+const keptRowOf = ({
+  began,
+  bytes: size,
+  location,
+  parts
+}: typeof Results.Kept.Type): ReadonlyArray<string> => [
   bytes(size),
   String(parts),
   began === null ? "-" : DateTime.formatIso(began),
@@ -145,19 +99,23 @@ const keptInStore = Effect.flatMap(
 
 const headings = ["EXTENSION", "PHASE", "KEPT", "LAST ACTIVE", "ARCHIVE"] as const
 
-const rowOf = (upload: Unfinished): ReadonlyArray<string> => [
+const rowOf = (upload: Results.Unfinished): ReadonlyArray<string> => [
   printable(upload.extensionId),
   upload.phase.toLowerCase(),
-  upload.kept === null
-    ? "-"
-    : `${upload.stage === null ? "≥ " : ""}${bytes(upload.kept)} of ${bytes(upload.total)}`,
+  keptOf(upload),
   upload.inUse ? "now" : `${clock(upload.ageMillis)} ago`,
   `${printable(upload.archive.path)}${upload.archive.state === "unchanged" ? "" : ` (${upload.archive.state})`}`
 ]
 
+/** What the server had when it last told; before it has told anything, nothing is known. */
+const keptOf = ({ kept, total }: Results.Unfinished): string => {
+  if (kept === null) return "-"
+  return `${kept === 0 ? "?" : `≥ ${bytes(kept)}`} of ${bytes(total)}`
+}
+
 const archiveState = ({ archive }: JournalRecord) =>
   Archive.file(archive.path).stat.pipe(
-    Effect.map(({ modifiedMillis, size }): typeof ArchiveState.Type =>
+    Effect.map(({ modifiedMillis, size }): typeof Results.ArchiveState.Type =>
       size === archive.size && modifiedMillis === archive.modifiedMillis ? "unchanged" : "changed"
     ),
     Effect.catchTag("ArchiveUnreadable", () => Effect.succeed("missing" as const))
@@ -167,18 +125,21 @@ const archiveState = ({ archive }: JournalRecord) =>
 const describe = Effect.fnUntraced(function* (
   record: JournalRecord,
   inUse: boolean
-): Effect.fn.Return<Unfinished, StagingError, FileSystem.FileSystem> {
+): Effect.fn.Return<Results.Unfinished, StagingError, FileSystem.FileSystem> {
   const now = yield* Clock.currentTimeMillis
   const { path, sha256, size } = record.archive
+  const kept =
+    record.staging === undefined ? keptByServer(record, now) : yield* keptInStaging(record, record.staging)
   return {
     extensionId: record.extensionId,
     archive: { path, size, sha256, state: yield* archiveState(record) },
     phase: record.phase,
     stage: record.staging ?? null,
-    kept: record.staging === undefined ? keptByServer(record, now) : yield* keptOf(record, record.staging),
+    kept,
     total: record.representationSize,
     attempts: record.attempts,
-    bytesSent: record.bytesSent,
+    // A process that was killed has not counted what the server is known to have.
+    bytesSent: Math.max(record.bytesSent, kept ?? 0),
     began: DateTime.unsafeMake(record.createdAtMillis),
     lastActive: DateTime.unsafeMake(record.updatedAtMillis),
     ageMillis: now - record.updatedAtMillis,
@@ -190,7 +151,7 @@ const keptByServer = (record: JournalRecord, now: number): number | null =>
   record.upload === undefined || isUploadExpired(record, now) ? null : record.upload.offset
 
 /** What the store has of a staged archive; null where another store, or none, is configured. */
-const keptOf = ({ archive }: JournalRecord, location: string) =>
+const keptInStaging = ({ archive }: JournalRecord, location: string) =>
   Effect.flatMap(Effect.serviceOption(ObjectStore), (store) =>
     Option.match(
       Option.filter(store, (store) => store.location === location),

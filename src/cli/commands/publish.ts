@@ -13,9 +13,10 @@ import { UsageError } from "../Failure.ts"
 import * as Command from "../internal/command.ts"
 import { Output } from "../internal/output.ts"
 import * as Parameters from "../internal/parameters.ts"
-import { describePublishPlan, ofPublishing, PublishPlan } from "../internal/plans.ts"
+import { describePublishPlan, ofPublishing } from "../internal/plans.ts"
 import { describePublishing } from "../internal/receipts.ts"
 import { makeRemarks } from "../internal/reporter.ts"
+import * as Results from "../internal/results.ts"
 import { archiveFile, resumeCommand, withReport } from "../internal/uploading.ts"
 import * as Variables from "../internal/variables.ts"
 
@@ -58,7 +59,7 @@ export const publish = Command.define({
       if (dryRun) {
         const plan = yield* ExtensionPublish.plan({ ...wanted, ...source, onEvent: yield* makeRemarks })
         return yield* output.result({
-          schema: PublishPlan,
+          schema: Results.PublishPlan,
           value: ofPublishing(plan, wanted),
           lines: describePublishPlan(plan, wanted)
         })

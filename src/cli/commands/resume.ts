@@ -5,7 +5,6 @@
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Schema from "effect/Schema"
 import { ExtensionsClient } from "../../cloud/ExtensionsClient.ts"
 import type { JournalRecord } from "../../journal/JournalRecord.ts"
 import { UploadJournal } from "../../journal/UploadJournal.ts"
@@ -17,32 +16,13 @@ import * as Command from "../internal/command.ts"
 import { requireId } from "../internal/extensions.ts"
 import { Exited, Failed, Output, type Resumable } from "../internal/output.ts"
 import * as Parameters from "../internal/parameters.ts"
-import { describeUploadPlan, ofDelivery, UploadPlan } from "../internal/plans.ts"
+import { describeUploadPlan, ofDelivery } from "../internal/plans.ts"
 import { describeUpload } from "../internal/receipts.ts"
 import { makeRemarks } from "../internal/reporter.ts"
+import * as Results from "../internal/results.ts"
 import { printable } from "../internal/text.ts"
 import { resumeCommand, withReport } from "../internal/uploading.ts"
 import * as Variables from "../internal/variables.ts"
-
-const Begun = Schema.TaggedStruct("ResumingUpload", { extensionId: Schema.String, archive: Schema.String })
-
-const FailedUpload = Schema.Struct({
-  extensionId: Schema.String,
-  error: Schema.String,
-  message: Schema.String
-})
-
-type FailedUpload = typeof FailedUpload.Type
-
-const Resumed = Schema.TaggedStruct("UploadsResumed", {
-  finished: Schema.Array(UploadReceipt),
-  failed: Schema.Array(FailedUpload)
-})
-
-const WouldResume = Schema.TaggedStruct("WouldResumeUploads", {
-  uploads: Schema.Array(UploadPlan),
-  failed: Schema.Array(FailedUpload)
-})
 
 /**
  * @since 0.1.0
@@ -88,13 +68,13 @@ interface Work<A, R> {
   readonly report: (result: A) => Effect.Effect<void, never, Output>
   readonly reportAll: (
     results: ReadonlyArray<A>,
-    failed: ReadonlyArray<FailedUpload>
+    failed: ReadonlyArray<Results.FailedUpload>
   ) => Effect.Effect<void, never, Output>
 }
 
 const orNone = <A>(
   results: ReadonlyArray<A>,
-  failed: ReadonlyArray<FailedUpload>,
+  failed: ReadonlyArray<Results.FailedUpload>,
   describe: (result: A) => ReadonlyArray<string>
 ): ReadonlyArray<string> =>
   results.length + failed.length === 0 ? ["There are no unfinished uploads."] : results.flatMap(describe)
@@ -107,7 +87,7 @@ const finishing = (givens: ReadonlyArray<Variables.Given>) =>
       ),
     announce: Effect.fnUntraced(function* ({ archive, extensionId }: JournalRecord) {
       const { event, note } = yield* Output
-      yield* event(Begun, Begun.make({ extensionId, archive: archive.path }))
+      yield* event(Results.Resuming, Results.Resuming.make({ extensionId, archive: archive.path }))
       yield* note(`${printable(archive.path)} to extension ${printable(extensionId)}`)
     }),
     report: Effect.fnUntraced(function* (receipt: UploadReceipt) {
@@ -116,12 +96,12 @@ const finishing = (givens: ReadonlyArray<Variables.Given>) =>
     }),
     reportAll: Effect.fnUntraced(function* (
       finished: ReadonlyArray<UploadReceipt>,
-      failed: ReadonlyArray<FailedUpload>
+      failed: ReadonlyArray<Results.FailedUpload>
     ) {
       const { result, style } = yield* Output
       yield* result({
-        schema: Resumed,
-        value: Resumed.make({ finished, failed }),
+        schema: Results.Resumed,
+        value: Results.Resumed.make({ finished, failed }),
         lines: orNone(finished, failed, (receipt) => describeUpload(receipt, style))
       })
     })
@@ -133,19 +113,19 @@ const planning = {
     return Option.map(plan, ofDelivery)
   }),
   announce: () => Effect.void,
-  report: (plan: UploadPlan) =>
+  report: (plan: Results.UploadPlan) =>
     Effect.flatMap(Output, ({ result }) =>
-      result({ schema: UploadPlan, value: plan, lines: describeUploadPlan(plan) })
+      result({ schema: Results.UploadPlan, value: plan, lines: describeUploadPlan(plan) })
     ),
-  reportAll: (uploads: ReadonlyArray<UploadPlan>, failed: ReadonlyArray<FailedUpload>) =>
+  reportAll: (uploads: ReadonlyArray<Results.UploadPlan>, failed: ReadonlyArray<Results.FailedUpload>) =>
     Effect.flatMap(Output, ({ result }) =>
       result({
-        schema: WouldResume,
-        value: WouldResume.make({ uploads, failed }),
+        schema: Results.WouldResume,
+        value: Results.WouldResume.make({ uploads, failed }),
         lines: orNone(uploads, failed, describeUploadPlan)
       })
     )
-} satisfies Work<UploadPlan, unknown>
+} satisfies Work<Results.UploadPlan, unknown>
 
 const to = <A, R>(work: Work<A, R>, id: Option.Option<string>) =>
   Option.match(id, { onNone: () => toAll(work), onSome: (text) => toOne(work, text) })
@@ -187,7 +167,7 @@ const toAll = Effect.fnUntraced(function* <A, R>(work: Work<A, R>) {
 
 type Attempt<A> =
   | { readonly _tag: "Done"; readonly result: A }
-  | { readonly _tag: "Failed"; readonly upload: FailedUpload; readonly exitCode: number }
+  | { readonly _tag: "Failed"; readonly upload: Results.FailedUpload; readonly exitCode: number }
 
 /** A failure is told, and the next upload tried; a signal ends them all. */
 const attempt = Effect.fnUntraced(function* <A, R>(work: Work<A, R>, record: JournalRecord) {

@@ -1,11 +1,10 @@
 /**
- * `update <id>`: changes an extension's metadata, and leaves its archive alone.
+ * `update <extension>`: changes an extension's metadata, and leaves its archive alone.
  *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Schema from "effect/Schema"
 import { type Extension, UpdateExtensionRequest, updateRequest } from "../../cloud/Extension.ts"
 import type { ExtensionId } from "../../cloud/ExtensionId.ts"
 import { ExtensionsClient } from "../../cloud/ExtensionsClient.ts"
@@ -15,21 +14,9 @@ import * as Command from "../internal/command.ts"
 import * as Extensions from "../internal/extensions.ts"
 import { Output } from "../internal/output.ts"
 import * as Parameters from "../internal/parameters.ts"
+import * as Results from "../internal/results.ts"
 import { indent, printable } from "../internal/text.ts"
 import * as Variables from "../internal/variables.ts"
-
-const Change = Schema.Struct({
-  field: Schema.String,
-  before: Schema.NullOr(Schema.String),
-  after: Schema.String
-})
-
-const fields = { extension: Extensions.ExtensionView, changes: Schema.Array(Change) }
-const Updated = Schema.Union(
-  Schema.TaggedStruct("ExtensionUpdated", fields),
-  Schema.TaggedStruct("ExtensionUnchanged", fields),
-  Schema.TaggedStruct("WouldUpdateExtension", fields)
-)
 
 /**
  * @since 0.1.0
@@ -47,18 +34,19 @@ export const update = Command.define({
     ["update 882519870 --description 'Hunspell, en_US' --dry-run", "What would change?"]
   ],
   takes: {
-    id: Parameters.extensionId,
+    extension: Parameters.extension,
+    ofType: Parameters.typeOfNamed,
     name: Parameters.optional(Parameters.name),
     version: Parameters.optional(Parameters.version),
     description: Parameters.optional(Parameters.description),
     downloadUrl: Parameters.optional(Parameters.downloadUrl),
     dryRun: Parameters.dryRun
   },
-  variables: Variables.connection,
-  run: ({ dryRun, id, ...wanted }) =>
+  variables: Variables.reading,
+  run: ({ dryRun, extension: named, ofType, ...wanted }) =>
     Effect.gen(function* () {
       const client = yield* ExtensionsClient
-      const extensionId = yield* Extensions.requireId(id, "update")
+      const extensionId = yield* Extensions.meant(named, ofType, "update")
       const asked = Extensions.onlyGiven(wanted)
       if (Object.keys(asked).length === 0) return yield* nothingAsked
       const { extension } = yield* Extensions.persistently(
@@ -86,7 +74,7 @@ const current = (extension: Extension): Record<keyof Changes, Option.Option<stri
 })
 
 /** An empty description and none are the same. */
-const differences = (extension: Extension, asked: Changes): ReadonlyArray<typeof Change.Type> => {
+const differences = (extension: Extension, asked: Changes): ReadonlyArray<typeof Results.Change.Type> => {
   const now = current(extension)
   return Extensions.metadataFields.flatMap((field) => {
     const after = asked[field]
@@ -99,7 +87,7 @@ const differences = (extension: Extension, asked: Changes): ReadonlyArray<typeof
 /** Deployments find an extension by its version as well as by its address. */
 const noteUse = Effect.fnUntraced(function* (
   extension: Extension,
-  changes: ReadonlyArray<typeof Change.Type>
+  changes: ReadonlyArray<typeof Results.Change.Type>
 ) {
   const output = yield* Output
   const deployments = deploymentsOf(extension)
@@ -112,14 +100,14 @@ const noteUse = Effect.fnUntraced(function* (
 const applied = Effect.fnUntraced(function* (
   id: ExtensionId,
   extension: Extension,
-  changes: ReadonlyArray<typeof Change.Type>,
+  changes: ReadonlyArray<typeof Results.Change.Type>,
   dryRun: boolean
 ) {
   const client = yield* ExtensionsClient
   const output = yield* Output
-  const report = (tag: (typeof Updated.Type)["_tag"], now: Extension, what: string) =>
+  const report = (tag: (typeof Results.Updated.Type)["_tag"], now: Extension, what: string) =>
     output.result({
-      schema: Updated,
+      schema: Results.Updated,
       value: { _tag: tag, extension: Extensions.viewOf(now), changes },
       lines: [`${what} ${printable(now.id)} (${printable(now.name)}).`, ...indent(changes.map(line), 2)]
     })
@@ -133,5 +121,5 @@ const applied = Effect.fnUntraced(function* (
   yield* report("ExtensionUpdated", (yield* client.update(id, request)).extension, "Updated")
 })
 
-const line = ({ after, before, field }: typeof Change.Type): string =>
+const line = ({ after, before, field }: typeof Results.Change.Type): string =>
   `${field}: ${before === null || before === "" ? "none" : printable(before)} → ${printable(after)}`

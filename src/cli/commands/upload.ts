@@ -1,5 +1,5 @@
 /**
- * `upload <id> <archive>`: an archive to an extension that exists.
+ * `upload <extension> <archive>`: an archive to an extension that exists.
  *
  * @since 0.1.0
  */
@@ -7,12 +7,13 @@ import * as Effect from "effect/Effect"
 import * as ArchiveDelivery from "../../publish/ArchiveDelivery.ts"
 import { UploadReceipt } from "../../upload/UploadReceipt.ts"
 import * as Command from "../internal/command.ts"
-import { requireId } from "../internal/extensions.ts"
+import { meant } from "../internal/extensions.ts"
 import { Output } from "../internal/output.ts"
 import * as Parameters from "../internal/parameters.ts"
-import { describeUploadPlan, ofDelivery, UploadPlan } from "../internal/plans.ts"
+import { describeUploadPlan, ofDelivery } from "../internal/plans.ts"
 import { describeUpload } from "../internal/receipts.ts"
 import { makeRemarks } from "../internal/reporter.ts"
+import * as Results from "../internal/results.ts"
 import { archiveFile, resumeCommand, withReport } from "../internal/uploading.ts"
 import * as Variables from "../internal/variables.ts"
 
@@ -30,24 +31,34 @@ export const upload = Command.define({
   ],
   examples: [
     ["upload 882519870 dist/acme.zip", "Upload."],
+    ["upload analysis-acme dist/acme.zip", "The same by its name."],
     ["upload 882519870 dist/acme.zip --dry-run", "What would happen?"],
     ["upload 882519870 dist/acme.zip --stage s3://builds/elastic", "By way of an object store."],
     ["upload 882519870 dist/acme.zip --json", "In a pipeline: one JSON object per line."],
     ["upload 882519870 dist/acme.zip --bandwidth 2000000", "Leave some of the line to others."]
   ],
-  takes: { id: Parameters.extensionId, archive: Parameters.archive, dryRun: Parameters.dryRun },
+  takes: {
+    extension: Parameters.extension,
+    archive: Parameters.archive,
+    ofType: Parameters.typeOfNamed,
+    dryRun: Parameters.dryRun
+  },
   variables: Variables.uploading,
-  run: ({ archive, dryRun, id }, givens) =>
+  run: ({ archive, dryRun, extension: named, ofType }, givens) =>
     Effect.gen(function* () {
       const output = yield* Output
-      const extensionId = yield* requireId(id, "upload")
+      const extensionId = yield* meant(named, ofType, "upload")
       const file = yield* archiveFile(archive)
       if (dryRun) {
         const onEvent = yield* makeRemarks
         const plan = ofDelivery(yield* ArchiveDelivery.plan({ extensionId, archive: file, onEvent }))
-        return yield* output.result({ schema: UploadPlan, value: plan, lines: describeUploadPlan(plan) })
+        return yield* output.result({
+          schema: Results.UploadPlan,
+          value: plan,
+          lines: describeUploadPlan(plan)
+        })
       }
-      const receipt = yield* withReport(resumeCommand(["resume", id], givens), (onEvent) =>
+      const receipt = yield* withReport(resumeCommand(["resume", extensionId], givens), (onEvent) =>
         ArchiveDelivery.deliver({ extensionId, archive: file, onEvent })
       )
       yield* output.result({

@@ -3,11 +3,19 @@ import * as CliCommand from "@effect/cli/Command"
 import * as Cause from "effect/Cause"
 import * as ConfigError from "effect/ConfigError"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import { Defect, type Failure, fromConfigError, Interrupted } from "../Failure.ts"
-import { type Ending, Exited, Failed, Output, layer as outputLayer, type Resumable } from "./output.ts"
+import {
+  type Ending,
+  Exited,
+  Failed,
+  Output,
+  openFile,
+  layer as outputLayer,
+  type Resumable
+} from "./output.ts"
 import * as Parameters from "./parameters.ts"
-import type { Stdio } from "./terminal.ts"
 import * as Variables from "./variables.ts"
 
 export interface About {
@@ -61,17 +69,30 @@ export const define = <Name extends string, const T extends Taken, R, E extends 
 }
 
 /** Runs with the options in force. A signal interrupts the command, not the account of it. */
-const reported = <R, E extends CommandError>(
+export const reported = <R, E extends CommandError>(
   effect: Effect.Effect<void, E, R>,
   output: Parameters.OutputOptions,
   givens: ReadonlyArray<Variables.Given>
-): Effect.Effect<void, Exited, Exclude<R, Output> | Stdio> =>
+) =>
   Effect.interruptible(effect).pipe(
+    Effect.zipRight(Effect.flatMap(Output, ({ written }) => written)),
     Effect.catchAllCause((cause) => Effect.flatMap(endingOf(cause, givens), exit)),
-    Effect.provide(outputLayer(output)),
     Variables.provide(givens),
+    withOutput(output),
     Effect.uninterruptible
   )
+
+/** Provides the output. Where a file for it cannot be had, it says so instead. */
+export const withOutput =
+  (options: Parameters.OutputOptions) =>
+  <A, E, R>(self: Effect.Effect<A, E, R>) =>
+    Effect.gen(function* () {
+      const file = yield* Effect.either(Effect.transposeMapOption(options.jsonFile, openFile))
+      return yield* Either.match(file, {
+        onLeft: (failure) => Effect.provide(exit(new Failed({ failure })), outputLayer(options)),
+        onRight: (file) => Effect.provide(self, outputLayer(options, file))
+      })
+    }).pipe(Effect.scoped)
 
 /** Prints a failure. */
 export const exit = (ending: Ending): Effect.Effect<never, Exited, Output> =>

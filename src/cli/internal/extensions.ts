@@ -1,36 +1,98 @@
 /** Extensions: what the commands that manage them ask of the API, how patiently, and how an extension is shown. */
+import * as Config from "effect/Config"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as ParseResult from "effect/ParseResult"
+import * as Ref from "effect/Ref"
 import * as Schema from "effect/Schema"
-import { type Extension, ExtensionType } from "../../cloud/Extension.ts"
+import type { Extension, ExtensionType } from "../../cloud/Extension.ts"
 import { ExtensionId } from "../../cloud/ExtensionId.ts"
 import * as ExtensionsClient from "../../cloud/ExtensionsClient.ts"
 import { type InvalidRequest, invalidRequest, type Operation } from "../../cloud/ExtensionsError.ts"
 import * as RetryPolicy from "../../transfer/RetryPolicy.ts"
 import * as UploadHttpClient from "../../transfer/UploadHttpClient.ts"
-import { UsageError } from "../Failure.ts"
+import * as Variable from "../../transfer/Variable.ts"
+import { AmbiguousName, NameNotFound, UsageError } from "../Failure.ts"
+import { waiting } from "./live.ts"
 import { Output } from "./output.ts"
-import { duration, printable } from "./text.ts"
+import type { ExtensionView } from "./results.ts"
+import { announceRetry, nearest, printable } from "./text.ts"
 
-/** The six operations, and how often what only asks is asked again. */
+const maxTries = Variable.count("EC_UPLOAD_READ_TRIES", { min: 1, max: 1000 }).pipe(Config.withDefault(3))
+
+/** The six operations, and how often what only asks is asked again: somebody is waiting. */
 export const layerClient = Layer.merge(
   Layer.provide(ExtensionsClient.layerConfig, UploadHttpClient.layerConfig),
-  RetryPolicy.layerConfig
+  Layer.unwrapEffect(
+    Effect.map(Effect.all([RetryPolicy.config, maxTries]), ([options, tries]) =>
+      RetryPolicy.layer({ ...options, maxRetries: tries - 1 })
+    )
+  )
 )
 
-/** For requests that change nothing. */
+/** For requests that change nothing. Shows on a terminal who is waited for, and which try it is. */
 export const persistently = <A, E extends RetryPolicy.Retryable & { readonly message: string }, R>(
   request: Effect.Effect<A, E, R>
-): Effect.Effect<A, E, R | Output> =>
-  Effect.flatMap(Output, ({ note }) =>
-    RetryPolicy.retry<E>(({ delayMillis, error }) =>
-      note(`${error.message} Trying again in ${duration(delayMillis)}.`)
+) =>
+  Effect.gen(function* () {
+    const { note } = yield* Output
+    const { baseUrl } = yield* ExtensionsClient.ExtensionsClient
+    const tries = yield* Effect.orDie(maxTries)
+    const current = yield* Ref.make(1)
+    const live = yield* waiting(
+      Effect.map(Ref.get(current), (tried) => {
+        const which = tried === 1 ? "" : `  try ${tried} of ${tries}`
+        return `waiting for ${new URL(baseUrl).host}${which}`
+      })
+    )
+    return yield* RetryPolicy.retry<E>(({ delayMillis, error, retry }) =>
+      Effect.zipRight(
+        Ref.set(current, retry + 1),
+        live.above(note(`${error.message} ${announceRetry(retry, tries - 1, delayMillis)}`))
+      )
     )(request)
+  }).pipe(Effect.scoped)
+
+/** How the service forms an id: digits, or 32 hexadecimal ones. */
+const isIdLike = (word: string): boolean => /^(\d+|[0-9a-f]{32})$/.test(word)
+
+/**
+ * The extension that a word means. What looks like an id is one, unless a type is given; anything else is the id or the
+ * name of exactly one extension.
+ */
+export const meant = Effect.fnUntraced(function* (
+  word: string,
+  type: Option.Option<ExtensionType>,
+  command: string
+) {
+  const id = yield* requireId(word, command)
+  if (isIdLike(word) && Option.isNone(type)) return id
+  const { list } = yield* ExtensionsClient.ExtensionsClient
+  const extensions = yield* persistently(list)
+  const isOfType = (extension: Extension) => Option.isNone(type) || type.value === extension.type
+  const candidates = extensions.filter(
+    (extension) => (extension.id === word || extension.name === word) && isOfType(extension)
   )
+  const [first, ...others] = candidates
+  if (first === undefined) {
+    const names = extensions.filter(isOfType).map(({ name }) => name)
+    return yield* new NameNotFound({
+      name: word,
+      ...Option.match(type, { onNone: () => ({}), onSome: (type) => ({ type }) }),
+      near: Option.toArray(nearest(word, names))
+    })
+  }
+  if (others.length > 0) {
+    return yield* new AmbiguousName({
+      name: word,
+      candidates: candidates.map(({ id, type, version }) => ({ id, type, version }))
+    })
+  }
+  return first.id
+})
 
 /** Reads an id from the command line. */
 export const requireId = (id: string, command: string): Effect.Effect<ExtensionId, UsageError> =>
@@ -74,24 +136,6 @@ export const onlyGiven = (
 /** As it is named in a sentence. */
 export const named = ({ id, name, type }: Pick<Extension, "id" | "name" | "type">): string =>
   `the ${type} ${printable(name)} (${printable(id)})`
-
-/** An extension without the temporary link to its archive, which is a secret. What was not said is null. Sizes are bytes. */
-export const ExtensionView = Schema.Struct({
-  id: Schema.String,
-  name: Schema.String,
-  type: ExtensionType,
-  version: Schema.String,
-  description: Schema.NullOr(Schema.String),
-  url: Schema.NullOr(Schema.String),
-  /** Without its query, which may hold a signature. */
-  downloadUrl: Schema.NullOr(Schema.String),
-  /** Null where they were not asked for. */
-  deployments: Schema.NullOr(Schema.Array(Schema.String)),
-  size: Schema.NullOr(Schema.Number),
-  modified: Schema.NullOr(Schema.DateTimeUtc)
-})
-
-export interface ExtensionView extends Schema.Schema.Type<typeof ExtensionView> {}
 
 const withoutQuery = (address: string): string => {
   if (!URL.canParse(address)) return address.replace(/[?#].*$/s, "")

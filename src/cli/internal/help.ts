@@ -1,39 +1,55 @@
-/** Help for a page of 80 columns: arguments and options beside what they mean, and examples to copy. */
+/** Help as wide as the screen: arguments and options beside what they mean, or above it, and examples to copy. */
+import { documentation } from "../Project.ts"
 import type { Page } from "./command.ts"
 import { type Entry, isRequired, termOf } from "./parameters.ts"
 import type { Style } from "./terminal.ts"
-import { commandName, indent, pageWidth, wrap } from "./text.ts"
+import { commandName, indent, widthOf, wrap } from "./text.ts"
+
+/** Where a page is shown. */
+export interface Screen {
+  readonly style: Style
+  /** Columns to fill. */
+  readonly width: number
+}
 
 const meaningsBegin = 24
 
+/** Below this width, meanings stand under what they explain. */
+const widthForTwoColumns = 60
+
 /** The program with all its commands. */
-export const overview = (program: Page, commands: ReadonlyArray<Page>, style: Style): string =>
+export const overview = (program: Page, commands: ReadonlyArray<Page>, screen: Screen): string =>
   text(
-    [`${style.bold(program.name)} <command> [options]`],
-    ...paragraphs(program),
+    [`${screen.style.bold(program.name)} <command> [options]`],
+    ...paragraphs(program, screen),
     section(
-      style,
+      screen,
       "Commands",
-      commands.flatMap(({ name, summary }) => beside(name, summary))
+      commands.flatMap(({ name, summary }) => beside(name, summary, screen))
     ),
-    entriesOf("Options", program.entries, style),
-    examplesOf(program, style)
+    entriesOf("Options", program.entries, screen),
+    examplesOf(program, screen),
+    more("", screen)
   )
 
 /** One command. */
-export const details = (page: Page, style: Style): string => {
+export const details = (page: Page, screen: Screen): string => {
   const [parameters, words] = partition(page.entries)
   return text(
     wrap(
-      [style.bold(`${commandName} ${page.name}`), ...usage(words, parameters), "[options]"].join(" "),
-      pageWidth
+      [screen.style.bold(`${commandName} ${page.name}`), ...usage(words, parameters), "[options]"].join(" "),
+      screen.width
     ),
-    ...paragraphs(page),
-    entriesOf("Arguments", words, style),
-    entriesOf("Options", parameters, style),
-    examplesOf(page, style)
+    ...paragraphs(page, screen),
+    entriesOf("Arguments", words, screen),
+    entriesOf("Options", parameters, screen),
+    examplesOf(page, screen),
+    more("cli", screen)
   )
 }
+
+const more = (page: string, screen: Screen): ReadonlyArray<string> =>
+  section(screen, "Documentation", [`  ${documentation}${page}`])
 
 const partition = (entries: ReadonlyArray<Entry>) =>
   [
@@ -41,8 +57,10 @@ const partition = (entries: ReadonlyArray<Entry>) =>
     entries.filter(({ _tag }) => _tag === "Argument")
   ] as const
 
-const paragraphs = ({ details = [], summary }: Page): ReadonlyArray<ReadonlyArray<string>> =>
-  [summary, ...details].map((paragraph) => wrap(paragraph, pageWidth))
+const paragraphs = (
+  { details = [], summary }: Page,
+  { width }: Screen
+): ReadonlyArray<ReadonlyArray<string>> => [summary, ...details].map((paragraph) => wrap(paragraph, width))
 
 /** What cannot be left out, and arguments that can. */
 const usage = (words: ReadonlyArray<Entry>, parameters: ReadonlyArray<Entry>): ReadonlyArray<string> => [
@@ -56,39 +74,43 @@ const text = (...parts: ReadonlyArray<ReadonlyArray<string>>): string =>
     .map((lines) => lines.join("\n"))
     .join("\n\n")}\n`
 
-const section = (style: Style, heading: string, lines: ReadonlyArray<string>): ReadonlyArray<string> =>
+const section = ({ style }: Screen, heading: string, lines: ReadonlyArray<string>): ReadonlyArray<string> =>
   lines.length === 0 ? [] : [style.bold(heading), ...lines]
 
-const entriesOf = (heading: string, entries: ReadonlyArray<Entry>, style: Style): ReadonlyArray<string> =>
+const entriesOf = (heading: string, entries: ReadonlyArray<Entry>, screen: Screen): ReadonlyArray<string> =>
   section(
-    style,
+    screen,
     heading,
-    entries.flatMap((entry) => beside(termOf(entry), entry.meaning))
+    entries.flatMap((entry) => beside(termOf(entry), entry.meaning, screen))
   )
 
-const examplesOf = ({ examples }: Page, style: Style): ReadonlyArray<string> =>
+const examplesOf = ({ examples }: Page, screen: Screen): ReadonlyArray<string> =>
   section(
-    style,
+    screen,
     "Examples",
-    examples.flatMap(([line, what]) => [`  ${what}`, ...continued(`${commandName} ${line}`).map(style.dim)])
+    examples.flatMap(([line, what]) => [
+      ...indent(wrap(what, screen.width - 2), 2),
+      ...continued(`${commandName} ${line}`, screen.width).map(screen.style.dim)
+    ])
   )
 
 /** A command line over several lines, broken before options, where no quoted text can be torn apart. */
-const continued = (line: string): ReadonlyArray<string> => {
+const continued = (line: string, width: number): ReadonlyArray<string> => {
   const lines: Array<string> = []
   for (const part of line.split(/ (?=--)/)) {
     const last = lines.at(-1)
-    if (last !== undefined && last.length + part.length <= pageWidth - 10)
+    if (last !== undefined && last.length + part.length <= width - 10)
       lines[lines.length - 1] = `${last} ${part}`
     else lines.push(part)
   }
   return lines.map((part, i) => `${i === 0 ? "    " : "      "}${part}${i < lines.length - 1 ? " \\" : ""}`)
 }
 
-const beside = (term: string, meaning: string): ReadonlyArray<string> => {
-  const lines = indent(wrap(meaning, pageWidth - meaningsBegin), meaningsBegin)
+const beside = (term: string, meaning: string, { width }: Screen): ReadonlyArray<string> => {
   const head = `  ${term}`
-  return head.length >= meaningsBegin - 1
+  if (width < widthForTwoColumns) return [head, ...indent(wrap(meaning, width - 6), 6)]
+  const lines = indent(wrap(meaning, width - meaningsBegin), meaningsBegin)
+  return widthOf(head) >= meaningsBegin - 1
     ? [head, ...lines]
     : [head + (lines[0] ?? "").slice(head.length), ...lines.slice(1)]
 }

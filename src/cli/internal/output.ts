@@ -1,24 +1,25 @@
 /** How a command reports: for people, as JSON, or with its exit code alone. */
+import type { PlatformError } from "@effect/platform/Error"
+import * as FileSystem from "@effect/platform/FileSystem"
 import * as Context from "effect/Context"
 import * as Data from "effect/Data"
+import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Ref from "effect/Ref"
 import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
 import type { Problem } from "../../archive/ArchiveProblem.ts"
 import { byTag, exitCodes } from "../ExitCode.ts"
-import type { Failure } from "../Failure.ts"
+import { Failure, OutputUnwritable, UsageError } from "../Failure.ts"
+import type { Line } from "../Line.ts"
 import type { OutputOptions } from "./parameters.ts"
 import { type Sink, Stdio, type Style, styleOf } from "./terminal.ts"
-import { commandLine, commandName, hanging, indent, wrap } from "./text.ts"
-
-/** What every line of JSON is. */
-interface Tagged {
-  readonly _tag: string
-}
+import { commandLine, commandName, hanging, indent, pageWidthOf, wrap } from "./text.ts"
 
 /** What a command found or did. */
-export interface Result<A, I extends Tagged> {
+export interface Result<A, I extends Line> {
   readonly schema: Schema.Schema<A, I>
   readonly value: NoInfer<A>
   /** For people. */
@@ -45,62 +46,128 @@ export type Ending = Failed | Resumable
 export class Output extends Context.Tag("effect-elastic-extensions/cli/Output")<
   Output,
   {
-    readonly options: OutputOptions
+    readonly options: Pick<OutputOptions, "json" | "quiet">
     /** For what is written to standard output. */
     readonly style: Style
+    /** Columns for a page on standard output. */
+    readonly width: number
     /** The last thing on standard output, unless a failure follows. */
-    readonly result: <A, I extends Tagged>(result: Result<A, I>) => Effect.Effect<void>
+    readonly result: <A, I extends Line>(result: Result<A, I>) => Effect.Effect<void>
     /** A part of the result that people get as soon as it is known. With `--json` an object of its own. */
-    readonly part: <A, I extends Tagged>(part: Result<A, I>) => Effect.Effect<void>
+    readonly part: <A, I extends Line>(part: Result<A, I>) => Effect.Effect<void>
     /** One line on standard error, for people only. */
     readonly note: (line: string) => Effect.Effect<void>
     /** One object on standard output, with `--json` only. */
-    readonly event: <A, I extends Tagged>(schema: Schema.Schema<A, I>, event: A) => Effect.Effect<void>
+    readonly event: <A, I extends Line>(schema: Schema.Schema<A, I>, event: A) => Effect.Effect<void>
+    /** Fails if a part of what was to be written before is lost. */
+    readonly written: Effect.Effect<void, OutputUnwritable>
     /** Prints a failure and returns the exit code. */
     readonly ending: (ending: Ending) => Effect.Effect<number>
   }
 >() {}
 
-export const layer = (options: OutputOptions): Layer.Layer<Output, never, Stdio> =>
+/** `file` gets the lines of JSON, whatever the streams are for. */
+export const layer = (
+  options: Pick<OutputOptions, "json" | "quiet">,
+  file: Option.Option<Lines> = Option.none()
+): Layer.Layer<Output, never, Stdio> =>
   Layer.effect(
     Output,
     Effect.gen(function* () {
       const { err, out } = yield* Stdio
       const style = yield* styleOf(out)
+      const width = pageWidthOf(yield* out.columns)
       const errStyle = yield* styleOf(err)
       const isForPeople = !options.json && !options.quiet
-      // The tag comes first, where a person who reads along looks for it.
-      const writeJson = <A, I extends Tagged>(schema: Schema.Schema<A, I>, value: A) =>
-        Effect.flatMap(Effect.orDie(Schema.encode(schema)(value)), ({ _tag, ...fields }) =>
-          writeLines(out, [JSON.stringify({ _tag, ...fields })])
-        )
-      const event = <A, I extends Tagged>(schema: Schema.Schema<A, I>, event: A) =>
-        options.json && !options.quiet ? writeJson(schema, event) : Effect.void
-      const forPeople = <A, I extends Tagged>({ lines, quietLines = [] }: Result<A, I>) =>
-        writeLines(out, options.quiet ? quietLines : lines)
+      const firstLoss = yield* Ref.make(Option.none<OutputUnwritable>())
+
+      /** The work goes on when nobody can be told of it. */
+      const writeLines = (sink: Lines, lines: ReadonlyArray<string>): Effect.Effect<void> =>
+        lines.length === 0
+          ? Effect.void
+          : Effect.catchAll(sink.write(`${lines.join("\n")}\n`), (loss) =>
+              Ref.update(firstLoss, (first) => Option.orElseSome(first, () => loss))
+            )
+      const jsonSinks = (onOut: boolean): ReadonlyArray<Lines> => [
+        ...(options.json && onOut ? [out] : []),
+        ...Option.toArray(file)
+      ]
+      const writeJson = <A, I extends object>(
+        sinks: ReadonlyArray<Lines>,
+        schema: Schema.Schema<A, I>,
+        value: A
+      ) =>
+        Effect.gen(function* () {
+          if (sinks.length === 0) return
+          const fields = yield* Effect.orDie(Schema.encode(schema)(value))
+          const line = lineOf(fields, yield* DateTime.now)
+          yield* Effect.forEach(sinks, (sink) => writeLines(sink, [line]), { discard: true })
+        })
+      const forPeople = <A, I extends Line>({ lines, quietLines = [] }: Result<A, I>) =>
+        options.json ? Effect.void : writeLines(out, options.quiet ? quietLines : lines)
+      const event = <A, I extends Line>(schema: Schema.Schema<A, I>, event: A) =>
+        writeJson(jsonSinks(!options.quiet), schema, event)
+      const tell = (ending: Ending) =>
+        Effect.flatMap(err.columns, (width) => writeLines(err, endingLines(ending, errStyle, width)))
+      const written = Effect.flatMap(Ref.get(firstLoss), (loss) =>
+        Effect.transposeOption(Option.map(loss, Effect.fail))
+      )
       return {
         options,
         style,
+        width,
         event,
-        result: (result) => (options.json ? writeJson(result.schema, result.value) : forPeople(result)),
-        part: (part) => (options.json ? event(part.schema, part.value) : forPeople(part)),
+        written,
+        result: (result) =>
+          Effect.zipRight(writeJson(jsonSinks(true), result.schema, result.value), forPeople(result)),
+        part: (part) => Effect.zipRight(event(part.schema, part.value), forPeople(part)),
         note: (line) =>
           isForPeople
             ? Effect.flatMap(err.columns, (width) => writeLines(err, hanging(line, width)))
             : Effect.void,
-        ending: (ending) => {
-          const code = codeOf(ending)
-          const print = options.json
-            ? writeJson(EndingJson, endingJson(ending, code))
-            : Effect.flatMap(err.columns, (width) => writeLines(err, endingLines(ending, errStyle, width)))
-          return Effect.as(print, code)
-        }
+        ending: (ending) =>
+          Effect.gen(function* () {
+            const code = codeOf(ending)
+            yield* writeJson(jsonSinks(true), Schema.Object, yield* endingJson(ending, code))
+            if (!options.json) yield* tell(ending)
+            // Where JSON was to be written and could not be, a person may still read this.
+            else yield* Effect.catchAll(written, (failure) => tell(new Failed({ failure })))
+            return code
+          })
       }
     })
   )
 
-const writeLines = (sink: Sink, lines: ReadonlyArray<string>): Effect.Effect<void> =>
-  lines.length === 0 ? Effect.void : sink.write(`${lines.join("\n")}\n`)
+/** What takes text, line by line. */
+type Lines = Pick<Sink<OutputUnwritable>, "write">
+
+/** A file for the lines of JSON, empty at first. */
+export const openFile = (
+  path: string
+): Effect.Effect<Lines, UsageError, FileSystem.FileSystem | Scope.Scope> =>
+  Effect.gen(function* () {
+    const fs = yield* FileSystem.FileSystem
+    const file = yield* Effect.mapError(
+      fs.open(path, { flag: "w" }),
+      (error) => new UsageError({ problem: `--json-file: ${path} cannot be written: ${detailOf(error)}.` })
+    )
+    return {
+      write: (text: string) =>
+        Effect.mapError(
+          file.writeAll(new TextEncoder().encode(text)),
+          (error) => new OutputUnwritable({ target: path, detail: detailOf(error) })
+        )
+    }
+  })
+
+const detailOf = (error: PlatformError): string =>
+  error._tag === "SystemError" ? (error.description ?? error.reason) : error.message
+
+/** The tag comes first, where a person who reads along looks for it. */
+const lineOf = (fields: object, time: DateTime.Utc): string => {
+  const { _tag, ...others } = { _tag: "", ...fields }
+  return JSON.stringify({ _tag, time: DateTime.formatIso(time), ...others })
+}
 
 /** Work that can be resumed is told from work that failed for good, unless a code says something more important. */
 const codeOf = ({ _tag, failure }: Ending): number => {
@@ -108,26 +175,18 @@ const codeOf = ({ _tag, failure }: Ending): number => {
   return exitCodes[_tag === "Resumable" && name === "failed" ? "resumable" : name]
 }
 
-const EndingJson = Schema.Struct({
-  _tag: Schema.String,
-  message: Schema.String,
-  remedy: Schema.String,
-  resume: Schema.optional(Schema.String),
-  isRetryable: Schema.Boolean,
-  exitCode: Schema.Number
-})
-
-const endingJson = (ending: Ending, exitCode: number): typeof EndingJson.Type => {
+/** The error's own fields, and what every error says. */
+const endingJson = (ending: Ending, exitCode: number): Effect.Effect<object> => {
   const { failure } = ending
   const { happened, remedy } = accountOf(failure)
-  return {
-    _tag: failure._tag,
+  return Effect.map(Effect.orDie(Schema.encode(Failure)(failure)), (fields) => ({
+    ...fields,
     message: `${happened} ${remedy}`,
     remedy,
-    resume: ending._tag === "Resumable" ? ending.resume : undefined,
+    ...(ending._tag === "Resumable" ? { resume: ending.resume } : {}),
     isRetryable: failure.isRetryable,
     exitCode
-  }
+  }))
 }
 
 const endingLines = (ending: Ending, style: Style, width: number): ReadonlyArray<string> => {

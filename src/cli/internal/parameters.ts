@@ -7,6 +7,9 @@ import * as Options from "@effect/cli/Options"
 import type * as Option from "effect/Option"
 import { ExtensionType } from "../../cloud/Extension.ts"
 
+/** What the shell may offer for a value. */
+export type Completes = "files" | "folders" | "extensions" | "nothing"
+
 /** What there is to know of one argument or option without parsing anything. Names of options have their dashes. */
 export type Entry =
   | {
@@ -14,6 +17,7 @@ export type Entry =
       readonly name: string
       readonly meaning: string
       readonly isRequired: boolean
+      readonly completes: Completes
     }
   | { readonly _tag: "Flag"; readonly names: ReadonlyArray<string>; readonly meaning: string }
   | {
@@ -24,6 +28,7 @@ export type Entry =
       readonly choices: ReadonlyArray<string>
       readonly meaning: string
       readonly isRequired: boolean
+      readonly completes: Completes
     }
 
 /** What a parser was declared with. */
@@ -43,6 +48,9 @@ export const termOf = (entry: Entry): string => {
   }
 }
 
+/** None for an argument. */
+export const namesOf = (entry: Entry): ReadonlyArray<string> => (entry._tag === "Argument" ? [] : entry.names)
+
 export const isRequired = (entry: Entry): boolean => entry._tag !== "Flag" && entry.isRequired
 
 export type Argument<A> = Args.Args<A> & Declared
@@ -51,9 +59,9 @@ export type Parameter<A> = Options.Options<A> & Declared
 export const declare = <P extends object>(parser: P, entries: ReadonlyArray<Entry>): P & Declared =>
   Object.assign(parser, { entries })
 
-const argument = (name: string, meaning: string): Argument<string> =>
+const argument = (name: string, meaning: string, completes: Completes): Argument<string> =>
   declare(Args.text({ name }).pipe(Args.withDescription(meaning)), [
-    { _tag: "Argument", name: `<${name}>`, meaning, isRequired: true }
+    { _tag: "Argument", name: `<${name}>`, meaning, isRequired: true, completes }
   ])
 
 /** Off unless it is given. `letter` is its short form. */
@@ -72,20 +80,32 @@ export const value = <A>(
   placeholder: string,
   meaning: string,
   option: Options.Options<A>,
-  choices: ReadonlyArray<string> = []
+  offers: { readonly choices?: ReadonlyArray<string>; readonly completes?: Completes } = {}
 ): Parameter<A> =>
   declare(option.pipe(Options.withPseudoName(placeholder), Options.withDescription(meaning)), [
-    { _tag: "Value", names: [`--${name}`], placeholder, choices, meaning, isRequired: true }
+    {
+      _tag: "Value",
+      names: [`--${name}`],
+      placeholder,
+      choices: offers.choices ?? [],
+      meaning,
+      isRequired: true,
+      completes: offers.completes ?? "nothing"
+    }
   ])
 
-export const text = (name: string, placeholder: string, meaning: string): Parameter<string> =>
-  value(name, placeholder, meaning, Options.text(name))
+export const text = (
+  name: string,
+  placeholder: string,
+  meaning: string,
+  completes: Completes = "nothing"
+): Parameter<string> => value(name, placeholder, meaning, Options.text(name), { completes })
 
 export const choice = <const C extends ReadonlyArray<string>>(
   name: string,
   choices: C,
   meaning: string
-): Parameter<C[number]> => value(name, choices.join("|"), meaning, Options.choice(name, choices), choices)
+): Parameter<C[number]> => value(name, choices.join("|"), meaning, Options.choice(name, choices), { choices })
 
 /** The same, with a choice whether to give it. */
 export const optional = <A>(parameter: Parameter<A>): Parameter<Option.Option<A>> =>
@@ -97,16 +117,38 @@ export const optionalArgument = <A>(given: Argument<A>): Argument<Option.Option<
 export const notRequired = ({ entries }: Declared): ReadonlyArray<Entry> =>
   entries.map((entry) => (entry._tag === "Flag" ? entry : { ...entry, isRequired: false }))
 
-export const extensionId: Argument<string> = argument("id", "Id of the extension, as list shows it.")
+export const extensionId: Argument<string> = argument(
+  "id",
+  "Id of the extension, as list shows it.",
+  "extensions"
+)
+
+export const extension: Argument<string> = argument(
+  "extension",
+  "Id or name of the extension, as list shows them.",
+  "extensions"
+)
+
+/** Where a name is not enough. */
+export const typeOfNamed: Parameter<Option.Option<ExtensionType>> = optional(
+  choice(
+    "type",
+    ExtensionType.literals,
+    "Which one is meant, where a plugin and a bundle have the same name."
+  )
+)
 
 export const archive: Argument<string> = argument(
   "archive",
-  "Path of the ZIP archive of a plugin or a bundle."
+  "Path of the ZIP archive of a plugin or a bundle.",
+  "files"
 )
 
 /** How a command reports. */
 export interface OutputOptions {
   readonly json: boolean
+  /** Where to write the lines of JSON, whatever the streams are for. */
+  readonly jsonFile: Option.Option<string>
   readonly quiet: boolean
 }
 
@@ -115,10 +157,20 @@ const json = flag(
   "Write one JSON object per line to standard output and nothing else: events, and last the result or the error."
 )
 
+const jsonFile = optional(
+  text(
+    "json-file",
+    "path",
+    "Write the same lines to a file, and let the terminal or the log have progress and result.",
+    "files"
+  )
+)
+
 const quiet = flag("quiet", "Write no progress and no notes. With --json: the last object alone.", "q")
 
-export const output: Parameter<OutputOptions> = declare(Options.all({ json, quiet }), [
+export const output: Parameter<OutputOptions> = declare(Options.all({ json, jsonFile, quiet }), [
   ...json.entries,
+  ...jsonFile.entries,
   ...quiet.entries
 ])
 

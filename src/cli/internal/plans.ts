@@ -1,28 +1,10 @@
 /** The library's plans, as a dry run shows them: as JSON, and for people. */
 import * as Option from "effect/Option"
-import * as Schema from "effect/Schema"
-import { ExtensionType } from "../../cloud/Extension.ts"
 import type { Wanted } from "../../publish/ExtensionPublish.ts"
 import * as Publish from "../../publish/PublishPlan.ts"
-import { MetadataField } from "../../publish/PublishReceipt.ts"
 import * as Upload from "../../upload/UploadPlan.ts"
+import type { PublishPlan, UploadPlan } from "./results.ts"
 import { bytes, facts, printable } from "./text.ts"
-
-/** What an upload would do. */
-export const UploadPlan = Schema.TaggedStruct("UploadPlan", {
-  extensionId: Schema.String,
-  archive: Schema.Struct({ name: Schema.String, size: Schema.Number, sha256: Schema.String }),
-  action: Schema.Literal("nothing", "upload", "continue"),
-  because: Schema.String,
-  /** The object store by which the archive would go; null where it would be sent to the service itself. */
-  stage: Schema.NullOr(Schema.String),
-  /** Name of the archive whose unfinished upload would be cancelled first; null for none. */
-  cancels: Schema.NullOr(Schema.String),
-  /** Those that use the extension. They take the new file when they next restart. */
-  deployments: Schema.Array(Schema.String)
-})
-
-export interface UploadPlan extends Schema.Schema.Type<typeof UploadPlan> {}
 
 export const ofUpload = (plan: Upload.UploadPlan): UploadPlan => {
   const { archive, deployments, extensionId } = plan
@@ -107,25 +89,6 @@ export const describeUploadPlan = (plan: UploadPlan): ReadonlyArray<string> => [
       : [["used by", plan.deployments.map(printable).join(", ")] as const])
   ])
 ]
-
-/** What publishing would do. */
-export const PublishPlan = Schema.TaggedStruct("PublishPlan", {
-  name: Schema.String,
-  type: ExtensionType,
-  version: Schema.String,
-  /** Null where the extension would be created. */
-  extensionId: Schema.NullOr(Schema.String),
-  /** Which of its metadata would be changed. */
-  update: Schema.Array(MetadataField),
-  /** Whether the archive would be sent, or fetched by the service from the download URL. */
-  way: Schema.Literal("upload", "stage", "download"),
-  /** What would happen to the archive. */
-  action: Schema.Literal("nothing", "upload", "continue", "fetch"),
-  /** For an extension that exists and an archive that would be sent. */
-  upload: Schema.NullOr(UploadPlan)
-})
-
-export interface PublishPlan extends Schema.Schema.Type<typeof PublishPlan> {}
 
 export const ofPublishing = (plan: Publish.PublishPlan, { name, type, version }: Wanted): PublishPlan => ({
   _tag: "PublishPlan",

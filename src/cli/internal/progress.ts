@@ -34,8 +34,13 @@ export interface Progress {
   /** Of what was sent, what the server has said it keeps. */
   readonly acknowledged: number | undefined
   readonly attempt: number
+  /** The retry that is waited for, of so many without progress. */
+  readonly retry: number
+  readonly retries: number
   /** When the next attempt begins. */
   readonly retryAt: number
+  /** When what happens now began. */
+  readonly since: number
   /** Where `done` was when, over the last seconds, oldest first. */
   readonly samples: ReadonlyArray<{ readonly at: number; readonly done: number }>
 }
@@ -46,7 +51,10 @@ export const nothingYet: Progress = {
   done: 0,
   acknowledged: undefined,
   attempt: 1,
+  retry: 0,
+  retries: 0,
   retryAt: 0,
+  since: 0,
   samples: []
 }
 
@@ -54,14 +62,17 @@ export const nothingYet: Progress = {
 const windowMillis = 5000
 const sampleMillis = 100
 
-export const advance = (progress: Progress, event: PublishEvent, now: number): Progress => {
-  if (isStep(event)) return step(progress, event, now)
+export const advance = (progress: Progress, event: PublishEvent, now: number): Progress =>
+  isStep(event) ? step(progress, event, now) : { ...next(progress, event, now), since: now }
+
+const next = (progress: Progress, event: Exclude<PublishEvent, Step>, now: number): Progress => {
   switch (event._tag) {
     case "AttemptStarted":
       return { ...progress, attempt: event.attempt }
     case "SendingStarted":
       return begin(progress, "sending", event.offset, event.total, now)
     case "RetryScheduled":
+      return { ...progress, activity: "waiting", retry: event.retry, retryAt: now + event.delayMillis }
     case "StagingRetryScheduled":
       return { ...progress, activity: "waiting", retryAt: now + event.delayMillis }
     case "DigestComputed":
@@ -121,16 +132,32 @@ export const rateOf = ({ done, samples }: Progress, now: number): number | undef
 
 /** One line of at most `columns` characters; empty when there is nothing to show. */
 export const render = (progress: Progress, now: number, columns: number): string => {
-  const { activity, attempt, retryAt } = progress
-  if (activity === undefined) return ""
-  if (activity === "waiting") {
-    return `waiting: attempt ${attempt + 1} in ${clock(retryAt - now)}`.slice(0, columns)
+  const { activity, since } = progress
+  if (activity === undefined) {
+    return now - since < patienceMillis ? "" : `working  ${clock(now - since)}`.slice(0, columns)
   }
+  if (activity === "waiting") return waitingFor(progress, now).slice(0, columns)
   const room = Math.min(columns, 80) - activity.length - 2 - smallestBar
   const figures = fitting(figuresOf(progress, now), room)
   const width = Math.min(largestBar, smallestBar + room - lengthOf(figures))
   const line = width < smallestBar ? [activity, ...figures] : [activity, bar(progress, width), ...figures]
   return line.join(separator).slice(0, columns)
+}
+
+/** A wait shorter than this needs no word. */
+const patienceMillis = 1000
+
+const waitingFor = ({ retries, retry, retryAt }: Progress, now: number): string =>
+  `waiting: retry ${retry} of ${retries} in ${clock(retryAt - now)}`
+
+/** The same as a line of a log, for which there is always something to say. */
+export const describe = (progress: Progress, now: number): string => {
+  const { activity, done, total } = progress
+  if (activity === undefined) return "still at work"
+  if (activity === "waiting") return waitingFor(progress, now)
+  if (activity === "sending" && done >= total) return "all is sent: waiting for the server's answer"
+  const rate = bytes(rateOf(progress, now) ?? 0)
+  return `${activity}: ${percent(done, total).trim()} (${portion(done, total).trim()}), ${rate}/s`
 }
 
 const separator = "  "

@@ -1,16 +1,17 @@
 /** Shows the events of an upload or a publishing: a bar on a terminal, lines elsewhere, JSON when asked for. */
 import * as Clock from "effect/Clock"
-import * as Config from "effect/Config"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Ref from "effect/Ref"
-import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import { PublishEvent } from "../../publish/PublishEvent.ts"
+import * as RetryPolicy from "../../transfer/RetryPolicy.ts"
+import * as Live from "./live.ts"
 import { Output } from "./output.ts"
 import * as Progress from "./progress.ts"
 import { type Sink, Stdio, type Style, styleOf } from "./terminal.ts"
-import { bytes, duration, hanging, plural } from "./text.ts"
+import { announceRetry, bytes, duration, hanging, plural } from "./text.ts"
 
 export type Report = (event: PublishEvent) => Effect.Effect<void>
 
@@ -19,20 +20,14 @@ export const makeReport: Effect.Effect<Report, never, Output | Stdio | Scope.Sco
   function* () {
     const { event, note, options } = yield* Output
     const { err } = yield* Stdio
-    if (options.quiet) return () => Effect.void
-    if (options.json) return yield* asJson((value) => event(PublishEvent, value))
-    return yield* err.isTerminal && !(yield* isDumb) ? asBar(err, yield* styleOf(err)) : asLines(note)
+    const forPrograms = yield* asJson((value) => event(PublishEvent, value))
+    if (options.quiet || options.json) return forPrograms
+    const retries = yield* allowedRetries
+    const forPeople = yield* (yield* Live.isWatched(err))
+      ? asBar(err, yield* styleOf(err), retries)
+      : asLines(note, retries)
+    return (event) => Effect.zipRight(forPeople(event), forPrograms(event))
   }
-)
-
-/** For a dry run, in which nothing is under way: only what to know before the real one, and why it takes long. */
-export const makeRemarks: Effect.Effect<Report, never, Output> = Effect.map(
-  Output,
-  ({ note }) =>
-    (event) =>
-      remarks.has(event._tag) && !Progress.isStep(event)
-        ? Effect.asVoid(Effect.transposeMapOption(sentenceOf(event), note))
-        : Effect.void
 )
 
 const remarks: ReadonlySet<PublishEvent["_tag"]> = new Set([
@@ -42,9 +37,20 @@ const remarks: ReadonlySet<PublishEvent["_tag"]> = new Set([
   "StagingWarning"
 ])
 
-const isDumb = Config.string("TERM").pipe(
-  Effect.map((term) => term === "dumb"),
-  Effect.orElseSucceed(() => false)
+/** How many retries the settings allow; an upload with settings that cannot be used does not come this far. */
+const allowedRetries: Effect.Effect<number> = Effect.orDie(
+  Effect.map(RetryPolicy.config, ({ maxRetries = 0 }) => maxRetries)
+)
+
+/** For a dry run, in which nothing is under way: only what to know before the real one, and why it takes long. */
+export const makeRemarks: Effect.Effect<Report, never, Output> = Effect.zipWith(
+  Output,
+  allowedRetries,
+  ({ note }, retries) =>
+    (event) =>
+      remarks.has(event._tag) && !Progress.isStep(event)
+        ? Effect.asVoid(Effect.transposeMapOption(sentenceOf(event, retries), note))
+        : Effect.void
 )
 
 /** A step every tenth of a second is enough for any reader; the last of its kind always comes. */
@@ -55,90 +61,85 @@ const asJson = (write: Report): Effect.Effect<Report> =>
     return Effect.gen(function* () {
       const now = yield* Clock.currentTimeMillis
       const before = (yield* Ref.get(lastAt))[event._tag] ?? Number.NEGATIVE_INFINITY
-      if (now - before < renderMillis && Progress.doneOf(event) < event.total) return
+      if (now - before < Live.renderMillis && Progress.doneOf(event) < event.total) return
       yield* Ref.update(lastAt, (times) => ({ ...times, [event._tag]: now }))
       yield* write(event)
     })
   })
 
-/** Progress every tenth of the whole. */
-const asLines = (note: (line: string) => Effect.Effect<void>): Effect.Effect<Report> =>
-  Effect.map(Ref.make(0), (lastTenth) => (event) => {
-    if (!Progress.isStep(event)) {
-      const reset =
-        event._tag === "SendingStarted" || event._tag === "StagingStarted"
-          ? Ref.set(lastTenth, 0)
-          : Effect.void
-      return Effect.zipRight(reset, Effect.transposeMapOption(sentenceOf(event), note))
-    }
-    if (event._tag !== "BytesWritten" && event._tag !== "StagingProgress") return Effect.void
-    const done = Progress.doneOf(event)
-    const tenth = Math.floor((10 * done) / Math.max(1, event.total))
-    const line = `sent ${10 * tenth} % (${bytes(done)} of ${bytes(event.total)})`
-    return Effect.flatMap(Ref.getAndSet(lastTenth, tenth), (last) =>
-      tenth > last ? note(line) : Effect.void
-    )
-  })
+/** The longest silence in a log: people, and systems that end jobs without output, take it for a hang. */
+const heartbeat = Duration.seconds(30)
 
-/** Ten times a second is as often as anyone can see. */
-const renderMillis = 100
-
-/**
- * Events change what is known; a fiber of its own draws it, so that a slow terminal never holds up the upload, and the
- * rate falls and the seconds pass also while nothing happens.
- */
-const asBar = Effect.fnUntraced(function* (
-  err: Sink,
-  style: Style
+/** Progress every tenth of the whole, and a word at least every half minute. */
+const asLines = Effect.fnUntraced(function* (
+  note: (line: string) => Effect.Effect<void>,
+  retries: number
 ): Effect.fn.Return<Report, never, Scope.Scope> {
-  const progress = yield* Ref.make(Progress.nothingYet)
-  const drawn = yield* Ref.make("")
-  const turn = yield* Effect.makeSemaphore(1)
-
-  const erase = Effect.gen(function* () {
-    const line = yield* Ref.getAndSet(drawn, "")
-    return erasing(line, yield* err.columns)
-  })
-  const draw = Effect.gen(function* () {
-    const columns = yield* err.columns
-    const line = Progress.render(yield* Ref.get(progress), yield* Clock.currentTimeMillis, columns - 1)
-    if (line === (yield* Ref.get(drawn))) return
-    const erased = yield* erase
-    yield* err.write(erased + line)
-    yield* Ref.set(drawn, line)
-  }).pipe(turn.withPermits(1))
+  const progress = yield* Ref.make({ ...Progress.nothingYet, retries })
+  const lastTenth = yield* Ref.make(0)
+  const saidAt = yield* Ref.make(yield* Clock.currentTimeMillis)
   const say = (line: string) =>
-    Effect.gen(function* () {
-      const erased = yield* erase
-      const lines = hanging(line, yield* err.columns)
-      yield* err.write(`${erased}${paint(lines.join("\n"), style)}\n`)
-    }).pipe(turn.withPermits(1))
+    Effect.zipRight(
+      note(line),
+      Effect.flatMap(Clock.currentTimeMillis, (now) => Ref.set(saidAt, now))
+    )
 
-  yield* Effect.addFinalizer(() => turn.withPermits(1)(Effect.flatMap(erase, err.write)))
-  // Forked where nothing may be interrupted, it would never end by itself.
-  const drawing = Effect.repeat(Effect.uninterruptible(draw), Schedule.spaced(renderMillis))
-  yield* Effect.forkScoped(Effect.interruptible(drawing))
+  const beat = Effect.gen(function* () {
+    const now = yield* Clock.currentTimeMillis
+    const left = (yield* Ref.get(saidAt)) + Duration.toMillis(heartbeat) - now
+    if (left > 0) yield* Effect.sleep(left)
+    else yield* say(Progress.describe(yield* Ref.get(progress), now))
+  })
+  yield* Effect.forkScoped(Effect.interruptible(Effect.forever(beat)))
 
   return (event) =>
     Effect.gen(function* () {
       const now = yield* Clock.currentTimeMillis
       yield* Ref.update(progress, (before) => Progress.advance(before, event, now))
-      if (!Progress.isStep(event)) yield* Effect.transposeMapOption(sentenceOf(event), say)
+      if (!Progress.isStep(event)) {
+        if (event._tag === "SendingStarted" || event._tag === "StagingStarted") yield* Ref.set(lastTenth, 0)
+        yield* Effect.transposeMapOption(sentenceOf(event, retries), say)
+      }
+      if (event._tag !== "BytesWritten" && event._tag !== "StagingProgress") return
+      const done = Progress.doneOf(event)
+      const tenth = Math.floor((10 * done) / Math.max(1, event.total))
+      const last = yield* Ref.getAndSet(lastTenth, tenth)
+      if (tenth > last) yield* say(`sent ${10 * tenth} % (${bytes(done)} of ${bytes(event.total)})`)
     })
 })
 
-/** A line that has become wider than the terminal, because that was made narrower, stands on several rows. */
-const erasing = (line: string, columns: number): string => {
-  if (line === "") return ""
-  const rowsAbove = Math.max(0, Math.ceil(line.length / Math.max(1, columns)) - 1)
-  return `${"\u001b[2K\u001b[1A".repeat(rowsAbove)}\r\u001b[2K`
-}
+/** A bar; whatever else there is to say stands above it. */
+const asBar = Effect.fnUntraced(function* (
+  err: Sink,
+  style: Style,
+  retries: number
+): Effect.fn.Return<Report, never, Scope.Scope> {
+  const since = yield* Clock.currentTimeMillis
+  const progress = yield* Ref.make({ ...Progress.nothingYet, retries, since })
+  const live = yield* Live.make(err, (columns) =>
+    Effect.zipWith(Ref.get(progress), Clock.currentTimeMillis, (progress, now) =>
+      Progress.render(progress, now, columns)
+    )
+  )
+  const say = (line: string) =>
+    live.above(
+      Effect.flatMap(err.columns, (columns) =>
+        err.write(`${paint(hanging(line, columns).join("\n"), style)}\n`)
+      )
+    )
+  return (event) =>
+    Effect.gen(function* () {
+      const now = yield* Clock.currentTimeMillis
+      yield* Ref.update(progress, (before) => Progress.advance(before, event, now))
+      if (!Progress.isStep(event)) yield* Effect.transposeMapOption(sentenceOf(event, retries), say)
+    })
+})
 
 const paint = (line: string, style: Style): string =>
   line.startsWith("! ") || line.startsWith("warning: ") ? style.yellow(line) : line
 
 /** One line for everything worth knowing that is no step. */
-const sentenceOf = (event: Exclude<PublishEvent, Progress.Step>): Option.Option<string> => {
+const sentenceOf = (event: Exclude<PublishEvent, Progress.Step>, retries: number): Option.Option<string> => {
   switch (event._tag) {
     case "ArchiveInspected":
       return Option.some(
@@ -161,7 +162,7 @@ const sentenceOf = (event: Exclude<PublishEvent, Progress.Step>): Option.Option<
     case "ResumptionOffered":
       return Option.some("the server can resume this upload")
     case "RetryScheduled":
-      return Option.some(`! ${event.message} Trying again in ${duration(event.delayMillis)}.`)
+      return Option.some(`! ${event.message} ${announceRetry(event.retry, retries, event.delayMillis)}`)
     case "ReconciliationStarted":
       return Option.some(`! ${event.message} Asking the server whether the upload took effect.`)
     case "Reconciled":

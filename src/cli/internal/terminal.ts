@@ -7,37 +7,62 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import { OutputUnwritable } from "../Failure.ts"
 
 /** One stream of text. */
-export interface Sink {
+export interface Sink<out E = never> {
   readonly isTerminal: boolean
   /** Of the terminal as it is now; 80 where nothing tells. */
   readonly columns: Effect.Effect<number>
   /** Returns when the text has left the process, so that an exit right after cannot cut it off. */
-  readonly write: (text: string) => Effect.Effect<void>
+  readonly write: (text: string) => Effect.Effect<void, E>
 }
 
-/** Where the command line writes. */
+/** Where the command line writes: what it was run for, and what happens meanwhile, which may get lost. */
 export class Stdio extends Context.Tag("effect-elastic-extensions/cli/Stdio")<
   Stdio,
-  { readonly out: Sink; readonly err: Sink }
+  { readonly out: Sink<OutputUnwritable>; readonly err: Sink }
 >() {}
 
 /** Standard output and standard error. */
 export const layerProcess: Layer.Layer<Stdio> = Layer.sync(Stdio, () => {
-  ignoreBrokenPipe(process.stdout)
-  ignoreBrokenPipe(process.stderr)
-  return { out: fromStream(process.stdout), err: fromStream(process.stderr) }
+  const err = fromStream(process.stderr, "standard error")
+  return {
+    out: fromStream(process.stdout, "standard output"),
+    err: { ...err, write: (text) => Effect.ignore(err.write(text)) }
+  }
 })
 
-const fromStream = (stream: WriteStream): Sink => ({
-  isTerminal: stream.isTTY === true,
-  columns: Effect.sync(() => stream.columns || 80),
-  // A reader that has gone (`… | head -1`) is no failure of the command.
-  write: (text) => Effect.async<void>((resume) => void stream.write(text, () => resume(Effect.void)))
-})
+const fromStream = (stream: WriteStream, name: string): Sink<OutputUnwritable> => {
+  // A stream that has failed says of every later write only that it is closed.
+  let first: NodeJS.ErrnoException | undefined
+  stream.on("error", (error) => {
+    first ??= error
+  })
+  return {
+    isTerminal: stream.isTTY === true,
+    columns: Effect.sync(() => stream.columns || 80),
+    write: (text) =>
+      Effect.tryPromise({
+        try: () =>
+          new Promise<void>((resolve, reject) => {
+            stream.write(text, (error) => (error ? reject(error) : resolve()))
+          }),
+        catch: (error) => unwritable(name, first ?? error)
+      }).pipe(
+        // A reader that has gone (`… | head -1`) is no failure of the command.
+        Effect.catchIf(
+          ({ code }) => code === "EPIPE",
+          () => Effect.void
+        )
+      )
+  }
+}
 
-const ignoreBrokenPipe = (stream: WriteStream): void => void stream.on("error", () => {})
+const unwritable = (target: string, error: unknown): OutputUnwritable =>
+  error instanceof Error && "code" in error && typeof error.code === "string"
+    ? new OutputUnwritable({ target, code: error.code, detail: error.message })
+    : new OutputUnwritable({ target, detail: String(error) })
 
 export interface Style {
   readonly bold: (text: string) => string
@@ -48,7 +73,7 @@ export interface Style {
 }
 
 /** Colours, or none: where a stream is no terminal, and where `NO_COLOR` is set to anything. */
-export const styleOf = (sink: Sink): Effect.Effect<Style> =>
+export const styleOf = (sink: Sink<unknown>): Effect.Effect<Style> =>
   Effect.map(noColor, (isOff) => (isOff || !sink.isTerminal ? plain : coloured))
 
 const noColor = Config.option(Config.string("NO_COLOR")).pipe(
@@ -84,7 +109,9 @@ export const withoutAnsi = (text: string): string => text.replace(escapes, "")
 /** Somebody who can be asked before something is gone for good. */
 interface Person {
   readonly isThere: boolean
-  /** The line that was typed. The question goes to standard error: standard output is for results. */
+  /**
+   * The line that was typed; Ctrl-C interrupts. The question goes to standard error: standard output is for results.
+   */
   readonly ask: (question: string) => Effect.Effect<string>
 }
 
@@ -94,6 +121,8 @@ const askProcess = (question: string): Effect.Effect<string> =>
     (lines) =>
       // The end of the input is no answer, and no answer is no.
       Effect.async<string>((resume, signal) => {
+        // The terminal hands Ctrl-C to who reads from it, and no signal comes.
+        lines.once("SIGINT", () => resume(Effect.interrupt))
         lines.once("close", () => resume(Effect.succeed("")))
         lines.question(question, { signal }).then(
           (answer) => resume(Effect.succeed(answer)),

@@ -4,6 +4,7 @@ import * as CliConfig from "@effect/cli/CliConfig"
 import * as Arr from "effect/Array"
 import type * as Option from "effect/Option"
 import * as Order from "effect/Order"
+import stringWidth from "string-width"
 import { commandName } from "../Project.ts"
 
 export { commandName }
@@ -40,6 +41,10 @@ export const clock = (millis: number): string => {
   return hours > 0 ? `${hours}:${two(minutes)}:${two(seconds % 60)}` : `${minutes}:${two(seconds % 60)}`
 }
 
+/** What follows a failure that may pass. */
+export const announceRetry = (retry: number, retries: number, delayMillis: number): string =>
+  `Trying again in ${duration(delayMillis)} (retry ${retry} of ${retries}).`
+
 /** `1 entry`, `2 entries`. */
 export const plural = (count: number, one: string, many = `${one}s`): string =>
   `${count} ${count === 1 ? one : many}`
@@ -58,15 +63,20 @@ export const printable = (text: string): string =>
 export const shellWord = (word: string): string =>
   /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
 
-/** Pages are this wide on every screen: longer lines are hard to read. */
-export const pageWidth = 80
+/** Columns that a page of text takes on a screen of so many: as many as there are, within what can be read. */
+export const pageWidthOf = (columns: number): number => Math.max(30, Math.min(columns, 100))
+
+/** Columns that a text takes: two for a Chinese character, none for an accent that joins the letter before it. */
+export const widthOf = (text: string): number => stringWidth(text)
+
+const padded = (text: string, width: number): string => text + " ".repeat(Math.max(0, width - widthOf(text)))
 
 /** Breaks at spaces. A word longer than the width stays whole, so that paths and commands can be copied. */
 export const wrap = (text: string, width: number): ReadonlyArray<string> => {
   const lines: Array<string> = []
   for (const word of text.split(" ")) {
     const last = lines.at(-1)
-    if (last !== undefined && last.length + 1 + word.length <= width)
+    if (last !== undefined && widthOf(last) + 1 + widthOf(word) <= width)
       lines[lines.length - 1] = `${last} ${word}`
     else lines.push(word)
   }
@@ -85,12 +95,12 @@ export const hanging = (text: string, width: number): ReadonlyArray<string> => {
 /** Cells padded to the widest of their column; the last column is left as it is. */
 const columns = (rows: ReadonlyArray<ReadonlyArray<string>>): ReadonlyArray<string> => {
   const widths = rows.reduce<ReadonlyArray<number>>(
-    (widest, row) => row.map((cell, i) => Math.max(cell.length, widest[i] ?? 0)),
+    (widest, row) => row.map((cell, i) => Math.max(widthOf(cell), widest[i] ?? 0)),
     []
   )
   return rows.map((row) =>
     row
-      .map((cell, i) => (i === row.length - 1 ? cell : cell.padEnd(widths[i] ?? 0)))
+      .map((cell, i) => (i === row.length - 1 ? cell : padded(cell, widths[i] ?? 0)))
       .join("  ")
       .trimEnd()
   )
@@ -116,6 +126,7 @@ export const commandLine = (...words: ReadonlyArray<string>): string =>
 /** The word that was probably meant, if one is near. */
 export const nearest = (word: string, known: ReadonlyArray<string>): Option.Option<string> => {
   const distance = (other: string) => AutoCorrect.levensteinDistance(word, other, CliConfig.defaultConfig)
-  const near = known.filter((other) => distance(other) <= 2)
+  const tolerated = Math.min(2, Math.floor(word.length / 2))
+  const near = known.filter((other) => distance(other) <= tolerated)
   return Arr.head(Arr.sortWith(near, distance, Order.number))
 }

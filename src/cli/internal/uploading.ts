@@ -1,6 +1,7 @@
 /** An upload as a command: its events shown, and the command that resumes it when it stops half-way. */
 import * as Path from "@effect/platform/Path"
 import * as Cause from "effect/Cause"
+import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Ref from "effect/Ref"
@@ -33,18 +34,36 @@ export const withReport = <A, E extends PublishError, R>(
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
       const hasBegun = yield* Ref.make(false)
+      const canResume = yield* Ref.make(false)
       const report = yield* makeReport
+      const command = `${yield* launcher}${resume}`
       const watch: Report = (event) =>
-        Effect.zipRight(begins(event) ? Ref.set(hasBegun, true) : Effect.void, report(event))
+        Effect.all(
+          [
+            begins(event) ? Ref.set(hasBegun, true) : Effect.void,
+            offersResumption(event) ? Ref.set(canResume, true) : Effect.void,
+            report(event)
+          ],
+          { discard: true }
+        )
       return yield* restore(run(watch)).pipe(
         Effect.catchAllCause((cause) =>
-          Effect.flatMap(Ref.get(hasBegun), (begun) =>
-            Effect.failCause(begun ? resumable(cause, resume) : cause)
-          )
+          Effect.gen(function* () {
+            const paused = new UploadPaused({ canResume: yield* Ref.get(canResume) })
+            return yield* Effect.failCause(
+              (yield* Ref.get(hasBegun)) ? resumable(cause, paused, command) : cause
+            )
+          })
         )
       )
     }).pipe(Effect.scoped)
   )
+
+/** Where npx has started this program, a shell does not find it without. */
+const launcher: Effect.Effect<string> = Config.string("npm_command").pipe(
+  Effect.map((command) => (command === "exec" ? "npx " : "")),
+  Effect.orElseSucceed(() => "")
+)
 
 const begins = ({ _tag }: PublishEvent): boolean =>
   _tag === "SendingStarted" ||
@@ -55,15 +74,17 @@ const begins = ({ _tag }: PublishEvent): boolean =>
   _tag === "PartSent" ||
   _tag === "PartKept"
 
+const offersResumption = ({ _tag }: PublishEvent): boolean =>
+  _tag === "ResumptionOffered" || _tag === "UploadContinued"
+
 const resumable = <E extends PublishError>(
   cause: Cause.Cause<E>,
+  paused: UploadPaused,
   resume: string
 ): Cause.Cause<E | Resumable> =>
   Option.match(Cause.failureOption(cause), {
     onNone: () =>
-      Cause.isInterruptedOnly(cause)
-        ? Cause.fail(new Resumable({ failure: new UploadPaused(), resume }))
-        : cause,
+      Cause.isInterruptedOnly(cause) ? Cause.fail(new Resumable({ failure: paused, resume })) : cause,
     onSome: (failure) => (canResume(failure) ? Cause.fail(new Resumable({ failure, resume })) : cause)
   })
 

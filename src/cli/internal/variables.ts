@@ -2,7 +2,10 @@
  * Options that stand for environment variables. A command does not read them: they are laid over the environment as a
  * `ConfigProvider`, so that the library's own `layerConfig`s stay the one source of names, defaults and rules.
  */
+import * as HelpDoc from "@effect/cli/HelpDoc"
 import * as Options from "@effect/cli/Options"
+import * as ValidationError from "@effect/cli/ValidationError"
+import * as FileSystem from "@effect/platform/FileSystem"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -77,8 +80,13 @@ const given =
     { option: `--${name}`, variable, value, words: [`--${name}`, value] }
   ]
 
-const text = (name: string, placeholder: string, about: About): Variables =>
-  optional(Parameters.text(name, placeholder, withVariable(about)), given(name, about.variable))
+const text = (
+  name: string,
+  placeholder: string,
+  about: About,
+  completes: Parameters.Completes = "nothing"
+): Variables =>
+  optional(Parameters.text(name, placeholder, withVariable(about), completes), given(name, about.variable))
 
 const choice = (name: string, choices: ReadonlyArray<string>, about: About): Variables =>
   optional(Parameters.choice(name, choices, withVariable(about)), given(name, about.variable))
@@ -112,11 +120,25 @@ const repeated = (name: string, placeholder: string, about: About): Variables =>
   )
 }
 
+/** What a file holds, or what comes out of a pipe, as of `<(command)`. */
+const fileText = (name: string): Options.Options<readonly [path: string, content: string]> =>
+  Options.mapEffect(Options.text(name), (path) =>
+    Effect.flatMap(FileSystem.FileSystem, (fs) => fs.readFileString(path)).pipe(
+      Effect.map((content) => [path, content] as const),
+      Effect.mapError(({ message }) =>
+        ValidationError.invalidValue(HelpDoc.p(`--${name}: ${path} cannot be read: ${message}`))
+      )
+    )
+  )
+
 /** The variable's value is what the file holds. */
 const file = (name: string, about: About): Variables =>
-  optional(Parameters.value(name, "path", withVariable(about), Options.fileText(name)), ([path, content]) => [
-    { option: `--${name}`, variable: about.variable, value: content, words: [`--${name}`, path] }
-  ])
+  optional(
+    Parameters.value(name, "path", withVariable(about), fileText(name), { completes: "files" }),
+    ([path, content]) => [
+      { option: `--${name}`, variable: about.variable, value: content, words: [`--${name}`, path] }
+    ]
+  )
 
 /** Where the API is, and the key to it. */
 export const connection: Variables = all(
@@ -132,14 +154,32 @@ export const connection: Variables = all(
   text("connect-timeout", "duration", {
     variable: "EC_UPLOAD_CONNECT_TIMEOUT",
     meaning: 'Longest wait for a connection, such as "10 seconds". Default: 30 seconds.'
+  }),
+  text("timeout", "duration", {
+    variable: "EC_UPLOAD_READ_TIMEOUT",
+    meaning: 'Longest wait for the answer to a question, such as "1 minute". Default: 30 seconds.'
   })
 )
 
-const journal: Variables = text("journal", "folder", {
-  variable: "EC_UPLOAD_JOURNAL",
-  meaning:
-    "Folder that remembers unfinished uploads. Default: effect-elastic-extensions/uploads in the user's state folder."
-})
+/** How long, and how often, to ask what an answer is soon expected to. */
+export const reading: Variables = all(
+  connection,
+  text("tries", "n", {
+    variable: "EC_UPLOAD_READ_TRIES",
+    meaning: "How often to ask before giving up. Default: 3."
+  })
+)
+
+const journal: Variables = text(
+  "journal",
+  "folder",
+  {
+    variable: "EC_UPLOAD_JOURNAL",
+    meaning:
+      "Folder that remembers unfinished uploads. Default: effect-elastic-extensions/uploads in the user's state folder."
+  },
+  "folders"
+)
 
 /** Where the API is, and where unfinished uploads are remembered. */
 export const connectionAndJournal: Variables = all(connection, journal)
@@ -178,11 +218,11 @@ export const uploading: Variables = all(
   }),
   text("stall-timeout", "duration", {
     variable: "EC_UPLOAD_STALL_TIMEOUT",
-    meaning: "Longest time without any data in either direction. Default: 60 seconds."
+    meaning: 'Longest time without any data in either direction, such as "2 minutes". Default: 60 seconds.'
   }),
   text("bandwidth", "bytes", {
     variable: "EC_UPLOAD_BANDWIDTH",
-    meaning: "Maximum upload rate, in bytes per second. Default: no limit."
+    meaning: 'Maximum upload rate per second, such as "5MB". Default: no limit.'
   }),
   choice("resumable", ["auto", "never", "required"], {
     variable: "EC_UPLOAD_RESUMABLE",

@@ -37,10 +37,10 @@ interface Failed extends RetryPolicy.Retryable {
 export const deliver: Effect.Effect<Delivered, UploadError, Run.Subject | Run.Progress | ExtensionsClient> =
   Effect.suspend(() => attempt()).pipe(
     RetryPolicy.retry(
-      Effect.fnUntraced(function* ({ delayMillis, error: { error } }: RetryPolicy.Retry<Failed>) {
+      Effect.fnUntraced(function* ({ delayMillis, error: { error }, retry }: RetryPolicy.Retry<Failed>) {
         const { attempts } = yield* Run.counters
         const { _tag: reason, message } = error
-        yield* emit({ _tag: "RetryScheduled", attempt: attempts, delayMillis, reason, message })
+        yield* emit({ _tag: "RetryScheduled", attempt: attempts, retry, delayMillis, reason, message })
       })
     ),
     Effect.mapError(({ error }) => error)

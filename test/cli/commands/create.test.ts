@@ -34,7 +34,7 @@ describe("create", () => {
       const [created, ...others] = objects(yield* cli(...words, "--json"))
       expect(others).toEqual([])
       expect(created).toMatchObject({
-        _tag: "ExtensionCreated",
+        _tag: "NewExtension",
         extension: { name: "words", version: "8.*" }
       })
     }).pipe(Effect.provide(world()))

@@ -1,11 +1,13 @@
 /** `delete`: asks first, and leaves alone what deployments use. */
+import { spawn } from "node:child_process"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Option } from "effect"
+import { node } from "../../../scripts/support/node.ts"
 import { Confirmation } from "../../../src/cli/internal/terminal.ts"
 import * as Fault from "../../../src/testing/Fault.ts"
 import * as LocalElasticCloud from "../../../src/testing/LocalElasticCloud.ts"
 import { cli, environment } from "../../support/cli/managing.ts"
-import { objects, spawned } from "../../support/cli/program.ts"
+import { executable, isInstalled, objects, run, spawned } from "../../support/cli/program.ts"
 import { world } from "../../support/cli/world.ts"
 import { seed, traffic } from "../../support/upload/world.ts"
 
@@ -48,6 +50,32 @@ describe("delete", () => {
     }).pipe(Effect.provide(world()))
   )
 
+  it.scopedLive.skipIf(!isInstalled("script"))("is interrupted by Ctrl-C at its question", () =>
+    Effect.gen(function* () {
+      const id = yield* seed()
+      const env = yield* environment()
+      const command = `'${node}' '${yield* executable}' delete ${id}`
+      const ran = yield* Effect.async<{ readonly code: number | null; readonly text: string }>((resume) => {
+        const terminal = spawn("/usr/bin/env", ["script", "-qfec", command, "/dev/null"], {
+          env: { ...env, PATH: String(process.env["PATH"]) }
+        })
+        let text = ""
+        let isAsked = false
+        terminal.stdout.on("data", (bytes: Buffer) => {
+          text += bytes.toString()
+          if (isAsked || !text.includes("[y/N] ")) return
+          isAsked = true
+          terminal.stdin.write("\u0003")
+        })
+        terminal.once("close", (code) => resume(Effect.succeed({ code, text })))
+        return Effect.sync(() => terminal.kill("SIGKILL"))
+      })
+      expect(ran.text).toContain("Interrupted")
+      expect(ran.code).toBe(130)
+      expect(yield* gone(id)).toBe(false)
+    }).pipe(Effect.provide(world()))
+  )
+
   it.scopedLive("does not ask where nobody can answer, and wants --yes", () =>
     Effect.gen(function* () {
       const id = yield* seed()
@@ -56,6 +84,8 @@ describe("delete", () => {
       expect(ran).toMatchObject({ code: 64, out: "" })
       expect(ran.err).toContain("pass --yes")
       expect(yield* cli("delete", id, "--json").pipe(answering("y", []))).toMatchObject({ code: 64 })
+      const inPipeline = run(["delete", id], { env: { ...env, CI: "true" } })
+      expect(yield* inPipeline.pipe(answering("y", []))).toMatchObject({ code: 64 })
       expect(yield* gone(id)).toBe(false)
       expect(objects(yield* cli("delete", id, "--yes", "--json"))).toEqual([
         { _tag: "ExtensionDeleted", extension: expect.objectContaining({ id }) }

@@ -4,15 +4,16 @@ import * as FileSystem from "@effect/platform/FileSystem"
 import * as Path from "@effect/platform/Path"
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
-import { Chunk, ConfigProvider, Effect, Layer, Option, Stream } from "effect"
+import { Chunk, ConfigProvider, Effect, Layer, Option, Schedule, Stream } from "effect"
 import { diagnosis } from "../../../src/cli/internal/doctor/diagnosis.ts"
 import type { Finding } from "../../../src/cli/internal/doctor/finding.ts"
+import { spaceFindings } from "../../../src/cli/internal/doctor/journal.ts"
 import { journalId, prepare } from "../../../src/journal/JournalRecord.ts"
 import * as UploadJournal from "../../../src/journal/UploadJournal.ts"
 import * as Fault from "../../../src/testing/Fault.ts"
 import * as LocalElasticCloud from "../../../src/testing/LocalElasticCloud.ts"
 import * as UploadHttpClient from "../../../src/transfer/UploadHttpClient.ts"
-import { objects, run, spawned } from "../../support/cli/program.ts"
+import { objects, type RunningCommand, run, spawned } from "../../support/cli/program.ts"
 import { authority } from "../../support/transfer/authority.ts"
 import { seed } from "../../support/upload/world.ts"
 
@@ -424,7 +425,40 @@ describe("the journal", () => {
   )
 })
 
+describe("a disk without room for the journal", () => {
+  it("is a problem, and one that has some is not", () => {
+    expect(spaceFindings("/journal", 10_000_000)).toEqual([])
+    const [finding] = spaceFindings("/journal", 0)
+    expect(finding).toMatchObject({ check: "space", verdict: "problem" })
+    expect(finding?.says).toContain("its disk has 0 bytes left")
+  })
+})
+
 describe("the command", () => {
+  it.scopedLive("prints each check as it ends, and does not wait for ever", () =>
+    Effect.gen(function* () {
+      const cloud = yield* LocalElasticCloud.LocalElasticCloud
+      yield* cloud.plan({ fault: Fault.hang("arrival"), times: 9 })
+      const right = yield* environment
+      const seen = (child: RunningCommand, text: string) =>
+        Effect.sync(() => child.out().includes(text)).pipe(
+          Effect.repeat({ until: (isThere) => isThere, schedule: Schedule.spaced("20 millis") })
+        )
+      const patient = yield* spawned(["doctor", "--timeout", "10 minutes"], {
+        env: right,
+        meanwhile: (child) =>
+          Effect.zipRight(
+            seen(child, "✓ settings"),
+            Effect.sync(() => child.signal("SIGINT"))
+          )
+      })
+      expect(patient.code).toBe(130)
+      const hasty = yield* spawned(["doctor", "--timeout", "300ms"], { env: right })
+      expect(hasty.code).toBe(1)
+      expect(hasty.out).toContain("✗ answer")
+    }).pipe(Effect.provide(at()))
+  )
+
   it.scopedLive("marks each line, tells what to do, and fits on 80 columns", () =>
     Effect.gen(function* () {
       yield* seed()

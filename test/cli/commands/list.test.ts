@@ -1,10 +1,11 @@
 /** `list`: a table, ids or JSON, and nothing that could move the cursor. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
+import stringWidth from "string-width"
 import * as Fault from "../../../src/testing/Fault.ts"
 import * as LocalElasticCloud from "../../../src/testing/LocalElasticCloud.ts"
-import { cli, plugin } from "../../support/cli/managing.ts"
-import { objects } from "../../support/cli/program.ts"
+import { cli, environment, plugin } from "../../support/cli/managing.ts"
+import { objects, run } from "../../support/cli/program.ts"
 import { world } from "../../support/cli/world.ts"
 import { zipOf } from "../../support/upload/archives.ts"
 import { seed, traffic } from "../../support/upload/world.ts"
@@ -81,8 +82,40 @@ describe("list", () => {
       yield* cloud.plan({ fault: Fault.answer({ status: 503 }), times: 2 })
       const ran = yield* cli("list")
       expect(ran).toMatchObject({ code: 0, out: "There are no extensions.\n" })
-      expect(ran.err.match(/Trying again in \d+ ms\./g)).toHaveLength(2)
+      expect(ran.err.match(/Trying again in \d+ ms \(retry [12] of 2\)\./g)).toHaveLength(2)
       expect(yield* traffic).toEqual(["GET 503", "GET 503", "GET 200"])
+    }).pipe(Effect.provide(world()))
+  )
+
+  it.scopedLive("asks a silent service three times, each for a limited time, and shows that it waits", () =>
+    Effect.gen(function* () {
+      const cloud = yield* LocalElasticCloud.LocalElasticCloud
+      yield* cloud.plan({ fault: Fault.hang("arrival"), times: 9 })
+      const env = yield* environment()
+      const ran = yield* run(["list", "--timeout", "500ms"], { env, columns: 200 })
+      expect(ran).toMatchObject({ code: 1, out: "" })
+      expect(ran.err).toContain("UploadStalled")
+      expect(ran.err).toMatch(/waiting for 127\.0\.0\.1:\d+ {2}0:0\d/)
+      expect(ran.err).toMatch(/waiting for 127\.0\.0\.1:\d+ {2}try 2 of 3 {2}0:0\d/)
+      expect(ran.err).toMatch(/\(retry 2 of 2\)/)
+      expect(yield* cloud.requests).toHaveLength(3)
+      expect(yield* run(["list", "--timeout", "50ms", "--tries", "1"], { env })).toMatchObject({ code: 1 })
+      expect(yield* cloud.requests).toHaveLength(4)
+    }).pipe(Effect.provide(world()))
+  )
+
+  it.scopedLive("lines up names of any script", () =>
+    Effect.gen(function* () {
+      const cloud = yield* LocalElasticCloud.LocalElasticCloud
+      const names = ["words", "日本語辞書", "nai\u0308f", "한국어"]
+      const extensions = names.map((name, i) => ({
+        ...{ id: String(i + 1), name, extension_type: "bundle", version: "*" },
+        ...{ url: `repo://${i + 1}` }
+      }))
+      yield* cloud.plan({ fault: Fault.answer({ status: 200, body: JSON.stringify({ extensions }) }) })
+      const rows = (yield* cli("list")).out.split("\n").slice(1, -1)
+      const columns = rows.map((row) => stringWidth(row.slice(0, row.indexOf("bundle"))))
+      expect(new Set(columns).size).toBe(1)
     }).pipe(Effect.provide(world()))
   )
 })

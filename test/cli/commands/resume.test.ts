@@ -2,9 +2,10 @@
 import * as FileSystem from "@effect/platform/FileSystem"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { commandName } from "../../../src/cli/internal/text.ts"
 import * as Fault from "../../../src/testing/Fault.ts"
 import * as LocalElasticCloud from "../../../src/testing/LocalElasticCloud.ts"
-import { objects } from "../../support/cli/program.ts"
+import { objects, run } from "../../support/cli/program.ts"
 import { resumable, scene, uploaded } from "../../support/cli/unfinished.ts"
 import { world } from "../../support/cli/world.ts"
 import { zipOf } from "../../support/upload/archives.ts"
@@ -78,7 +79,7 @@ describe("resume", () => {
 
   it.scopedLive("prints the command that resumes where one breaks off again", () =>
     Effect.gen(function* () {
-      const { breakOff, cli } = yield* scene
+      const { breakOff, cli, env } = yield* scene
       const id = yield* seed()
       yield* breakOff(id, 100_000)
       const cloud = yield* LocalElasticCloud.LocalElasticCloud
@@ -89,8 +90,11 @@ describe("resume", () => {
       ]) {
         const ran = yield* cli(...args)
         expect(ran).toMatchObject({ code: 2, out: "" })
-        expect(ran.err).toContain(`To resume:\n  elastic-extensions resume ${id}\n`)
+        expect(ran.err).toContain(`To resume:\n  ${commandName} resume ${id}\n`)
       }
+      yield* cloud.plan({ method: "PATCH", fault: Fault.cut({ afterBodyBytes: 10 }, "reset") })
+      const byNpx = yield* run(["resume", id], { env: { ...env, npm_command: "exec" } })
+      expect(byNpx.err).toContain(`To resume:\n  npx ${commandName} resume ${id}\n`)
     }).pipe(Effect.provide(resumable))
   )
 

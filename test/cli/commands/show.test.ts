@@ -35,11 +35,11 @@ describe("show", () => {
     Effect.gen(function* () {
       const known = yield* seed()
       expect(yield* cli("show", known, "--quiet")).toEqual({ code: 0, out: "", err: "" })
-      const unknown = yield* cli("show", "nobody")
+      const unknown = yield* cli("show", "4040404040")
       expect(unknown).toMatchObject({ code: 4, out: "" })
       expect(unknown.err).toContain("ExtensionNotFound")
-      expect(objects(yield* cli("show", "nobody", "--json"))).toEqual([
-        expect.objectContaining({ _tag: "ExtensionNotFound", exitCode: 4 })
+      expect(objects(yield* cli("show", "4040404040", "--json"))).toEqual([
+        expect.objectContaining({ _tag: "ExtensionNotFound", extensionId: "4040404040", exitCode: 4 })
       ])
     }).pipe(Effect.provide(world()))
   )

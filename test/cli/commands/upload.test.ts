@@ -1,9 +1,11 @@
 /** `upload`: what it says to people, to programs and to nobody, what it would do, and how it goes on. */
+import * as FileSystem from "@effect/platform/FileSystem"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Fault from "../../../src/testing/Fault.ts"
 import { LocalElasticCloud } from "../../../src/testing/LocalElasticCloud.ts"
-import { objects, type Ran } from "../../support/cli/program.ts"
+import { linesIn } from "../../support/cli/lines.ts"
+import { objects, type Ran, run } from "../../support/cli/program.ts"
 import { resumable, scene } from "../../support/cli/unfinished.ts"
 import { changes, place, world } from "../../support/cli/world.ts"
 import { held, seed, sha256 } from "../../support/upload/world.ts"
@@ -81,6 +83,29 @@ describe("upload", () => {
     }).pipe(Effect.provide(world()))
   )
 
+  it.scopedLive("draws none in a job of a pipeline, whatever its output is", () =>
+    Effect.gen(function* () {
+      const { archive, env } = yield* place()
+      const ran = yield* run(["upload", yield* seed(), archive], { env: { ...env, CI: "true" }, columns: 80 })
+      expect(ran.err).toContain("sent 100 %")
+      expect(ran.err).not.toContain("\u001b[2K")
+    }).pipe(Effect.provide(world()))
+  )
+
+  it.scopedLive("writes the lines of JSON to a file, beside what people read", () =>
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const { archive, cli } = yield* place()
+      const file = `${archive}.jsonl`
+      const ran = yield* cli(["upload", yield* seed(), archive, "--json-file", file])
+      expect(ran.out).toMatch(/^Uploaded\.\n/)
+      expect(ran.err).toContain("verified by its hash\n")
+      const written = linesIn(yield* fs.readFileString(file)).map(({ _tag }) => _tag)
+      expect(written).toContain("SendingStarted")
+      expect(written.at(-1)).toBe("Uploaded")
+    }).pipe(Effect.provide(world()))
+  )
+
   it.scopedLive("keeps a retry in sight", () =>
     Effect.gen(function* () {
       const cloud = yield* LocalElasticCloud
@@ -89,7 +114,7 @@ describe("upload", () => {
       yield* cloud.plan({ method: "PUT", fault: Fault.answer({ status: 503 }) })
       const { code, err, out } = yield* cli(["upload", id, archive])
       expect(code).toBe(0)
-      expect(err).toMatch(/^! [\s\S]*status 503[\s\S]*Trying again in \d+ ms\.\n/m)
+      expect(err).toMatch(/^! [\s\S]*status 503[\s\S]*Trying again in \d+ ms\s\(retry 1\s+of 8\)\.\n/m)
       expect(err).toContain("attempt 2\n")
       expect(out).toContain("in 2 attempts")
     }).pipe(Effect.provide(world()))

@@ -1,9 +1,16 @@
 /** What every command has in common: help, options and variables, complaints about the command line, JSON, colours. */
+import { spawnSync } from "node:child_process"
+import { existsSync } from "node:fs"
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { node } from "../../../scripts/support/node.ts"
 import { byTag, exitCodes } from "../../../src/cli/ExitCode.ts"
-import { objects, run } from "../../support/cli/program.ts"
+import { linesVersion } from "../../../src/cli/Line.ts"
+import { documentation } from "../../../src/cli/Project.ts"
+import { packageVersion } from "../../../src/cloud/PackageVersion.ts"
+import { linesIn } from "../../support/cli/lines.ts"
+import { executable, objects, run } from "../../support/cli/program.ts"
 import { fileWith } from "../../support/upload/archives.ts"
 
 const commands = [
@@ -18,7 +25,8 @@ const commands = [
   "pending",
   "resume",
   "cancel",
-  "doctor"
+  "doctor",
+  "cloud"
 ]
 
 /** An address at which nobody answers. */
@@ -77,40 +85,75 @@ describe("help", () => {
     })
   )
 
-  it.effect("tells the version", () =>
+  it.effect.each(["version", "--version", "-v", "-V"])("tells the version (%s)", (word) =>
     Effect.gen(function* () {
-      expect(yield* run(["--version"])).toMatchObject({
-        code: 0,
-        out: expect.stringMatching(/^\d+\.\d+\.\d+\n$/)
-      })
+      expect(yield* run([word])).toEqual({ code: 0, out: `${packageVersion}\n`, err: "" })
+      expect(objects(yield* run([word, "--json"]))).toEqual([
+        { _tag: "Version", version: packageVersion, lines: linesVersion }
+      ])
     })
   )
 
-  it.effect.each(["sh", "bash", "fish", "zsh"])("writes completions for %s", (shell) =>
+  it.effect("is there by the word help, too", () =>
     Effect.gen(function* () {
-      const { code, out } = yield* run(["--completions", shell])
-      expect(code).toBe(0)
-      expect(out).not.toContain("\u001b")
-      for (const command of commands) expect(out).toContain(command)
+      expect(yield* run(["help"])).toEqual(yield* run([]))
+      expect(yield* run(["help", "upload"])).toEqual(yield* run(["upload", "--help"]))
+    })
+  )
+
+  it.effect.each([30, 45, 60, 80, 100, 200])("is as wide as a terminal of %i columns", (columns) =>
+    Effect.gen(function* () {
+      const { out } = yield* run(["upload", "--help"], { columns, env: { NO_COLOR: "1" } })
+      const prose = out.split("\n").filter((line) => !/https:|elastic-|EC_|\|/.test(line))
+      const longest = Math.max(...prose.map((line) => line.length))
+      expect(longest).toBeLessThanOrEqual(Math.min(columns, 100))
+      expect(longest).toBeGreaterThan(Math.min(columns, 100) - 15)
+    })
+  )
+
+  it.effect("leads to the documentation", () =>
+    Effect.gen(function* () {
+      for (const args of [[], ["list"]]) {
+        expect((yield* run([...args, "--help"])).out).toContain(documentation)
+      }
     })
   )
 })
 
 describe("the command line", () => {
   const refused: ReadonlyArray<readonly [args: ReadonlyArray<string>, reason: string]> = [
-    [["upload", "1"], "Missing argument <archive>"],
-    [["upload", "1", "a.zip", "b.zip"], "'b.zip'"],
+    [["upload", "1"], "Missing: <archive>."],
+    [
+      ["upload", "1", "a.zip", "b.zip"],
+      'The command upload takes <extension> <archive> and no more: "b.zip" is too much.'
+    ],
+    [["upload", "1", "--", "-a.zip", "-b.zip"], '"-b.zip" is too much'],
+    [["doctor", "now"], 'The command doctor takes no argument: "now" is too much.'],
     [["upload", "1", "a.zip", "--jsn"], "There is no option --jsn. Did you mean --json?"],
     [["upload", "1", "a.zip", "--retries"], "The option --retries needs a value: --retries n."],
     [
       ["upload", "1", "a.zip", "--resumable", "maybe"],
       'The option --resumable takes auto, never or required, not "maybe".'
     ],
-    [["list", "--type=bndle"], 'The option --type takes plugin or bundle, not "bndle".'],
+    [["list", "--type=bndle"], 'The option --type takes plugin or bundle, not "bndle". Did you mean bundle?'],
     [["upload", "1", "a.zip", "--api-key-file", "/no/such/file"], "/no/such/file"],
     [["publish", "a.zip", "--name=words"], "Missing: --type plugin|bundle, --version version."],
     [["uplaod", "1", "a.zip"], "There is no command uplaod. Did you mean upload?"],
-    [["frobnicate"], "There is no command frobnicate."],
+    [["frobnicate"], "There is no command frobnicate. For help"],
+    [["help", "lst"], "There is no command lst. Did you mean list?"],
+    [["--quiet", "list"], "Options follow the command: elastic-extensions list --quiet"],
+    [["--verison"], "There is no option --verison. Did you mean --version?"],
+    [["list", "--verison"], "There is no option --verison. Did you mean --version?"],
+    [["upload", "1", "a.zip", "-n"], "There is no option -n. For help"],
+    [["publish", "a.zip", "-n"], "There is no option -n. Did you mean --name?"],
+    [
+      ["list", "--bandwidth", "5"],
+      "The command list has no option --bandwidth; upload, publish and resume have."
+    ],
+    [["list", "--wizard"], "There is no option --wizard."],
+    [["list", "--log-level", "all"], "There is no option --log-level."],
+    [["--completions", "sh"], 'The option --completions takes bash, fish or zsh, not "sh".'],
+    [["--completions"], "The option --completions needs the name of a shell: bash, fish or zsh."],
     [["upload", "a/b", "a.zip"], "it contains a slash"]
   ]
 
@@ -193,6 +236,65 @@ describe("configuration", () => {
   )
 })
 
+describe("a process", () => {
+  const shell = (line: string, env: Readonly<Record<string, string>> = {}) =>
+    Effect.map(executable, (file) => {
+      const command = `'${node}' '${file}'`
+      const { status, stderr, stdout } = spawnSync(
+        "bash",
+        ["--norc", "-c", line.replaceAll("CMD", command)],
+        {
+          encoding: "utf8",
+          env: { PATH: String(process.env["PATH"]), ...env }
+        }
+      )
+      return { code: status, out: stdout, err: stderr.replace(/\s+/g, " ") }
+    })
+
+  it.effect.skipIf(!existsSync("/dev/full"))("whose standard output is full does not end well", () =>
+    Effect.gen(function* () {
+      const full = yield* shell("CMD --help > /dev/full")
+      expect(full.code).toBe(74)
+      expect(full.err).toContain("standard output cannot be written: ENOSPC")
+    })
+  )
+
+  it.effect("whose reader has gone ends quietly", () =>
+    Effect.gen(function* () {
+      const { code, err } = yield* shell("set -o pipefail; CMD --help | true; CMD --help | head -1")
+      expect({ code, err }).toEqual({ code: 0, err: "" })
+    })
+  )
+
+  it.effect("of Deno that may not use the network says so, and tries no second time", () =>
+    Effect.gen(function* () {
+      const permissions = ["--no-prompt", "--allow-read", "--allow-env", "--allow-sys"]
+      const { stdout } = spawnSync(
+        "node_modules/.bin/deno",
+        ["run", ...permissions, yield* executable, "list", "--json"],
+        { encoding: "utf8", env: { PATH: String(process.env["PATH"]), ...env } }
+      )
+      expect(linesIn(stdout)).toEqual([
+        expect.objectContaining({
+          _tag: "ConnectionFailed",
+          isRetryable: false,
+          remedy: "Run Deno with --allow-net."
+        })
+      ])
+    })
+  )
+
+  it.effect("takes the key from a pipe", () =>
+    Effect.gen(function* () {
+      const { code, err } = yield* shell("CMD list --tries 1 --api-key-file <(echo a-key)", {
+        EC_ENDPOINT: env.EC_ENDPOINT
+      })
+      expect(code).toBe(1)
+      expect(err).toContain("ConnectionFailed")
+    })
+  )
+})
+
 describe("exit codes", () => {
   it("are these, and every error has one", () => {
     expect(exitCodes).toEqual({
@@ -205,6 +307,7 @@ describe("exit codes", () => {
       conflict: 6,
       outcomeUnknown: 7,
       usage: 64,
+      outputLost: 74,
       interrupted: 130
     })
     for (const name of Object.values(byTag)) expect(exitCodes[name]).toBeGreaterThan(0)

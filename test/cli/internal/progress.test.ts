@@ -17,6 +17,7 @@ const acknowledged = (offset: number): PublishEvent => ({ _tag: "BytesAcknowledg
 const retry: PublishEvent = {
   _tag: "RetryScheduled",
   attempt: 1,
+  retry: 3,
   delayMillis: 4000,
   reason: "ConnectionFailed",
   message: "The connection broke."
@@ -24,7 +25,10 @@ const retry: PublishEvent = {
 
 /** What is known after these events, each at its time in milliseconds. */
 const known = (...events: ReadonlyArray<readonly [at: number, event: PublishEvent]>): Progress.Progress =>
-  events.reduce((progress, [at, event]) => Progress.advance(progress, event, at), Progress.nothingYet)
+  events.reduce((progress, [at, event]) => Progress.advance(progress, event, at), {
+    ...Progress.nothingYet,
+    retries: 8
+  })
 
 describe("the line", () => {
   it("shows the part, the rate and the time left", () => {
@@ -51,15 +55,21 @@ describe("the line", () => {
     expect(Progress.rateOf(progress, 10_000)).toBe(1_000_000)
   })
 
-  it("counts down to the next attempt, and numbers it", () => {
+  it("counts down to the next retry, and numbers it", () => {
     const waiting = known([0, sending(0)], [1000, written(5_000_000)], [2000, retry])
-    expect(Progress.render(waiting, 3000, 80)).toBe("waiting: attempt 2 in 0:03")
+    expect(Progress.render(waiting, 3000, 80)).toBe("waiting: retry 3 of 8 in 0:03")
     const again = Progress.advance(
       Progress.advance(waiting, { _tag: "AttemptStarted", attempt: 2, total }, 6000),
       sending(0),
       6000
     )
     expect(Progress.render(again, 6000, 80)).toContain("try 2")
+  })
+
+  it("tells that something is at work where no bytes tell it", () => {
+    const verified = known([0, sending(0)], [5000, { _tag: "Verified", proof: "hash" }])
+    expect(Progress.render(verified, 5900, 80)).toBe("")
+    expect(Progress.render(verified, 9000, 80)).toBe("working  0:04")
   })
 
   it("is empty when nothing is under way", () => {
@@ -150,8 +160,8 @@ describe("on a terminal", () => {
       yield* report(retry)
       yield* TestClock.adjust("100 millis")
       const shown = withoutAnsi(text())
-      expect(shown).toContain("! The connection broke. Trying again in 4.0 s.\n")
-      expect(shown.endsWith("waiting: attempt 2 in 0:04")).toBe(true)
+      expect(shown).toContain("! The connection broke. Trying again in 4.0 s (retry 3 of 8).\n")
+      expect(shown.endsWith("waiting: retry 3 of 8 in 0:04")).toBe(true)
     })
   )
 
@@ -197,6 +207,52 @@ describe("without a terminal", () => {
     })
   )
 
+  const heartbeats = Effect.gen(function* () {
+    const { err, report } = yield* elsewhere({ json: false, quiet: false })
+    const linesAfter = (event: PublishEvent, ...then: ReadonlyArray<PublishEvent>) =>
+      Effect.gen(function* () {
+        yield* Effect.forEach([event, ...then], report)
+        const before = err.written.length
+        yield* TestClock.adjust("95 seconds")
+        return err.written.slice(before)
+      })
+    return linesAfter
+  })
+
+  it.scoped("is a line every half minute, also where nothing happens", () =>
+    Effect.gen(function* () {
+      const linesAfter = yield* heartbeats
+      // The rate falls while nothing moves.
+      expect(yield* linesAfter(sending(0), written(1_000_000))).toEqual(
+        ["33.3", "16.7", "11.1"].map((rate) => `sending: 1 % (1.0 of 100.0 MB), ${rate} kB/s\n`)
+      )
+      expect(yield* linesAfter(written(total))).toEqual(
+        Array(3).fill("all is sent: waiting for the server's answer\n")
+      )
+      expect(yield* linesAfter({ _tag: "VerificationProgress", bytes: 0, total })).toEqual(
+        Array(3).fill("verifying: 0 % (0.0 of 100.0 MB), 0 B/s\n")
+      )
+      expect(yield* linesAfter({ ...retry, delayMillis: 95_000 })).toEqual([
+        "waiting: retry 3 of 8 in 1:05\n",
+        "waiting: retry 3 of 8 in 0:35\n",
+        "waiting: retry 3 of 8 in 0:05\n"
+      ])
+      expect(yield* linesAfter({ _tag: "Verified", proof: "hash" })).toEqual(Array(3).fill("still at work\n"))
+    })
+  )
+
+  it.scoped("is no line more where there is one anyway", () =>
+    Effect.gen(function* () {
+      const { err, report } = yield* elsewhere({ json: false, quiet: false })
+      yield* report(sending(0))
+      for (let tenth = 1; tenth <= 10; tenth++) {
+        yield* TestClock.adjust("29 seconds")
+        yield* report(written((tenth * total) / 10))
+      }
+      expect(err.written).toHaveLength(10)
+    })
+  )
+
   it.scoped("as JSON, is at most ten steps of a kind a second, and always the last", () =>
     Effect.gen(function* () {
       const { err, out, report } = yield* elsewhere({ json: true, quiet: false })
@@ -207,7 +263,7 @@ describe("without a terminal", () => {
       const steps = out.written.map((line) => JSON.parse(line))
       expect(steps.length).toBeLessThanOrEqual(11)
       expect(steps.length).toBeGreaterThan(8)
-      expect(steps.at(-1)).toEqual({ _tag: "BytesWritten", offset: total, total })
+      expect(steps.at(-1)).toMatchObject({ _tag: "BytesWritten", offset: total, total })
       expect(err.written).toEqual([])
     })
   )

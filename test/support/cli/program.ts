@@ -1,5 +1,5 @@
 /** The command line, run in this process or as one of its own. */
-import { spawn } from "node:child_process"
+import { spawn, spawnSync } from "node:child_process"
 import { dirname, resolve } from "node:path"
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import { Cause, ConfigProvider, Effect, Exit, Option } from "effect"
@@ -8,6 +8,7 @@ import { node } from "../../../scripts/support/node.ts"
 import type { Exited } from "../../../src/cli/internal/output.ts"
 import { type Sink, Stdio } from "../../../src/cli/internal/terminal.ts"
 import { main } from "../../../src/cli/main.ts"
+import { linesIn } from "./lines.ts"
 
 export interface Ran {
   readonly code: number | null
@@ -43,7 +44,9 @@ export const run = (
         Effect.withConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(options.env ?? {}))))
       )
     )
-    return { code: codeOf(exit), out: out.text(), err: err.text() }
+    const ran = { code: codeOf(exit), out: out.text(), err: err.text() }
+    if (args.includes("--json")) objects(ran)
+    return ran
   }).pipe(Effect.provide(NodeContext.layer))
 
 const codeOf = (exit: Exit.Exit<void, Exited>): number =>
@@ -56,15 +59,12 @@ const codeOf = (exit: Exit.Exit<void, Exited>): number =>
       )
   })
 
-/** Every line of standard output as the JSON object it has to be. */
+/** Every line of standard output as the object it has to be, without the time, which is another in every run. */
 export const objects = ({ out }: Ran): ReadonlyArray<Readonly<Record<string, unknown>>> =>
-  out
-    .split("\n")
-    .slice(0, -1)
-    .map((line) => JSON.parse(line))
+  linesIn(out).map(({ time: _, ...fields }) => fields)
 
 /** The command as it is published, made once in each process of the tests. */
-const executable = Effect.runSync(
+export const executable = Effect.runSync(
   Effect.cached(
     Effect.suspend(() => {
       const file = resolve("node_modules/.cache/command", String(process.pid), "bin.js")
@@ -103,8 +103,13 @@ export const spawned = (
         signal: (signal) => void process.kill(child.pid ?? 0, signal)
       })
     }
-    return { code: yield* Effect.promise(() => ended), ...output }
+    const ran = { code: yield* Effect.promise(() => ended), ...output }
+    if (args.includes("--json")) objects(ran)
+    return ran
   }).pipe(Effect.scoped)
+
+/** Whether this machine has a program that some tests need. */
+export const isInstalled = (program: string): boolean => spawnSync("which", [program]).status === 0
 
 export interface RunningCommand {
   /** What it has written so far. */

@@ -110,7 +110,7 @@ const prefix = "EC_UPLOAD_"
 const unknownVariables: Effect.Effect<ReadonlyArray<Finding>> = Effect.gen(function* () {
   const configs = [UploadHttpClient.config, UploadSettings.config, RetryPolicy.config, S3ObjectStore.config]
   const read = yield* Effect.forEach(configs, Variable.namesIn)
-  const known = [...read.flat(), "EC_UPLOAD_JOURNAL"]
+  const known = [...read.flat(), "EC_UPLOAD_JOURNAL", "EC_UPLOAD_READ_TRIES"]
   const unknown = yield* Variable.unknownNames(prefix, known)
   return unknown.map((name) =>
     warning(

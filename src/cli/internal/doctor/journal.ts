@@ -4,7 +4,7 @@ import * as FileSystem from "@effect/platform/FileSystem"
 import * as Path from "@effect/platform/Path"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { unavailable } from "../../../journal/JournalError.ts"
+import { JournalUnavailable, unavailable } from "../../../journal/JournalError.ts"
 import * as UploadJournal from "../../../journal/UploadJournal.ts"
 import { fromConfigError } from "../../Failure.ts"
 import { commandLine, plural } from "../text.ts"
@@ -41,20 +41,27 @@ const examineFolder = (folder: string) =>
     Effect.catchTag("JournalUnavailable", (error) => Effect.succeed(failed("journal", error)))
   )
 
+/** `free` is in bytes. An upload that cannot be remembered is not begun. */
+export const spaceFindings = (folder: string, free: number): ReadonlyArray<Finding> =>
+  free >= enoughBytes
+    ? []
+    : [
+        failed(
+          "space",
+          new JournalUnavailable({
+            location: folder,
+            operation: "write",
+            reason: "DiskFull",
+            detail: `its disk has ${plural(free, "byte")} left`
+          })
+        )
+      ]
+
 const examineSpace = (folder: string) =>
   Effect.gen(function* () {
     const nearest = yield* nearestFolder(folder)
     const { bavail, bsize } = yield* Effect.tryPromise(() => statfs(nearest))
-    const free = bavail * bsize
-    return free >= enoughBytes
-      ? []
-      : [
-          warning(
-            "space",
-            `${plural(free, "byte")} left on the disk of the journal`,
-            "Free some space on that disk."
-          )
-        ]
+    return spaceFindings(folder, bavail * bsize)
     // Not every runtime and file system tells; a full disk is found by writing as well.
   }).pipe(Effect.orElseSucceed((): ReadonlyArray<Finding> => []))
 

@@ -351,13 +351,16 @@ const followSocket = (socket: Socket, progress: () => Progress, connected: () =>
 }
 
 export const connectionFailed = (progress: Progress, error: Error): ConnectionFailed => {
-  const code = "code" in error && typeof error.code === "string" ? error.code : undefined
+  const code = "code" in error && typeof error.code === "string" ? error.code : missingPermission(error)
   return new ConnectionFailed({
     ...progress.snapshot,
     ...(code === undefined ? {} : { code }),
     detail: describe(error)
   })
 }
+
+/** Deno's word for what it was not allowed, which is no code of a system. */
+const missingPermission = ({ name }: Error): string | undefined => (name === "NotCapable" ? name : undefined)
 
 /** Trying several addresses fails with one error for each, and no message of its own. */
 const describe = (error: Error): string =>

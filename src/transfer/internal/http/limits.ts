@@ -11,6 +11,8 @@ export interface Limits {
   readonly continue: number
   readonly stall: number
   readonly response: number
+  /** The same for a request that only asks. */
+  readonly read: number
   readonly deadline: number
 }
 
@@ -81,7 +83,10 @@ export const connectWithin =
 /** A server may think about a whole upload for longer than a line may be silent. Earlier phases have limits of their own. */
 const silenceAllowed = (progress: Progress, limits: Limits): number => {
   if (progress.phase === "sending") return limits.stall
-  return progress.phase === "awaiting-response" ? limits.response : Number.POSITIVE_INFINITY
+  if (progress.phase !== "awaiting-response") return Number.POSITIVE_INFINITY
+  return progress.method === "GET" || progress.method === "HEAD"
+    ? Math.min(limits.read, limits.response)
+    : limits.response
 }
 
 /**
@@ -96,7 +101,7 @@ export const watchStall = (progress: Progress, limits: Limits): Effect.Effect<ne
       const left = progress.movedAt + limit - progress.now()
       return left <= 0
         ? Effect.fail(stalled(progress, limit))
-        : Effect.sleep(Duration.millis(Math.ceil(Math.min(left, limits.stall, limits.response))))
+        : Effect.sleep(Duration.millis(Math.ceil(Math.min(left, limits.stall, limits.response, limits.read))))
     })
   )
 

@@ -1,8 +1,11 @@
+/** `cloud`: the stand-in as a command, until it is interrupted. */
 import { type ChildProcess, spawn } from "node:child_process"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { node } from "../../scripts/support/node.ts"
-import { askAt, EXTENSIONS } from "../support/testing/server.ts"
+import { node } from "../../../scripts/support/node.ts"
+import { linesIn } from "../../support/cli/lines.ts"
+import { executable } from "../../support/cli/program.ts"
+import { askAt, EXTENSIONS } from "../../support/testing/server.ts"
 
 interface Ran {
   readonly output: () => string
@@ -13,9 +16,12 @@ interface Ran {
 }
 
 const runCloud = (...args: ReadonlyArray<string>) =>
+  Effect.flatMap(executable, (program) => start(program, args))
+
+const start = (program: string, args: ReadonlyArray<string>) =>
   Effect.acquireRelease(
     Effect.sync((): Ran => {
-      const child = spawn(node, ["--import", "tsx", "scripts/cloud.ts", ...args], {
+      const child = spawn(node, [program, "cloud", ...args], {
         stdio: "pipe"
       })
       let output = ""
@@ -42,7 +48,7 @@ const runCloud = (...args: ReadonlyArray<string>) =>
     (ran) => Effect.sync(() => ran.process.kill("SIGKILL"))
   )
 
-describe("scripts/cloud.ts", () => {
+describe("cloud", () => {
   it.scopedLive("runs a stand-in with the key and the extensions asked for, until it is interrupted", () =>
     Effect.gen(function* () {
       const cloud = yield* runCloud("--api-key", "k1", "--extension", "one", "--extension", "two")
@@ -52,18 +58,32 @@ describe("scripts/cloud.ts", () => {
       const listed = yield* askAt(url, { path: EXTENSIONS, key: "k1" })
       expect(listed.json()).toMatchObject({ extensions: [{ name: "one" }, { name: "two" }] })
       cloud.process.kill("SIGINT")
-      yield* cloud.ended
+      expect(yield* cloud.ended).toBe(0)
       expect((yield* Effect.flip(askAt(url, { path: EXTENSIONS }))).code).toBe("ECONNREFUSED")
     })
   )
 
+  it.scopedLive("tells a program the same as JSON", () =>
+    Effect.gen(function* () {
+      const cloud = yield* runCloud("--json", "--extension", "one")
+      const [line = ""] = yield* cloud.says(/^.*\n/)
+      expect(linesIn(line)).toEqual([
+        expect.objectContaining({
+          _tag: "LocalCloud",
+          url: expect.stringContaining("http://"),
+          apiKey: "local-key"
+        })
+      ])
+    })
+  )
+
   it.scopedLive.each([
-    [["--port", "many"], '--port must be a number from 0 to 65535, not "many".'],
-    [["--prot", "1"], "Unknown option '--prot'"]
+    [["--port", "100000"], "--port has to be a number from 0 to 65535"],
+    [["--prot", "1"], "There is no option --prot. Did you mean --port?"]
   ] as const)("explains what is wrong with %j", ([args, message]) =>
     Effect.gen(function* () {
       const cloud = yield* runCloud(...args)
-      expect(yield* cloud.ended).toBe(1)
+      expect(yield* cloud.ended).toBe(64)
       expect(cloud.output()).toContain(message)
     })
   )
