@@ -45,7 +45,7 @@ export const doctor = Command.define({
   ],
   examples: [
     ["doctor", "Before the first upload, and whenever one fails."],
-    ["doctor --stage s3://builds/elastic", "Before the first upload by way of an object store."],
+    ["doctor --stage s3://my-bucket", "Before the first upload by way of an object store."],
     ["doctor --json", "The same for a program, one finding per line."]
   ],
   takes: {},

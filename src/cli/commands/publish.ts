@@ -35,7 +35,7 @@ export const publish = Command.define({
     ["publish dist/acme.zip --name acme --type plugin --version 8.17.0", "Release a plugin."],
     ["publish dist/words.zip --name words --type bundle --version '8.*'", "Release a bundle."],
     [
-      "publish dist/words.zip --name words --type bundle --version '8.*' --stage s3://builds/elastic",
+      "publish dist/words.zip --name words --type bundle --version '8.*' --stage s3://my-bucket",
       "By way of an object store."
     ],
     ["publish dist/acme.zip --name acme --type plugin --version 8.17.0 --dry-run", "What would change?"]

@@ -33,7 +33,7 @@ export const upload = Command.define({
     ["upload 882519870 dist/acme.zip", "Upload."],
     ["upload analysis-acme dist/acme.zip", "The same by its name."],
     ["upload 882519870 dist/acme.zip --dry-run", "What would happen?"],
-    ["upload 882519870 dist/acme.zip --stage s3://builds/elastic", "By way of an object store."],
+    ["upload 882519870 dist/acme.zip --stage s3://my-bucket", "By way of an object store."],
     ["upload 882519870 dist/acme.zip --json", "In a pipeline: one JSON object per line."],
     ["upload 882519870 dist/acme.zip --bandwidth 2000000", "Leave some of the line to others."]
   ],
