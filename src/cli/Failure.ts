@@ -7,7 +7,6 @@ import * as ConfigError from "effect/ConfigError"
 import * as Schema from "effect/Schema"
 import { ExtensionType } from "../cloud/Extension.ts"
 import { PublishError } from "../publish/PublishError.ts"
-import { StoreError } from "../staging/StagingError.ts"
 import { commandLine, commandName, plural, printable } from "./internal/text.ts"
 import type { Given } from "./internal/variables.ts"
 import { issues } from "./Project.ts"
@@ -282,7 +281,6 @@ export class AmbiguousName extends Schema.TaggedError<AmbiguousName>(
  */
 export const Failure = Schema.Union(
   PublishError,
-  StoreError,
   InvalidConfiguration,
   UsageError,
   Interrupted,

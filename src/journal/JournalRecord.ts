@@ -201,6 +201,8 @@ export const JournalRecord = Schema.Struct({
   representationSize: Schema.NonNegativeInt,
   baseline: JournalBaseline,
   upload: optional(JournalUpload),
+  /** Where the archive is staged for the service to fetch, such as `s3://bucket/prefix`. How far it is, the store knows. */
+  staging: optional(Schema.String),
   /**
    * Of the archive. As long as its own SHA-256 is not known, the last of them covers every byte that an upload resource may
    * have: none leaves before it is noted.
@@ -232,7 +234,7 @@ export interface JournalIntent
   extends JournalKey,
     Pick<
       JournalRecord,
-      "archive" | "contentType" | "multipartBoundary" | "representationSize" | "baseline"
+      "archive" | "contentType" | "multipartBoundary" | "representationSize" | "baseline" | "staging"
     > {}
 
 /**

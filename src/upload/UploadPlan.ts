@@ -48,8 +48,13 @@ export type PlannedDigest = Data.TaggedEnum<{
  */
 export const PlannedDigest = Data.taggedEnum<PlannedDigest>()
 
-/** Of an archive that was hashed. */
-interface PlannedHashed extends Planned {
+/**
+ * What every plan of an archive that was hashed says.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface PlannedHashed extends Planned {
   readonly archive: Content & { readonly name: string }
 }
 

@@ -5,7 +5,16 @@
  */
 import * as Effect from "effect/Effect"
 import * as Ref from "effect/Ref"
-import type { UploadEvent, UploadObserver } from "./UploadEvent.ts"
+
+/**
+ * Follows an upload by its events, and by those of whatever it is a part of.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface SlotObserver {
+  readonly onEvent: (event: { readonly _tag: string; readonly attempt?: number }) => Effect.Effect<void>
+}
 
 /**
  * Runs an upload that holds one permit as long as it may send, and none while it verifies: then the next one can send. For
@@ -34,7 +43,7 @@ import type { UploadEvent, UploadObserver } from "./UploadEvent.ts"
  */
 export const withSlot = <A, E, R>(
   slots: Effect.Semaphore,
-  upload: (observer: UploadObserver) => Effect.Effect<A, E, R>
+  upload: (observer: SlotObserver) => Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> =>
   Effect.acquireUseRelease(
     makeSlot(slots),
@@ -42,10 +51,10 @@ export const withSlot = <A, E, R>(
       Effect.zipRight(
         take,
         upload({
-          onEvent: (event: UploadEvent) => {
-            if (event._tag === "VerificationStarted") return give
+          onEvent: ({ _tag, attempt = 0 }) => {
+            if (_tag === "VerificationStarted") return give
             // Attempt 0 is a question that is asked again.
-            return event._tag === "RetryScheduled" && event.attempt > 0 ? take : Effect.void
+            return _tag === "RetryScheduled" && attempt > 0 ? take : Effect.void
           }
         })
       ),

@@ -22,6 +22,7 @@ import * as ParseResult from "effect/ParseResult"
 import * as Schedule from "effect/Schedule"
 import * as ExtensionsClient from "../cloud/ExtensionsClient.ts"
 import * as UploadJournal from "../journal/UploadJournal.ts"
+import * as ArchiveDelivery from "../publish/ArchiveDelivery.ts"
 import * as RetryPolicy from "../transfer/RetryPolicy.ts"
 import * as UploadHttpClient from "../transfer/UploadHttpClient.ts"
 import * as UploadSettings from "../upload/UploadSettings.ts"
@@ -92,7 +93,8 @@ export const layer: Layer.Layer<
 > = Layer.suspend(() => Layer.merge(workflow.toLayer(release), layerCare))
 
 /**
- * The same, with everything an upload needs configured from the environment.
+ * The same, with everything an upload needs configured from the environment, and the object store if `EC_UPLOAD_STAGE` is
+ * set.
  *
  * @since 0.1.0
  * @category layers
@@ -104,7 +106,12 @@ export const layerConfig: Layer.Layer<
 > = layer.pipe(
   Layer.provide(Layer.suspend(() => layerJournal)),
   // One by one: the journal of an upload by itself would ask for a folder.
-  Layer.provide([ExtensionsClient.layerConfig, RetryPolicy.layerConfig, UploadSettings.layerConfig]),
+  Layer.provide([
+    ExtensionsClient.layerConfig,
+    RetryPolicy.layerConfig,
+    UploadSettings.layerConfig,
+    ArchiveDelivery.layerStore
+  ]),
   Layer.provide(UploadHttpClient.layerConfig)
 )
 

@@ -29,17 +29,18 @@ import { ExtensionId } from "../cloud/ExtensionId.ts"
 import { ExtensionsClient } from "../cloud/ExtensionsClient.ts"
 import { ExtensionsError } from "../cloud/ExtensionsError.ts"
 import { UploadJournal } from "../journal/UploadJournal.ts"
+import * as ArchiveDelivery from "../publish/ArchiveDelivery.ts"
 import * as ExtensionPublish from "../publish/ExtensionPublish.ts"
-import { AmbiguousExtension, NameTaken } from "../publish/PublishError.ts"
+import { AmbiguousExtension, DeliveryError, NameTaken } from "../publish/PublishError.ts"
+import type { PublishEvent } from "../publish/PublishEvent.ts"
 import * as RetryPolicy from "../transfer/RetryPolicy.ts"
 import { TransferError } from "../transfer/TransferError.ts"
 import * as ExtensionUpload from "../upload/ExtensionUpload.ts"
 import * as StoredArchive from "../upload/StoredArchive.ts"
 import { UploadConflict, UploadError, VerificationFailed } from "../upload/UploadError.ts"
-import type { UploadEvent, UploadObserver } from "../upload/UploadEvent.ts"
 import { Proof, UploadReceipt } from "../upload/UploadReceipt.ts"
 import type { UploadOverrides } from "../upload/UploadSettings.ts"
-import { withSlot } from "../upload/UploadSlots.ts"
+import { type SlotObserver, withSlot } from "../upload/UploadSlots.ts"
 import { Announcement } from "./Announcement.ts"
 import { stopIfCancelled, unlessCancelled } from "./internal/signals.ts"
 import { AnnouncementFailed, ReleaseCancelled } from "./ReleaseError.ts"
@@ -142,7 +143,8 @@ export const ensure = (input: Named & { readonly extension: ReleaseTarget }) =>
 
 /**
  * Uploads the archive, if the extension does not hold it already. What an earlier run of this activity has sent is
- * continued where its journal of uploads can be read: in the engine's database, or in a folder that all runners share.
+ * continued where its journal of uploads can be read: in the engine's database, or in a folder that all runners share. Where `staging`
+ * has it go by way of the object store in the context, the store remembers instead: any runner goes on with the parts.
  *
  * @since 0.1.0
  * @category activities
@@ -159,7 +161,7 @@ export const transfer = (
   Activity.make({
     name: input.name ?? "ExtensionRelease/transfer",
     success: UploadReceipt,
-    error: Schema.Union(UploadError, ReleaseCancelled),
+    error: Schema.Union(DeliveryError, ReleaseCancelled),
     execute: work(
       "transfer",
       Effect.flatMap(TransferSlots, (slots) =>
@@ -232,7 +234,7 @@ export const watch = (input: Named & { readonly receipt: ReleaseReceipt }) =>
 export const abandonUpload = (
   extensionId: ExtensionId
 ): Effect.Effect<void, never, ExtensionsClient | UploadJournal> =>
-  ExtensionUpload.cancel(extensionId).pipe(
+  ArchiveDelivery.cancel(extensionId).pipe(
     orLog(`The unfinished upload to extension ${extensionId} could not be given up`)
   )
 
@@ -313,16 +315,16 @@ const notTheOne = (
  */
 const send = Effect.fnUntraced(function* (
   { archive, extensionId, options, sha256 }: Parameters<typeof transfer>[0],
-  observer: UploadObserver
+  observer: SlotObserver
 ) {
   const { onEvent } = yield* ReleaseEvents
   const { executionId } = yield* WorkflowInstance
   const changed = yield* Deferred.make<never, ArchiveChanged>()
-  const requireSame = (event: UploadEvent) =>
+  const requireSame = (event: PublishEvent) =>
     event._tag === "DigestComputed" && event.sha256 !== sha256
       ? Effect.zipRight(Deferred.fail(changed, notTheOne({ archive, sha256 }, event.sha256)), Effect.never)
       : Effect.void
-  return yield* ExtensionUpload.upload({
+  return yield* ArchiveDelivery.deliver({
     ...options,
     extensionId,
     archive: toArchive(archive),
@@ -367,7 +369,7 @@ const callHook = Effect.fnUntraced(function* (hook: Hook, receipt: ReleaseReceip
 
 const orLog =
   (what: string) =>
-  <A, R>(self: Effect.Effect<A, UploadError, R>): Effect.Effect<void, never, R> =>
+  <A, R>(self: Effect.Effect<A, DeliveryError, R>): Effect.Effect<void, never, R> =>
     self.pipe(
       RetryPolicy.retry(),
       Effect.catchAll((error) => Effect.logWarning(`${what}: ${error.message}`)),

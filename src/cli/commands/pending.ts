@@ -7,10 +7,17 @@ import type * as FileSystem from "@effect/platform/FileSystem"
 import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Archive from "../../archive/Archive.ts"
 import * as ElasticCloudConfig from "../../cloud/ElasticCloudConfig.ts"
 import { isUploadExpired, type JournalRecord } from "../../journal/JournalRecord.ts"
 import * as UploadJournal from "../../journal/UploadJournal.ts"
+import * as ArchiveDelivery from "../../publish/ArchiveDelivery.ts"
+import * as ArchiveStaging from "../../staging/ArchiveStaging.ts"
+import { ObjectStore } from "../../staging/ObjectStore.ts"
+import type { StagingError } from "../../staging/StagingError.ts"
+import * as UploadHttpClient from "../../transfer/UploadHttpClient.ts"
 import * as Command from "../internal/command.ts"
 import { Output } from "../internal/output.ts"
 import * as Results from "../internal/results.ts"
@@ -25,30 +32,70 @@ export const pending = Command.define({
   name: "pending",
   summary: "List the unfinished uploads to this endpoint.",
   details: [
-    "Reads the journal only: no key is needed and nothing is sent. KEPT is how much of the archive the server has at least; resume asks it for the exact figure. A question mark means that it has not told yet, a dash that it cannot resume, and the whole archive is sent again."
+    "Reads the journal, and the object store if there is one: no API key is needed and nothing is sent. KEPT is how much of the archive the server has at least; resume asks it for the exact figure. A question mark means that it has not told yet, a dash that it cannot resume, and the whole archive is sent again.",
+    "With --stage it also lists the unfinished uploads that the object store keeps, whichever machine began them."
   ],
   examples: [
     ["pending", "Is there anything to resume?"],
     ["resume --all", "Finish all of them."]
   ],
   takes: {},
-  variables: Variables.connectionAndJournal,
+  variables: Variables.unfinished,
   run: () =>
     Effect.gen(function* () {
       const output = yield* Output
       const { baseUrl: endpoint } = yield* ElasticCloudConfig.endpoint
       const { corrupt, elsewhere, uploads } = yield* unfinishedAt(endpoint)
+      const kept = yield* keptInStore
       yield* output.result({
         schema: Results.Pending,
-        value: { _tag: "PendingUploads", endpoint, uploads, elsewhere, unreadable: corrupt.length },
-        lines: table(headings, uploads.map(rowOf), "There are no unfinished uploads."),
+        value: { _tag: "PendingUploads", endpoint, uploads, kept, elsewhere, unreadable: corrupt.length },
+        lines: [
+          ...table(headings, uploads.map(rowOf), "There are no unfinished uploads."),
+          ...(kept.length === 0 ? [] : ["", ...table(keptHeadings, kept.map(keptRowOf), "")])
+        ],
         quietLines: uploads.map(({ extensionId }) => printable(extensionId))
       })
       if (elsewhere > 0)
         yield* output.note(`${elsewhere} more at other endpoints: choose one with --endpoint.`)
       yield* Effect.forEach(corrupt, ({ message }) => output.note(message), { discard: true })
-    }).pipe(Effect.provide(UploadJournal.layerConfig))
+    }).pipe(
+      Effect.provide(
+        Layer.merge(
+          UploadJournal.layerConfig,
+          Layer.provide(ArchiveDelivery.layerStore, UploadHttpClient.layerConfig)
+        )
+      )
+    )
 })
+
+const keptHeadings = ["KEPT", "PARTS", "BEGAN", "STAGED IN"] as const
+
+const keptRowOf = ({
+  began,
+  bytes: size,
+  location,
+  parts
+}: typeof Results.Kept.Type): ReadonlyArray<string> => [
+  bytes(size),
+  String(parts),
+  began === null ? "-" : DateTime.formatIso(began),
+  printable(location)
+]
+
+const keptInStore = Effect.flatMap(
+  Effect.serviceOption(ObjectStore),
+  Option.match({
+    onNone: () => Effect.succeed([]),
+    onSome: (store) =>
+      Effect.map(Effect.provideService(ArchiveStaging.pending, ObjectStore, store), (uploads) =>
+        uploads.map(({ initiated, key: _key, ...upload }) => ({
+          ...upload,
+          began: Option.getOrNull(initiated)
+        }))
+      )
+  })
+)
 
 const headings = ["EXTENSION", "PHASE", "KEPT", "LAST ACTIVE", "ARCHIVE"] as const
 
@@ -78,14 +125,16 @@ const archiveState = ({ archive }: JournalRecord) =>
 const describe = Effect.fnUntraced(function* (
   record: JournalRecord,
   inUse: boolean
-): Effect.fn.Return<Results.Unfinished, never, FileSystem.FileSystem> {
+): Effect.fn.Return<Results.Unfinished, StagingError, FileSystem.FileSystem> {
   const now = yield* Clock.currentTimeMillis
   const { path, sha256, size } = record.archive
-  const kept = record.upload === undefined || isUploadExpired(record, now) ? null : record.upload.offset
+  const kept =
+    record.staging === undefined ? keptByServer(record, now) : yield* keptInStaging(record, record.staging)
   return {
     extensionId: record.extensionId,
     archive: { path, size, sha256: sha256 ?? null, state: yield* archiveState(record) },
     phase: record.phase,
+    stage: record.staging ?? null,
     kept,
     total: record.representationSize,
     attempts: record.attempts,
@@ -95,6 +144,35 @@ const describe = Effect.fnUntraced(function* (
     lastActive: DateTime.unsafeMake(record.updatedAtMillis),
     ageMillis: now - record.updatedAtMillis,
     inUse
+  }
+})
+
+const keptByServer = (record: JournalRecord, now: number): number | null =>
+  record.upload === undefined || isUploadExpired(record, now) ? null : record.upload.offset
+
+/** What the store has of a staged archive; null where another store, or none, is configured. */
+const keptInStaging = Effect.fnUntraced(function* (
+  { archive: { name, sha256, size } }: JournalRecord,
+  location: string
+) {
+  const store = Option.filter(
+    yield* Effect.serviceOption(ObjectStore),
+    (store) => store.location === location
+  )
+  // What is staged was hashed before.
+  if (Option.isNone(store) || sha256 === undefined) return null
+  const standing = yield* Effect.provideService(
+    ArchiveStaging.look({ name, sha256, size }),
+    ObjectStore,
+    store.value
+  )
+  switch (standing._tag) {
+    case "Absent":
+      return 0
+    case "Unfinished":
+      return standing.bytes
+    case "Staged":
+      return size
   }
 })
 

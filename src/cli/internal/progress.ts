@@ -5,13 +5,21 @@ import { bytes, clock, portion } from "./text.ts"
 /** The events that say how far something has come, and come often. */
 export type Step = Extract<
   PublishEvent,
-  { readonly _tag: "DigestProgress" | "BytesWritten" | "BytesAcknowledged" | "VerificationProgress" }
+  {
+    readonly _tag:
+      | "DigestProgress"
+      | "BytesWritten"
+      | "BytesAcknowledged"
+      | "StagingProgress"
+      | "VerificationProgress"
+  }
 >
 
 export const isStep = (event: PublishEvent): event is Step =>
   event._tag === "DigestProgress" ||
   event._tag === "BytesWritten" ||
   event._tag === "BytesAcknowledged" ||
+  event._tag === "StagingProgress" ||
   event._tag === "VerificationProgress"
 
 /** Bytes done, of `total`. */
@@ -65,8 +73,11 @@ const next = (progress: Progress, event: Exclude<PublishEvent, Step>, now: numbe
       return begin(progress, "sending", event.offset, event.total, now)
     case "RetryScheduled":
       return { ...progress, activity: "waiting", retry: event.retry, retryAt: now + event.delayMillis }
+    case "StagingRetryScheduled":
+      return { ...progress, activity: "waiting", retryAt: now + event.delayMillis }
     case "DigestComputed":
       return progress.activity === "hashing" ? { ...progress, activity: undefined } : progress
+    case "StagingCompleted":
     case "ReconciliationStarted":
     case "Verified":
     case "Completed":
@@ -79,6 +90,7 @@ const next = (progress: Progress, event: Exclude<PublishEvent, Step>, now: numbe
 const activities = {
   DigestProgress: "hashing",
   BytesWritten: "sending",
+  StagingProgress: "sending",
   VerificationProgress: "verifying"
 } as const
 

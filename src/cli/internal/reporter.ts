@@ -30,6 +30,13 @@ export const makeReport: Effect.Effect<Report, never, Output | Stdio | Scope.Sco
   }
 )
 
+const remarks: ReadonlySet<PublishEvent["_tag"]> = new Set([
+  "Warning",
+  "RetryScheduled",
+  "StagingRetryScheduled",
+  "StagingWarning"
+])
+
 /** How many retries the settings allow; an upload with settings that cannot be used does not come this far. */
 const allowedRetries: Effect.Effect<number> = Effect.orDie(
   Effect.map(RetryPolicy.config, ({ maxRetries = 0 }) => maxRetries)
@@ -41,7 +48,7 @@ export const makeRemarks: Effect.Effect<Report, never, Output> = Effect.zipWith(
   allowedRetries,
   ({ note }, retries) =>
     (event) =>
-      event._tag === "Warning" || event._tag === "RetryScheduled"
+      remarks.has(event._tag) && !Progress.isStep(event)
         ? Effect.asVoid(Effect.transposeMapOption(sentenceOf(event, retries), note))
         : Effect.void
 )
@@ -90,13 +97,14 @@ const asLines = Effect.fnUntraced(function* (
       const now = yield* Clock.currentTimeMillis
       yield* Ref.update(progress, (before) => Progress.advance(before, event, now))
       if (!Progress.isStep(event)) {
-        if (event._tag === "SendingStarted") yield* Ref.set(lastTenth, 0)
+        if (event._tag === "SendingStarted" || event._tag === "StagingStarted") yield* Ref.set(lastTenth, 0)
         yield* Effect.transposeMapOption(sentenceOf(event, retries), say)
       }
-      if (event._tag !== "BytesWritten") return
-      const tenth = Math.floor((10 * event.offset) / Math.max(1, event.total))
+      if (event._tag !== "BytesWritten" && event._tag !== "StagingProgress") return
+      const done = Progress.doneOf(event)
+      const tenth = Math.floor((10 * done) / Math.max(1, event.total))
       const last = yield* Ref.getAndSet(lastTenth, tenth)
-      if (tenth > last) yield* say(`sent ${10 * tenth} % (${bytes(event.offset)} of ${bytes(event.total)})`)
+      if (tenth > last) yield* say(`sent ${10 * tenth} % (${bytes(done)} of ${bytes(event.total)})`)
     })
 })
 
@@ -181,6 +189,20 @@ const sentenceOf = (event: Exclude<PublishEvent, Progress.Step>, retries: number
           ? "the archive has arrived"
           : `the archive has not arrived after ${duration(event.elapsedMillis)}`
       )
+    case "StagingStarted":
+      return Option.some(`staging ${bytes(event.total)} in ${event.location}`)
+    case "StagingContinued":
+      return Option.some(`the store has ${plural(event.parts, "part")} (${bytes(event.bytes)}) already`)
+    case "StagingRestarted":
+      return Option.some(`! ${event.message}`)
+    case "StagingRetryScheduled":
+      return Option.some(`! ${event.message} Trying again in ${duration(event.delayMillis)}.`)
+    case "StagingWarning":
+      return Option.some(`warning: ${event.message}`)
+    case "StagingCompleted":
+      return Option.some(event.wasThere ? "the store has the archive already" : "the archive is staged")
+    case "PartKept":
+    case "PartSent":
     case "Completed":
       return Option.none()
   }

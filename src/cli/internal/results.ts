@@ -79,6 +79,8 @@ export const UploadPlan = Schema.TaggedStruct("UploadPlan", {
   /** Whether the archive is hashed by itself first, or while it is sent. */
   hashed: Schema.Literal("before", "while-sending"),
   because: Schema.String,
+  /** The object store by which the archive would go; null where it would be sent to the service itself. */
+  stage: Schema.NullOr(Schema.String),
   /** Name of the archive whose unfinished upload would be cancelled first; null for none. */
   cancels: Schema.NullOr(Schema.String),
   /** Those that use the extension. They take the new file when they next restart. */
@@ -97,7 +99,7 @@ export const PublishPlan = Schema.TaggedStruct("PublishPlan", {
   /** Which of its metadata would be changed. */
   update: Schema.Array(MetadataField),
   /** Whether the archive would be sent, or fetched by the service from the download URL. */
-  way: Schema.Literal("upload", "download"),
+  way: Schema.Literal("upload", "stage", "download"),
   /** What would happen to the archive. */
   action: Schema.Literal("nothing", "upload", "continue", "fetch"),
   /** For an extension that exists and an archive that would be sent. */
@@ -120,7 +122,9 @@ export const Unfinished = Schema.Struct({
     state: ArchiveState
   }),
   phase: JournalPhase,
-  /** Bytes of `total` that the server has at least; null where it cannot resume, and everything is sent again. */
+  /** The object store in which it is staged; null where it is sent to the service itself. */
+  stage: Schema.NullOr(Schema.String),
+  /** Bytes of `total` that the server, or the store, has at least; null where it cannot resume, and everything is sent again. */
   kept: Schema.NullOr(Schema.Number),
   total: Schema.Number,
   attempts: Schema.Number,
@@ -135,9 +139,21 @@ export const Unfinished = Schema.Struct({
 
 export interface Unfinished extends Schema.Schema.Type<typeof Unfinished> {}
 
+/** An upload to the object store, whoever began it. */
+export const Kept = Schema.Struct({
+  location: Schema.String,
+  name: Schema.String,
+  sha256: Schema.String,
+  parts: Schema.Number,
+  bytes: Schema.Number,
+  began: Schema.NullOr(Schema.DateTimeUtc)
+})
+
 export const Pending = Schema.TaggedStruct("PendingUploads", {
   endpoint: Schema.String,
   uploads: Schema.Array(Unfinished),
+  /** What the object store keeps of unfinished uploads below its prefix, those above included. */
+  kept: Schema.Array(Kept),
   /** Unfinished uploads at other endpoints. */
   elsewhere: Schema.Number,
   /** Records that cannot be read. */

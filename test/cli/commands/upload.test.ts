@@ -172,6 +172,7 @@ describe("upload --dry-run", () => {
           action,
           because,
           hashed: "before",
+          stage: null,
           cancels: null,
           deployments: []
         }

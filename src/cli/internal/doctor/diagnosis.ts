@@ -15,6 +15,7 @@ import * as Stream from "effect/Stream"
 import * as ElasticCloudConfig from "../../../cloud/ElasticCloudConfig.ts"
 import * as ExtensionsClient from "../../../cloud/ExtensionsClient.ts"
 import { packageVersion } from "../../../cloud/PackageVersion.ts"
+import * as S3ObjectStore from "../../../staging/S3ObjectStore.ts"
 import * as RetryPolicy from "../../../transfer/RetryPolicy.ts"
 import * as UploadHttpClient from "../../../transfer/UploadHttpClient.ts"
 import * as Variable from "../../../transfer/Variable.ts"
@@ -107,7 +108,7 @@ const prefix = "EC_UPLOAD_"
 
 /** A misspelt variable changes nothing, and nobody would notice. */
 const unknownVariables: Effect.Effect<ReadonlyArray<Finding>> = Effect.gen(function* () {
-  const configs = [UploadHttpClient.config, UploadSettings.config, RetryPolicy.config]
+  const configs = [UploadHttpClient.config, UploadSettings.config, RetryPolicy.config, S3ObjectStore.config]
   const read = yield* Effect.forEach(configs, Variable.namesIn)
   const known = [...read.flat(), "EC_UPLOAD_JOURNAL", "EC_UPLOAD_READ_TRIES"]
   const unknown = yield* Variable.unknownNames(prefix, known)
