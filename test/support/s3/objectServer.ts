@@ -192,6 +192,22 @@ const given = Effect.gen(function* () {
   }
 }).pipe(Effect.orDie)
 
+/** What points a client at a place in the bucket. */
+export const variables = (
+  { bucket, endpoint, owner, region }: ObjectServerService,
+  prefix: string
+): Readonly<Record<string, string>> => ({
+  AWS_ENDPOINT_URL_S3: endpoint,
+  AWS_REGION: region,
+  AWS_ACCESS_KEY_ID: owner.accessKeyId,
+  AWS_SECRET_ACCESS_KEY: Redacted.value(owner.secretAccessKey),
+  ...Option.match(owner.sessionToken, {
+    onNone: () => ({}),
+    onSome: (token) => ({ AWS_SESSION_TOKEN: Redacted.value(token) })
+  }),
+  EC_UPLOAD_STAGE: `s3://${bucket}/${prefix}`
+})
+
 const isGiven = Effect.map(Effect.orDie(Config.option(Config.string("S3_ENDPOINT"))), Option.isSome)
 
 export interface Answer {

@@ -24,7 +24,7 @@ export interface Passed {
 /** What happens at the proxy, as it happens. */
 export type Moment =
   | { readonly _tag: "Arrived"; readonly request: Passed }
-  | { readonly _tag: "Received"; readonly request: Passed }
+  | { readonly _tag: "Received"; readonly request: Passed; readonly bytes: number }
   /** The store has answered, and the client does not know it yet. */
   | { readonly _tag: "Answered"; readonly request: Passed }
 
@@ -100,7 +100,7 @@ export const recorder = (target: string): Effect.Effect<Recorder, never, Scope.S
         onward.flushHeaders()
         incoming.on("data", (chunk: Buffer) => {
           request.received += chunk.length
-          onMoment({ _tag: "Received", request })
+          onMoment({ _tag: "Received", request, bytes: chunk.length })
         })
         incoming.on("close", () => {
           if (!incoming.complete) onward.destroy()
