@@ -198,9 +198,7 @@ export const link = (
  * @since 0.1.0
  * @category operations
  */
-export const remove = (
-  staged: Pick<StagedArchive, "key">
-): Effect.Effect<void, StagingError, ObjectStore> =>
+export const remove = (staged: Pick<StagedArchive, "key">): Effect.Effect<void, StagingError, ObjectStore> =>
   Effect.flatMap(ObjectStore, (store) => retrying(store.remove(staged.key)))
 
 /**

@@ -181,7 +181,9 @@ export class StoreCredentialsExpired extends Schema.TaggedError<StoreCredentials
   }
 
   override get message(): string {
-    const what = this.isRenewable ? "even the renewed credentials have expired" : "the credentials have expired"
+    const what = this.isRenewable
+      ? "even the renewed credentials have expired"
+      : "the credentials have expired"
     return `${attempt(this)} failed: ${what}. ${this.remedy}`
   }
 }

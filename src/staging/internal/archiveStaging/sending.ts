@@ -263,10 +263,13 @@ const partDelivery = Effect.fnUntraced(function* <R>(
     const attempt = Effect.suspend(() =>
       hasArrived
         ? Effect.flatMap(store.part(upload, number), (found) =>
-            Option.match(Option.filter(found, (part) => holds(part, bytes)), {
-              onNone: () => put,
-              onSome: Effect.succeed
-            })
+            Option.match(
+              Option.filter(found, (part) => holds(part, bytes)),
+              {
+                onNone: () => put,
+                onSome: Effect.succeed
+              }
+            )
           )
         : put
     )
