@@ -154,14 +154,15 @@ const started = Effect.gen(function* () {
     Effect.flatMap(Schema.decode(OsdStat)),
     Effect.repeat({ until: ({ num_up_osds }) => num_up_osds === 1, schedule: Schedule.spaced("50 millis") })
   )
-  const [owner, stranger] = yield* Effect.forEach(["owner", "stranger"] as const, (uid) =>
+  const newUser = (uid: string) =>
     Effect.tap(newAccount, ({ accessKeyId, secretAccessKey }) =>
       run(
-        ...["radosgw-admin", "user", "create", "--uid", uid, "--display-name", uid],
+        ...(["radosgw-admin", "user", "create", "--uid", uid, "--display-name", uid] as const),
         ...["--access-key", accessKeyId, "--secret-key", Redacted.value(secretAccessKey)]
       )
     )
-  )
+  const owner = yield* newUser("owner")
+  const stranger = yield* newUser("stranger")
   yield* daemon("radosgw", "-c", conf, "-n", "client.admin")
   const endpoint = `http://127.0.0.1:${gateway}`
   yield* Command.exitCode(Command.make("curl", "--noproxy", "*", "-s", "-o", "/dev/null", endpoint)).pipe(
