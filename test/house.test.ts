@@ -58,11 +58,12 @@ const floors: Readonly<Record<string, ReadonlyArray<string>>> = {
   archive: [],
   journal: [],
   transfer: [],
+  staging: ["archive", "transfer"],
   cloud: ["transfer"],
   upload: ["archive", "journal", "transfer", "cloud"],
-  publish: ["archive", "journal", "transfer", "cloud", "upload"],
-  workflow: ["archive", "journal", "transfer", "cloud", "upload", "publish"],
-  cli: ["archive", "journal", "transfer", "cloud", "upload", "publish", "workflow"],
+  publish: ["archive", "journal", "transfer", "staging", "cloud", "upload"],
+  workflow: ["archive", "journal", "transfer", "staging", "cloud", "upload", "publish"],
+  cli: ["archive", "journal", "transfer", "staging", "cloud", "upload", "publish", "workflow"],
   testing: []
 }
 const folders = Object.keys(floors)
@@ -194,7 +195,12 @@ describe("docs/errors.md", () => {
     const named = [...errorsPage.matchAll(/^\| (`.*?`) \|/gm)].flatMap(([, cell = ""]) =>
       cell.split(", ").map((name) => name.replaceAll("`", ""))
     )
-    const known = new Set([...tags, "InvalidElasticCloudConfig", "LocalElasticCloudError"])
+    const known = new Set([
+      ...tags,
+      "InvalidElasticCloudConfig",
+      "InvalidStoreConfig",
+      "LocalElasticCloudError"
+    ])
     expect(named.filter((name) => !known.has(name))).toEqual([])
   })
 })

@@ -165,9 +165,11 @@ const sendParts = Effect.fnUntraced(function* <R>(
 
   const dispatch = (number: number, buffer: Uint8Array) =>
     deliverPart(number, buffer.subarray(0, sizeOfPart(plan, number))).pipe(
-      Effect.map((part) => {
-        stored.push(part)
-      }),
+      Effect.flatMap((part) =>
+        Effect.sync(() => {
+          stored.push(part)
+        })
+      ),
       Effect.ensuring(buffers.give(buffer)),
       FiberSet.run(sending)
     )

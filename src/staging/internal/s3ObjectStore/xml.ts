@@ -106,7 +106,7 @@ export const ErrorAnswer = Schema.Struct({
 
 const escapes: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" }
 
-const escape = (text: string): string =>
+const escaped = (text: string): string =>
   text.replace(/[&<>"]/g, (character) => escapes[character] ?? character)
 
 /** The request to put these parts together. */
@@ -114,7 +114,8 @@ export const completeMultipartUpload = (
   parts: ReadonlyArray<{ readonly number: number; readonly etag: string }>
 ): string => {
   const listed = parts.map(
-    ({ etag, number }) => `<Part><PartNumber>${number}</PartNumber><ETag>${escape(`"${etag}"`)}</ETag></Part>`
+    ({ etag, number }) =>
+      `<Part><PartNumber>${number}</PartNumber><ETag>${escaped(`"${etag}"`)}</ETag></Part>`
   )
   return `<CompleteMultipartUpload xmlns="http://s3.amazonaws.com/doc/2006-03-01/">${listed.join("")}</CompleteMultipartUpload>`
 }

@@ -1,0 +1,743 @@
+/** An archive gets into the store whole, and nothing that is there is sent again. Judged by what the store received. */
+import { describe, expect, it } from "@effect/vitest"
+import { Deferred, Effect, Exit, Redacted } from "effect"
+import * as Archive from "../../src/archive/Archive.ts"
+import * as ArchiveDigest from "../../src/archive/ArchiveDigest.ts"
+import * as ArchiveStaging from "../../src/staging/ArchiveStaging.ts"
+import { content, layer as Files, writeTemp } from "../support/archive/sources.ts"
+import { archiveOf, machine, partBytes, watched } from "../support/staging/machine.ts"
+import { type ObjectStoreServer, objectStore } from "../support/staging/objectStore.ts"
+import { sha256 } from "../support/upload/world.ts"
+
+const small = { partBytes }
+
+const keyOf = (bytes: Uint8Array, name = "dictionaries.zip") => `elastic/${sha256(bytes)}/${name}`
+
+const heldBy = (store: ObjectStoreServer, key: string) => {
+  const object = store.objects.get(key)
+  return object === undefined ? undefined : sha256(object.bytes)
+}
+
+/** Stages, on a machine of its own. */
+const stageOn = <R>(
+  store: ObjectStoreServer,
+  archive: Archive.Archive<R>,
+  options: ArchiveStaging.StageOptions & Parameters<typeof machine>[1] = {}
+) => Effect.provide(ArchiveStaging.stage(archive, { ...small, ...options }), machine(store, options))
+
+/** An upload that an earlier run left, with these parts of the content. */
+const leave = (
+  store: ObjectStoreServer,
+  bytes: Uint8Array,
+  parts: ReadonlyArray<number>,
+  size = partBytes
+) => {
+  const upload = store.begin(keyOf(bytes))
+  for (const number of parts) {
+    store.put(upload, number, Buffer.from(bytes.subarray((number - 1) * size, number * size)))
+  }
+  return upload
+}
+
+describe("stage", () => {
+  it.scopedLive("brings the archive into the store, in parts, under its digest", () =>
+    Effect.gen(function* () {
+      const store = yield* objectStore()
+      const { archive, bytes } = archiveOf(6)
+      const staged = yield* stageOn(store, archive)
+      expect(heldBy(store, keyOf(bytes))).toBe(sha256(bytes))
+      expect(store.objects.get(keyOf(bytes))?.contentType).toBe("application/zip")
+      expect([...store.takenParts].sort()).toEqual([1, 2, 3, 4, 5, 6])
+      expect(store.uploads.size).toBe(0)
+      expect(staged).toEqual({
+        location: `s3://builds/${keyOf(bytes)}`,
+        key: `${sha256(bytes)}/dictionaries.zip`,
+        size: bytes.length,
+        sha256: sha256(bytes),
+        bytesSent: bytes.length,
+        bytesKept: 0,
+        partsSent: 6,
+        partsKept: 0
+      })
+    })
+  )
+
+  it.scopedLive("asks only for a byte where the archive is there", () =>
+    Effect.gen(function* () {
+      const store = yield* objectStore()
+      const { archive, bytes } = archiveOf(3)
+      yield* stageOn(store, archive)
+      store.received.length = 0
+      const { events, exit } = yield* watched(stageOn(store, archive))
+      expect(exit).toMatchObject({
+        value: { bytesSent: 0, bytesKept: bytes.length, partsSent: 0, partsKept: 3 }
+      })
+      expect(store.received.map(({ action }) => action)).toEqual(["GetObject"])
+      expect(events.at(-1)).toMatchObject({ _tag: "StagingCompleted", wasThere: true })
+    })
+  )
+
+  it.scopedLive("writes over something else of another size", () =>
+    Effect.gen(function* () {
+      const store = yield* objectStore()
+      const { archive, bytes } = archiveOf(2)
+      store.objects.set(keyOf(bytes), { bytes: Buffer.from("half"), contentType: "text/plain", etag: "x" })
+      yield* stageOn(store, archive)
+      expect(heldBy(store, keyOf(bytes))).toBe(sha256(bytes))
+    })
+  )
+
+  it.scopedLive("reads a file, and every kind of source, once", () =>
+    Effect.gen(function* () {
+      const store = yield* objectStore()
+      const bytes = content(5 * partBytes + 7)
+      const file = Archive.file(yield* writeTemp(bytes))
+      let opened = 0
+      const digest = yield* ArchiveDigest.compute(file)
+      const counted: Archive.Archive<Effect.Effect.Context<typeof file.stat>> = {
+        ...file,
+        read: (options) => {
+          opened += 1
+          return file.read(options)
+        }
+      }
+      yield* stageOn(store, counted, { digest })
+      expect(opened).toBe(1)
+      expect(heldBy(store, keyOf(bytes))).toBe(sha256(bytes))
+    }).pipe(Effect.provide(Files))
+  )
+
+  it.scopedLive("has as many parts under way as was asked for, and no more", () =>
+    Effect.gen(function* () {
+      const store = yield* objectStore()
+      const { archive } = archiveOf(8)
+      const full = yield* Deferred.make<void>()
+      let under = 0
+      let most = 0
+      const meet = () => {
+        under += 1
+        most = Math.max(most, under)
+        if (under === 3) Deferred.unsafeDone(full, Exit.void)
+        return Effect.runPromise(Deferred.await(full)).then(() => {
+          under -= 1
+        })
+      }
+      store.plan("UploadPart", { _tag: "Run", effect: meet }, { times: 8 })
+      yield* stageOn(store, archive, { concurrency: 3 })
+      expect(most).toBe(3)
+    })
+  )
+
+  it.scopedLive.each([
+    "with spaces and + signs & 100%.zip",
+    "Wörter-辞書-🔍.zip",
+    "it's (a) *star* ~tilde!.zip",
+    "a#b?c=d&e;f,g:h@i$j.zip",
+    "%2B%2e%2e.zip",
+    "<quot\"es'>.zip"
+  ])("takes the name %s as it is", (name) =>
+    Effect.gen(function* () {
+      const store = yield* objectStore()
+      const { archive, bytes } = archiveOf(2, name)
+      store.plan("CompleteMultipartUpload", { _tag: "Fail", status: 503, code: "SlowDown" })
+      leave(store, bytes, [1]).parts.clear()
+      const staged = yield* stageOn(store, archive)
+      expect(heldBy(store, keyOf(bytes, name))).toBe(sha256(bytes))
+      const { url } = yield* ArchiveStaging.link(staged, { lifetime: "1 minute" }).pipe(
+        Effect.provide(machine(store))
+      )
+      const fetched = yield* Effect.promise(() => fetch(Redacted.value(url)).then((r) => r.arrayBuffer()))
+      expect(sha256(new Uint8Array(fetched))).toBe(sha256(bytes))
+    })
+  )
+
+  it.scopedLive("makes a key that any store can list of names that none can", () =>
+    Effect.gen(function* () {
+      const digest = "0".repeat(64)
+      const key = (name: string) => ArchiveStaging.keyOf({ sha256: digest, name }).slice(65)
+      expect(key("a\u0000b\nc\u007f.zip")).toBe("a_b_c_.zip")
+      expect(key("..")).toBe("__")
+      expect(key(".")).toBe("__")
+      expect(key("half \ud800 pair.zip")).toBe("half \ufffd pair.zip")
+      const store = yield* objectStore()
+      const { archive, bytes } = archiveOf(1, "line\nbreak.zip")
+      yield* stageOn(store, archive)
+      expect(heldBy(store, keyOf(bytes, "line_break.zip"))).toBe(sha256(bytes))
+    })
+  )
+
+  it.scopedLive("makes no object of an archive that changed since it was digested", () =>
+    Effect.gen(function* () {
+      const store = yield* objectStore()
+      const { archive, bytes } = archiveOf(6)
+      const digest = yield* ArchiveDigest.compute(archive, { checkpointBytes: partBytes })
+      const other = Uint8Array.from(bytes)
+      other[3 * partBytes] = (other[3 * partBytes] ?? 0) ^ 1
+      const changed = Archive.bytes({ name: "dictionaries.zip", bytes: other })
+      const failure = yield* Effect.flip(stageOn(store, changed, { digest }))
+      expect(failure).toMatchObject({ _tag: "ArchiveChanged", reason: "Modified" })
+      expect(store.objects.size).toBe(0)
+      // The right one goes on with what is right of it.
+      const staged = yield* stageOn(store, archive, { digest })
+      expect(heldBy(store, keyOf(bytes))).toBe(sha256(bytes))
+      expect(staged.partsKept).toBeLessThan(6)
+    })
+  )
+})
+
+describe("resumption", () => {
+  it.scopedLive("goes on with the parts that arrived, from another machine", () =>
+    Effect.gen(function* () {
+      const store = yield* objectStore()
+      const { archive, bytes } = archiveOf(8)
+      store.plan("UploadPart", { _tag: "Cut", afterBytes: 1 }, { part: 5, times: 100 })
+      const first = yield* Effect.exit(stageOn(store, archive, { concurrency: 1, retry: { maxRetries: 0 } }))
+      expect(first).toMatchObject({ cause: { error: { _tag: "ConnectionFailed" } } })
+      expect(store.takenParts).toEqual([1, 2, 3, 4])
+
+      const other = yield* objectStore()
+      for (const upload of store.uploads.values()) other.uploads.set(upload.id, upload)
+      const { events, exit } = yield* watched(stageOn(other, archive))
+      expect(exit).toMatchObject({
+        value: {
+          partsKept: 4,
+          partsSent: 4,
+          bytesKept: 4 * partBytes,
+          bytesSent: bytes.length - 4 * partBytes
+        }
+      })
+      expect([...other.takenParts].sort()).toEqual([5, 6, 7, 8])
+      expect(other.of("CreateMultipartUpload")).toEqual([])
+      expect(heldBy(other, keyOf(bytes))).toBe(sha256(bytes))
+      expect(events[1]).toEqual({ _tag: "StagingContinued", parts: 4, bytes: 4 * partBytes })
+      expect(events.filter(({ _tag }) => _tag === "PartKept")).toHaveLength(4)
+    })
+  )
+
+  it.scopedLive("goes on after it was interrupted", () =>
+    Effect.gen(function* () {
+      const store = yield* objectStore()
+      const { archive, bytes } = archiveOf(4)
+      const reached = yield* Deferred.make<void>()
+      const hang = () => {
+        Deferred.unsafeDone(reached, Exit.void)
+        return new Promise<void>(() => {})
+      }
+      store.plan("UploadPart", { _tag: "Run", effect: hang }, { part: 3 })
+      yield* Effect.raceFirst(stageOn(store, archive, { concurrency: 1 }), Deferred.await(reached))
+      expect(store.takenParts).toEqual([1, 2])
+      yield* stageOn(store, archive)
+      expect([...store.takenParts].sort()).toEqual([1, 2, 3, 4])
+      expect(heldBy(store, keyOf(bytes))).toBe(sha256(bytes))
+    })
+  )
+
+  const leftovers: ReadonlyArray<{
+    readonly what: string
+    readonly leave: (store: ObjectStoreServer, bytes: Uint8Array) => void
+    readonly sent: ReadonlyArray<number>
+  }> = [
+    {
+      what: "parts of an older archive",
+      leave: (store, bytes) => {
+        const upload = leave(store, bytes, [2, 4])
+        store.put(upload, 1, Buffer.alloc(partBytes, 1))
+        store.put(upload, 3, Buffer.alloc(partBytes, 3))
+      },
+      sent: [1, 3, 5]
+    },
+    {
+      what: "parts of another size, and more of them",
+      leave: (store, bytes) => void leave(store, bytes, [1, 2, 3, 4, 5, 6, 7, 8, 9], partBytes / 2),
+      sent: [1, 2, 3, 4, 5]
+    },
+    {
+      what: "half of the parts, because a rule removed the others",
+      leave: (store, bytes) => void leave(store, bytes, [1, 3, 5]),
+      sent: [2, 4]
+    },
+    {
+      what: "several uploads, of which one has more",
+      leave: (store, bytes) => {
+        leave(store, bytes, [1])
+        leave(store, bytes, [1, 2, 3, 4])
+        leave(store, bytes, [])
+      },
+      sent: [5]
+    },
+    {
+      what: "all parts",
+      leave: (store, bytes) => void leave(store, bytes, [1, 2, 3, 4, 5]),
+      sent: []
+    }
+  ]
+
+  it.scopedLive.each(leftovers)("keeps what is right of $what", ({ leave, sent }) =>
+    Effect.gen(function* () {
+      const store = yield* objectStore()
+      const { archive, bytes } = archiveOf(5)
+      leave(store, bytes)
+      yield* stageOn(store, archive)
+      expect([...store.takenParts].sort()).toEqual(sent)
+      expect(store.of("CreateMultipartUpload")).toEqual([])
+      expect(heldBy(store, keyOf(bytes))).toBe(sha256(bytes))
+      expect(store.uploads.size).toBe(0)
+    })
+  )
+
+  it.scopedLive("sends parts again whose entity tag is no MD5", () =>
+    Effect.gen(function* () {
+      const store = yield* objectStore({ md5Etags: false })
+      const { archive, bytes } = archiveOf(3)
+      leave(store, bytes, [1, 2])
+      yield* stageOn(store, archive)
+      expect([...store.takenParts].sort()).toEqual([1, 2, 3])
+      expect(heldBy(store, keyOf(bytes))).toBe(sha256(bytes))
+    })
+  )
+
+  it.scopedLive("leaves uploads of other keys alone, also of longer ones", () =>
+    Effect.gen(function* () {
+      const store = yield* objectStore()
+      const { archive, bytes } = archiveOf(2)
+      store.begin(`${keyOf(bytes)}.sig`)
+      store.begin(`elastic/${sha256(bytes)}/dictionaries.zi`)
+      yield* stageOn(store, archive)
+      expect(store.uploads.size).toBe(2)
+    })
+  )
+
+  it.scopedLive("reads lists of many pages", () =>
+    Effect.gen(function* () {
+      const store = yield* objectStore({ maxPage: 2 })
+      const { archive, bytes } = archiveOf(7)
+      for (const _ of [1, 2, 3, 4]) leave(store, bytes, [])
+      leave(store, bytes, [1, 2, 3, 4, 5, 6])
+      yield* stageOn(store, archive)
+      expect(store.takenParts).toEqual([7])
+      expect(heldBy(store, keyOf(bytes))).toBe(sha256(bytes))
+      expect(store.uploads.size).toBe(0)
+    })
+  )
+
+  it.scopedLive("works with a store that lists the uploads of a key alone", () =>
+    Effect.gen(function* () {
+      const store = yield* objectStore({ exactKeysOnly: true })
+      const { archive, bytes } = archiveOf(3)
+      leave(store, bytes, [1, 2])
+      yield* stageOn(store, archive)
+      expect(store.takenParts).toEqual([3])
+    })
+  )
+
+  it.scopedLive("begins where those who may not list are told that what is absent is not allowed", () =>
+    Effect.gen(function* () {
+      const store = yield* objectStore({ hidesAbsence: true })
+      const { archive, bytes } = archiveOf(2)
+      yield* stageOn(store, archive)
+      expect(heldBy(store, keyOf(bytes))).toBe(sha256(bytes))
+    })
+  )
+
+  it.scopedLive("keeps the archive when a leftover can not be dropped, and says so", () =>
+    Effect.gen(function* () {
+      const store = yield* objectStore()
+      const { archive, bytes } = archiveOf(2)
+      leave(store, bytes, [1])
+      leave(store, bytes, [])
+      store.plan("AbortMultipartUpload", { _tag: "Fail", status: 403, code: "AccessDenied" })
+      const { events, exit } = yield* watched(stageOn(store, archive))
+      expect(Exit.isSuccess(exit)).toBe(true)
+      expect(events).toContainEqual(
+        expect.objectContaining({
+          _tag: "StagingWarning",
+          message: expect.stringContaining("s3:AbortMultipartUpload")
+        })
+      )
+    })
+  )
+})
+
+describe("two machines at once", () => {
+  it.scopedLive("both end well, and the store holds the archive", () =>
+    Effect.gen(function* () {
+      const store = yield* objectStore()
+      const { archive, bytes } = archiveOf(10)
+      const both = yield* Effect.all([stageOn(store, archive), stageOn(store, archive)], { concurrency: 2 })
+      expect(both.map(({ key }) => key)).toEqual([both[0].key, both[0].key])
+      expect(heldBy(store, keyOf(bytes))).toBe(sha256(bytes))
+    })
+  )
+
+  it.scopedLive.each(["UploadPart", "CompleteMultipartUpload", "ListParts"] as const)(
+    "and one was faster, as the other sees at %s",
+    (action) =>
+      Effect.gen(function* () {
+        const store = yield* objectStore()
+        const { archive, bytes } = archiveOf(4)
+        leave(store, bytes, [1])
+        store.plan(action, {
+          _tag: "Run",
+          effect: () => {
+            store.uploads.clear()
+            store.objects.set(keyOf(bytes), {
+              bytes: Buffer.from(bytes),
+              contentType: "application/zip",
+              etag: "other"
+            })
+          }
+        })
+        const staged = yield* stageOn(store, archive)
+        expect(staged).toMatchObject({ size: bytes.length, sha256: sha256(bytes) })
+        expect(store.of("CreateMultipartUpload")).toEqual([])
+      })
+  )
+})
+
+describe("an upload that is lost on the way", () => {
+  it.scopedLive("is begun again", () =>
+    Effect.gen(function* () {
+      const store = yield* objectStore()
+      const { archive, bytes } = archiveOf(4)
+      store.plan("UploadPart", { _tag: "Run", effect: () => store.uploads.clear() }, { part: 3 })
+      const { events, exit } = yield* watched(stageOn(store, archive, { concurrency: 1 }))
+      expect(exit).toMatchObject({ value: { partsSent: 4, partsKept: 0, bytesKept: 0 } })
+      expect(heldBy(store, keyOf(bytes))).toBe(sha256(bytes))
+      expect(events).toContainEqual(expect.objectContaining({ _tag: "StagingRestarted" }))
+      expect(store.takenParts).toEqual([1, 2, 1, 2, 3, 4])
+    })
+  )
+
+  it.scopedLive("costs only the parts that are gone, where those are some", () =>
+    Effect.gen(function* () {
+      const store = yield* objectStore()
+      const { archive, bytes } = archiveOf(4)
+      const forget = () => {
+        for (const { parts } of store.uploads.values()) parts.delete(2)
+      }
+      store.plan("CompleteMultipartUpload", { _tag: "Run", effect: forget })
+      const staged = yield* stageOn(store, archive, { concurrency: 1 })
+      expect(store.takenParts).toEqual([1, 2, 3, 4, 2])
+      expect(staged).toMatchObject({ partsSent: 4, partsKept: 0 })
+      expect(heldBy(store, keyOf(bytes))).toBe(sha256(bytes))
+    })
+  )
+
+  it.scopedLive("again and again, is told", () =>
+    Effect.gen(function* () {
+      const store = yield* objectStore()
+      const { archive } = archiveOf(2)
+      store.plan("UploadPart", { _tag: "Run", effect: () => store.uploads.clear() }, { times: 100 })
+      const failure = yield* Effect.flip(stageOn(store, archive))
+      expect(failure).toMatchObject({ _tag: "StoreUploadLost", reason: "Upload" })
+      expect(failure.message).toMatch(/lifecycle rule .* run it again\.$/)
+      expect(store.of("CreateMultipartUpload")).toHaveLength(5)
+    })
+  )
+})
+
+describe("faults", () => {
+  it.scopedLive.each([
+    { what: "a 500", fault: { _tag: "Fail", status: 500, code: "InternalError" } },
+    { what: "a 503", fault: { _tag: "Fail", status: 503, code: "SlowDown" } },
+    { what: "a time-out of the store", fault: { _tag: "Fail", status: 400, code: "RequestTimeout" } },
+    {
+      what: "a gateway's page",
+      fault: { _tag: "Answer", status: 502, contentType: "text/html", body: "<html>" }
+    },
+    { what: "a cut line", fault: { _tag: "Cut", afterBytes: 1000 } },
+    { what: "bytes that a line has changed", fault: { _tag: "Corrupt" } }
+  ] as const)("send a part again after $what, and no other one", ({ fault }) =>
+    Effect.gen(function* () {
+      const store = yield* objectStore()
+      const { archive, bytes } = archiveOf(4)
+      store.plan("UploadPart", fault, { part: 2 })
+      const staged = yield* stageOn(store, archive)
+      expect([...store.takenParts].sort()).toEqual([1, 2, 3, 4])
+      expect(store.of("UploadPart")).toHaveLength(5)
+      expect(heldBy(store, keyOf(bytes))).toBe(sha256(bytes))
+      expect(staged.bytesSent).toBeGreaterThanOrEqual(bytes.length)
+    })
+  )
+
+  it.scopedLive("ask for a part whose answer was lost, and do not send it again", () =>
+    Effect.gen(function* () {
+      const store = yield* objectStore()
+      const { archive, bytes } = archiveOf(4)
+      store.plan("UploadPart", { _tag: "LoseAnswer" }, { part: 2 })
+      yield* stageOn(store, archive)
+      expect(store.of("UploadPart")).toHaveLength(4)
+      expect(store.partBytes).toBe(bytes.length)
+      expect(heldBy(store, keyOf(bytes))).toBe(sha256(bytes))
+    })
+  )
+
+  it.scopedLive("find the upload whose beginning was not answered", () =>
+    Effect.gen(function* () {
+      const store = yield* objectStore()
+      const { archive } = archiveOf(2)
+      store.plan("CreateMultipartUpload", { _tag: "LoseAnswer" })
+      yield* stageOn(store, archive)
+      expect(store.of("CreateMultipartUpload")).toHaveLength(1)
+      expect(store.uploads.size).toBe(0)
+    })
+  )
+
+  it.scopedLive.each([
+    {
+      what: "200 with an error that passes",
+      fault: {
+        _tag: "Answer",
+        status: 200,
+        contentType: "application/xml",
+        body: "<?xml version='1.0'?>\n   <Error><Code>InternalError</Code><Message>We encountered an internal error.</Message></Error>"
+      }
+    },
+    { what: "nothing, and was done", fault: { _tag: "LoseAnswer" } },
+    { what: "nonsense, and was done", fault: { _tag: "GarbleAnswer", body: "OK" } },
+    { what: "503, and was not done", fault: { _tag: "Fail", status: 503, code: "SlowDown" } }
+  ] as const)("of the completion that answers $what end well", ({ fault }) =>
+    Effect.gen(function* () {
+      const store = yield* objectStore()
+      const { archive, bytes } = archiveOf(3)
+      store.plan("CompleteMultipartUpload", fault)
+      yield* stageOn(store, archive)
+      expect(store.of("UploadPart")).toHaveLength(3)
+      expect(heldBy(store, keyOf(bytes))).toBe(sha256(bytes))
+    })
+  )
+
+  it.scopedLive("of the completion that does not pass are told, and what was sent stays", () =>
+    Effect.gen(function* () {
+      const store = yield* objectStore()
+      const { archive } = archiveOf(3)
+      const body =
+        "<Error><Code>InternalError</Code><Message>We encountered an internal error.</Message></Error>"
+      store.plan(
+        "CompleteMultipartUpload",
+        { _tag: "Answer", status: 200, contentType: "application/xml", body },
+        { times: 100 }
+      )
+      const failure = yield* Effect.flip(stageOn(store, archive))
+      expect(failure).toMatchObject({ _tag: "StoreUnavailable", operation: "complete", status: 200 })
+      expect(store.of("CompleteMultipartUpload")).toHaveLength(4)
+      expect([...store.uploads.values()][0]?.parts.size).toBe(3)
+    })
+  )
+
+  it.scopedLive("wait as long as the store asks for", () =>
+    Effect.gen(function* () {
+      const store = yield* objectStore()
+      const { archive } = archiveOf(1)
+      const headers = { "retry-after": "0" }
+      store.plan("CreateMultipartUpload", { _tag: "Fail", status: 503, code: "SlowDown", headers })
+      const { events } = yield* watched(stageOn(store, archive))
+      expect(events).toContainEqual(
+        expect.objectContaining({ _tag: "StagingRetryScheduled", reason: "StoreUnavailable" })
+      )
+    })
+  )
+
+  it.scopedLive("that change bytes again and again are told", () =>
+    Effect.gen(function* () {
+      const store = yield* objectStore()
+      const { archive } = archiveOf(2)
+      store.plan("UploadPart", { _tag: "Corrupt" }, { part: 2, times: 100 })
+      const failure = yield* Effect.flip(stageOn(store, archive))
+      expect(failure).toMatchObject({ _tag: "StorePartRefused", reason: "WrongBytes", partNumber: 2 })
+      expect(store.objects.size).toBe(0)
+    })
+  )
+
+  it.scopedLive("stop a part that gets nowhere", () =>
+    Effect.gen(function* () {
+      const store = yield* objectStore()
+      const { archive } = archiveOf(1)
+      store.plan("UploadPart", { _tag: "Run", effect: () => new Promise(() => {}) }, { times: 100 })
+      const failure = yield* Effect.flip(
+        stageOn(store, archive, { retry: { maxRetries: 1 }, http: { responseTimeout: "100 millis" } })
+      )
+      expect(failure._tag).toBe("UploadStalled")
+      expect(store.of("UploadPart")).toHaveLength(2)
+    })
+  )
+
+  it.scopedLive("end with an object of another size, if somebody makes one", () =>
+    Effect.gen(function* () {
+      const store = yield* objectStore()
+      const { archive, bytes } = archiveOf(1)
+      let looks = 0
+      store.plan(
+        "GetObject",
+        {
+          _tag: "Run",
+          effect: () => {
+            looks += 1
+            if (looks === 2) {
+              store.objects.set(keyOf(bytes), {
+                bytes: Buffer.from("no"),
+                contentType: "text/plain",
+                etag: "x"
+              })
+            }
+          }
+        },
+        { times: 2 }
+      )
+      const failure = yield* Effect.flip(stageOn(store, archive))
+      expect(failure).toMatchObject({ _tag: "StagedArchiveDiffers", actual: 2, expected: bytes.length })
+    })
+  )
+})
+
+describe("credentials that expire in the middle", () => {
+  const expiring = { accessKeyId: "ASIAEXPIRING00000001", secret: "first/secret+1", token: "tok/en+1==" }
+  const fresh = { accessKeyId: "ASIAFRESH00000000002", secret: "second/secret+2", token: "tok/en+2==" }
+
+  it.scopedLive("are renewed once, and the upload goes on", () =>
+    Effect.gen(function* () {
+      const first = { ...expiring, expires: Number.POSITIVE_INFINITY }
+      const keys = [first, fresh]
+      const store = yield* objectStore({ keys })
+      const { archive, bytes } = archiveOf(5)
+      const expire = () => {
+        first.expires = 0
+      }
+      store.plan("UploadPart", { _tag: "Run", effect: expire }, { part: 3 })
+      let asked = 0
+      const credentials = Effect.sync(() => {
+        asked += 1
+        const { accessKeyId, secret, token } = asked === 1 ? expiring : fresh
+        return { accessKeyId, secretAccessKey: Redacted.make(secret), sessionToken: token }
+      })
+      yield* stageOn(store, archive, { s3: { credentials }, retry: { maxRetries: 0 } })
+      expect(asked).toBe(2)
+      expect([...store.takenParts].sort()).toEqual([1, 2, 3, 4, 5])
+      expect(heldBy(store, keyOf(bytes))).toBe(sha256(bytes))
+    })
+  )
+
+  it.scopedLive.each([
+    { what: "fixed", isRenewable: false, requests: 1 },
+    { what: "renewed and expired as well", isRenewable: true, requests: 2 }
+  ])("end the upload where they are $what", ({ isRenewable, requests }) =>
+    Effect.gen(function* () {
+      const store = yield* objectStore({ keys: [{ ...expiring, expires: 0 }] })
+      const { archive } = archiveOf(2)
+      const held = {
+        accessKeyId: expiring.accessKeyId,
+        secretAccessKey: Redacted.make(expiring.secret),
+        sessionToken: expiring.token
+      }
+      const failure = yield* Effect.flip(
+        stageOn(store, archive, { s3: { credentials: isRenewable ? Effect.succeed(held) : held } })
+      )
+      expect(failure).toMatchObject({ _tag: "StoreCredentialsExpired", isRenewable })
+      expect(store.received).toHaveLength(requests)
+    })
+  )
+})
+
+describe("what is known of an archive", () => {
+  it.scopedLive("look tells how far it is, and changes nothing", () =>
+    Effect.gen(function* () {
+      const store = yield* objectStore()
+      const { archive, bytes } = archiveOf(4)
+      const look = Effect.provide(
+        ArchiveStaging.look(
+          { sha256: sha256(bytes), name: "dictionaries.zip", size: bytes.length },
+          { partBytes }
+        ),
+        machine(store)
+      )
+      expect(yield* look).toMatchObject({ _tag: "Absent" })
+      leave(store, bytes, [1, 2])
+      expect(yield* look).toMatchObject({ _tag: "Unfinished", parts: 2, bytes: 2 * partBytes })
+      yield* stageOn(store, archive)
+      expect(yield* look).toMatchObject({ _tag: "Staged", key: `${sha256(bytes)}/dictionaries.zip` })
+    })
+  )
+
+  it.scopedLive("pending tells what the store keeps below the prefix", () =>
+    Effect.gen(function* () {
+      const store = yield* objectStore({ maxPage: 1 })
+      const { bytes } = archiveOf(3)
+      leave(store, bytes, [1, 2])
+      store.begin("elastic/notes/to-self.txt")
+      store.begin(`other/${sha256(bytes)}/dictionaries.zip`)
+      const found = yield* Effect.provide(ArchiveStaging.pending, machine(store))
+      expect(found).toEqual([
+        {
+          sha256: sha256(bytes),
+          name: "dictionaries.zip",
+          key: `${sha256(bytes)}/dictionaries.zip`,
+          location: `s3://builds/${keyOf(bytes)}`,
+          initiated: expect.objectContaining({ _tag: "Some" }),
+          parts: 2,
+          bytes: 2 * partBytes
+        }
+      ])
+    })
+  )
+
+  it.scopedLive("abandon gives up the uploads of the archive, and no other", () =>
+    Effect.gen(function* () {
+      const store = yield* objectStore()
+      const { bytes } = archiveOf(3)
+      leave(store, bytes, [1, 2])
+      leave(store, bytes, [])
+      const other = store.begin("elastic/other")
+      const dropped = yield* Effect.provide(
+        ArchiveStaging.abandon({ sha256: sha256(bytes), name: "dictionaries.zip" }),
+        machine(store)
+      )
+      expect(dropped).toBe(2)
+      expect([...store.uploads.keys()]).toEqual([other.id])
+    })
+  )
+
+  it.scopedLive("remove takes the archive away, also when it is gone", () =>
+    Effect.gen(function* () {
+      const store = yield* objectStore()
+      const { archive, bytes } = archiveOf(1)
+      const staged = yield* stageOn(store, archive)
+      yield* Effect.provide(ArchiveStaging.remove(staged), machine(store))
+      expect(heldBy(store, keyOf(bytes))).toBeUndefined()
+      yield* Effect.provide(ArchiveStaging.remove(staged), machine(store))
+    })
+  )
+})
+
+describe("probe", () => {
+  it.scopedLive("tries everything, and leaves nothing behind", () =>
+    Effect.gen(function* () {
+      const store = yield* objectStore()
+      const steps = yield* Effect.provide(ArchiveStaging.probe, machine(store))
+      expect(steps.map(({ operation, result }) => [operation, result._tag])).toEqual(
+        ["create", "putPart", "unfinished", "parts", "complete", "abort", "head", "remove"].map(
+          (operation) => [operation, "Right"]
+        )
+      )
+      expect([store.objects.size, store.uploads.size]).toEqual([0, 0])
+    })
+  )
+
+  it.scopedLive.each([
+    { permission: "s3:PutObject", operation: "create" },
+    { permission: "s3:ListBucketMultipartUploads", operation: "unfinished" },
+    { permission: "s3:ListMultipartUploadParts", operation: "parts" },
+    { permission: "s3:AbortMultipartUpload", operation: "abort" },
+    { permission: "s3:GetObject", operation: "head" },
+    { permission: "s3:DeleteObject", operation: "remove" }
+  ])("names $permission where it is missing", ({ operation, permission }) =>
+    Effect.gen(function* () {
+      const key = { accessKeyId: "AKIDLIMITED000000001", secret: "limited", denied: new Set([permission]) }
+      const store = yield* objectStore({ keys: [key] })
+      const steps = yield* Effect.provide(ArchiveStaging.probe, machine(store))
+      const failed = steps.filter(({ result }) => result._tag === "Left")
+      expect(failed).toMatchObject([
+        { operation, result: { left: { _tag: "StoreAccessDenied", permission } } }
+      ])
+    })
+  )
+})

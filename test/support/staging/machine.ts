@@ -1,0 +1,78 @@
+/** What one machine has that stages archives in a store of this process: a client, its credentials, and a part size for tests. */
+import type * as HttpClient from "@effect/platform/HttpClient"
+import { Effect, Layer, Redacted } from "effect"
+import * as Archive from "../../../src/archive/Archive.ts"
+import { ObjectStore } from "../../../src/staging/ObjectStore.ts"
+import * as S3ObjectStore from "../../../src/staging/S3ObjectStore.ts"
+import { type StagingEvent, StagingEvents } from "../../../src/staging/StagingEvent.ts"
+import * as RetryPolicy from "../../../src/transfer/RetryPolicy.ts"
+import * as UploadHttpClient from "../../../src/transfer/UploadHttpClient.ts"
+import { content } from "../archive/sources.ts"
+import type { ObjectStoreServer } from "./objectStore.ts"
+import type { KnownKey } from "./signature.ts"
+
+export const partBytes = 64 * 1024
+
+export interface MachineOptions {
+  readonly s3?: Partial<S3ObjectStore.S3Options>
+  readonly retry?: RetryPolicy.RetryPolicyOptions
+  readonly http?: UploadHttpClient.UploadHttpClientOptions
+  /** In place of `UploadHttpClient`. */
+  readonly transport?: Layer.Layer<HttpClient.HttpClient>
+}
+
+export const credentialsOf = ({ accessKeyId, secret, token }: KnownKey): S3ObjectStore.Credentials => ({
+  accessKeyId,
+  secretAccessKey: Redacted.make(secret),
+  sessionToken: token
+})
+
+/** The settings that lead to the store, with its first key. */
+export const optionsFor = ({ settings, url }: ObjectStoreServer): S3ObjectStore.S3Options => {
+  const [key] = settings.keys
+  return {
+    location: `s3://${settings.bucket}/elastic`,
+    endpoint: url,
+    region: settings.region,
+    credentials: key === undefined ? Effect.never : credentialsOf(key)
+  }
+}
+
+/** Parts may be as small as the store of the test takes them. */
+const smallParts = (server: ObjectStoreServer) =>
+  Layer.effect(
+    ObjectStore,
+    Effect.map(ObjectStore, (store) =>
+      ObjectStore.of({ ...store, limits: { ...store.limits, minPartBytes: server.settings.minPartBytes } })
+    )
+  )
+
+/** A machine of its own: nothing in it knows of another one. */
+export const machine = (server: ObjectStoreServer, options: MachineOptions = {}) =>
+  Layer.merge(
+    smallParts(server).pipe(
+      Layer.provide(S3ObjectStore.layer({ ...optionsFor(server), ...options.s3 })),
+      Layer.provide(
+        options.transport ?? UploadHttpClient.layer({ continueTimeout: "200 millis", ...options.http })
+      ),
+      Layer.orDie
+    ),
+    RetryPolicy.layer({ baseDelay: "5 millis", maxDelay: "20 millis", maxRetries: 3, ...options.retry })
+  )
+
+/** Of so many parts, the last one half as long. */
+export const archiveOf = (parts: number, name = "dictionaries.zip") => {
+  const bytes = content(Math.floor((parts - 0.5) * partBytes))
+  return { bytes, archive: Archive.bytes({ name, bytes }) }
+}
+
+/** The events that an effect brings about, in order. */
+export const watched = <A, E, R>(self: Effect.Effect<A, E, R>) => {
+  const events: Array<StagingEvent> = []
+  return Effect.map(
+    Effect.provideService(Effect.exit(self), StagingEvents, {
+      onEvent: (event) => Effect.sync(() => void events.push(event))
+    }),
+    (exit) => ({ exit, events })
+  )
+}
