@@ -68,7 +68,9 @@ const makeContenders = (folder: string, archive: string) =>
       RCLONE_CONFIG_STORE_PROVIDER: "Ceph",
       RCLONE_CONFIG_STORE_ENV_AUTH: "true",
       RCLONE_CONFIG_STORE_ENDPOINT: server.endpoint,
-      RCLONE_CONFIG: join(folder, "rclone.conf")
+      RCLONE_CONFIG: "/notfound",
+      // It cannot have both a transport of its own and this.
+      AWS_CA_BUNDLE: undefined
     })
     const viaSdk = variables(Command.make(process.execPath, sdkUpload, archive, server.bucket, "archive.zip"))
     const contenders: ReadonlyArray<Contender> = [
@@ -168,6 +170,10 @@ const bench = CliCommand.make("bench-staging", options, ({ quick, runs: wanted, 
     const folder = yield* fs.makeTempDirectoryScoped({ prefix: "bench-staging-" })
     const plan = { size: (quick ? 64 : 1024) * 1024 ** 2, runs: quick ? 1 : wanted }
     const archive = yield* Archives.make(folder, plan.size)
+    yield* Console.error("warming up")
+    const small = yield* Archives.make(folder, 16 * 1024 ** 2)
+    yield* contest(yield* makeContenders(folder, small.path), small.size, 1)
+    yield* Console.error("measuring")
     const contenders = yield* makeContenders(folder, archive.path)
     const results = yield* contest(contenders, archive.size, plan.runs)
     const figures = `${describeMachine(plan)}\n\n${table(results)}`
