@@ -52,6 +52,7 @@ export const byTag: Readonly<Record<Failure["_tag"], ExitCodeName>> = {
   ArchiveChanged: "archiveRefused",
   ArchiveTooLarge: "archiveRefused",
   ArchiveUnreadable: "archiveRefused",
+  DownloadUrlUnusable: "archiveRefused",
   InvalidArchive: "archiveRefused",
   PayloadTooLarge: "archiveRefused",
   RequestExecutionFailed: "archiveRefused",
@@ -88,6 +89,7 @@ export const byTag: Readonly<Record<Failure["_tag"], ExitCodeName>> = {
   InvalidExtensionId: "usage",
   InvalidProxy: "usage",
   InvalidRequest: "usage",
+  StagingNotConfigured: "usage",
   StoreRegionMismatch: "usage",
   UsageError: "usage",
 

@@ -6,7 +6,6 @@
 import * as ConfigError from "effect/ConfigError"
 import * as Schema from "effect/Schema"
 import type { PublishError } from "../publish/PublishError.ts"
-import type { StoreError } from "../staging/StagingError.ts"
 import { commandLine, commandName, plural, printable } from "./internal/text.ts"
 import type { Given } from "./internal/variables.ts"
 
@@ -189,7 +188,6 @@ export class NoPendingUpload extends Schema.TaggedError<NoPendingUpload>(
  */
 export type Failure =
   | PublishError
-  | StoreError
   | InvalidConfiguration
   | UsageError
   | Interrupted

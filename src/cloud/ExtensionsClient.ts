@@ -69,6 +69,9 @@ export interface ExtensionsClientService {
   /** The address of the API, with its base path and without credentials: what identifies this endpoint. */
   readonly baseUrl: string
 
+  /** How requests are sent, for those that go elsewhere than to the API. */
+  readonly transport: UploadTransport
+
   /** `GET /deployments/extensions`. There is no paging. */
   readonly list: Effect.Effect<ReadonlyArray<Extension>, ExtensionsError | TransferError>
 
@@ -205,8 +208,10 @@ export const make: Effect.Effect<
       HttpClientRequest.bodyUnsafeJson(HttpClientRequest.post(path), body)
     )
 
+  const transport: UploadTransport = { client, capabilities, origin: config.origin }
+
   const uploadTarget = (id: ExtensionId): UploadTarget => ({
-    transport: { client, capabilities, origin: config.origin },
+    transport,
     request: prepared(HttpClientRequest.put(pathOf(id)))
   })
 
@@ -221,6 +226,7 @@ export const make: Effect.Effect<
 
   return {
     baseUrl: config.baseUrl,
+    transport,
     uploadTarget,
     list: Effect.map(
       perform(callOf("list"), Effect.succeed(HttpClientRequest.get(extensionsPath)), listed),

@@ -122,7 +122,7 @@ export class RequestExecutionFailed extends Schema.TaggedError<RequestExecutionF
   get remedy(): string {
     return this.operation === "upload"
       ? "Check that it is an intact ZIP file that holds one plugin or one bundle."
-      : "Check that the address is reachable from the internet without credentials and serves a ZIP file."
+      : "Check that the address can be reached from the internet, needs no credentials but those in it, does not redirect, and serves a ZIP file."
   }
 
   override get message(): string {

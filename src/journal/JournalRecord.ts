@@ -191,6 +191,8 @@ export const JournalRecord = Schema.Struct({
   representationSize: Schema.NonNegativeInt,
   baseline: JournalBaseline,
   upload: optional(JournalUpload),
+  /** Where the archive is staged for the service to fetch, such as `s3://bucket/prefix`. How far it is, the store knows. */
+  staging: optional(Schema.String),
   checkpoints: Schema.Array(JournalCheckpoint),
   attempts: Schema.NonNegativeInt,
   /** Body bytes sent by all attempts together. */
@@ -218,7 +220,7 @@ export interface JournalIntent
   extends JournalKey,
     Pick<
       JournalRecord,
-      "archive" | "contentType" | "multipartBoundary" | "representationSize" | "baseline"
+      "archive" | "contentType" | "multipartBoundary" | "representationSize" | "baseline" | "staging"
     > {}
 
 /**

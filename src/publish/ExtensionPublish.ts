@@ -15,14 +15,15 @@ import { ExtensionsClient } from "../cloud/ExtensionsClient.ts"
 import { invalidRequest } from "../cloud/ExtensionsError.ts"
 import { UploadJournal } from "../journal/UploadJournal.ts"
 import * as Monotonic from "../transfer/Monotonic.ts"
-import * as ExtensionUpload from "../upload/ExtensionUpload.ts"
 import * as LocalArchive from "../upload/LocalArchive.ts"
 import * as StoredArchive from "../upload/StoredArchive.ts"
 import type { UploadError } from "../upload/UploadError.ts"
 import { retrying, UploadEvents } from "../upload/UploadEvent.ts"
 import * as UploadSettings from "../upload/UploadSettings.ts"
+import * as ArchiveDelivery from "./ArchiveDelivery.ts"
 import * as Ensure from "./internal/ensure.ts"
 import * as Fetch from "./internal/fetch.ts"
+import * as Stage from "./internal/stage.ts"
 import type { AmbiguousExtension, NameTaken, PublishError } from "./PublishError.ts"
 import { observedBy, type PublishEvent } from "./PublishEvent.ts"
 import { DeliveryPlan, type ExtensionPlan, type PublishPlan } from "./PublishPlan.ts"
@@ -40,8 +41,8 @@ export type PublishRequest<R = never> = PublishOptions &
     | {
         readonly archive: Archive.Archive<R>
         /**
-         * Where the service can fetch the same archive, over http or https and without credentials. Used only when the
-         * archive is larger than `directUploadLimitBytes`.
+         * Where the service can fetch the same archive. Used only when the archive is larger than
+         * `directUploadLimitBytes`.
          */
         readonly downloadUrl?: string | undefined
       }
@@ -71,6 +72,8 @@ export interface Wanted {
  * @category models
  */
 export interface PublishOptions extends UploadSettings.UploadOverrides, Wanted {
+  /** Whether to look at the download URL by the rules of the service before the service is told of it. Default `true`. */
+  readonly preflight?: boolean | undefined
   /** How long to wait for an archive that the service fetches itself. Default 1 hour. */
   readonly downloadTimeout?: Duration.DurationInput | undefined
   /** Runs for every event, in order; publishing waits for it. */
@@ -86,8 +89,13 @@ export interface PublishOptions extends UploadSettings.UploadOverrides, Wanted {
  * nothing. It may be interrupted anywhere: the next run finds what this one has left, an extension without a file
  * included.
  *
+ * A `downloadUrl` is an http or https address that the service reaches: it follows no redirect, and takes no credentials
+ * but those in the URL itself. It is looked at first, so that one that cannot work is a `DownloadUrlUnusable`. A URL with a
+ * query or a password may give access to the archive, so it does not stay in the extension: once the archive is proved to be
+ * there, an update takes it away. A run that is cut off in between leaves that to the next.
+ *
  * With a `downloadUrl` and no archive there is nothing to compare with: the URL then stands for its content, so give each
- * build its own.
+ * build its own. One that does not stay is fetched from by every run.
  *
  * One publishing per name and type runs at a time, as far as the `UploadJournal` reaches. Between machines that do not
  * share one, two extensions may be created at the same moment; that is found at once and is an `AmbiguousExtension`.
@@ -115,8 +123,11 @@ export const publish = <R = never>(
     yield* requireValid(request)
     const way = yield* chooseWay(request)
     yield* takeName(request)
-    const found = yield* Ensure.findOrCreate(request)
-    const delivered = yield* deliver(way, found.extension, request)
+    const found = yield* Ensure.findOrCreate(
+      request,
+      way._tag === "download" ? Fetch.check(way.source) : Effect.void
+    )
+    const delivered = yield* deliver(way, found, request)
     return makeReceipt(request, found, way, delivered, yield* elapsed)
   }).pipe(
     Effect.scoped,
@@ -140,7 +151,8 @@ export const plan = <R = never>(
     yield* requireValid(request)
     const way = yield* chooseWay(request)
     const extension = yield* retrying(Ensure.decideExtension(request))
-    if (extension._tag === "Update") yield* Ensure.decideUpdate(extension.extension.id, request)
+    if (extension._tag === "Update")
+      yield* Ensure.decideUpdate(extension.extension.id, Ensure.metadataOf(request))
     return { extension, delivery: yield* planDelivery(way, extension, request) }
   }).pipe(withOptions(request), Effect.withSpan("ExtensionPublish.plan"))
 
@@ -178,8 +190,9 @@ export const ensure = (
 ): Effect.Effect<Ensured, EnsureError, ExtensionsClient | UploadJournal> =>
   Effect.gen(function* () {
     yield* retrying(takeName(wanted))
-    const found = yield* Ensure.findOrCreate(wanted)
-    return { ...found, updated: yield* Ensure.updateMetadata(found.extension, wanted) }
+    const found = yield* Ensure.findOrCreate(wanted, Effect.void)
+    const { fields: updated } = yield* Ensure.update(found.extension, Ensure.metadataOf(wanted))
+    return { ...found, updated }
   }).pipe(Effect.scoped, Effect.withSpan("ExtensionPublish.ensure"))
 
 const withOptions = <R>({
@@ -189,6 +202,7 @@ const withOptions = <R>({
   downloadUrl: _downloadUrl,
   name: _name,
   onEvent,
+  preflight: _preflight,
   type: _type,
   version: _version,
   ...options
@@ -213,26 +227,37 @@ const requireValid = <R>({ downloadUrl, ...wanted }: PublishRequest<R>) =>
 /** How the archive gets there. */
 type Way<R> =
   | { readonly _tag: "upload"; readonly archive: Archive.Archive<R> }
+  | { readonly _tag: "stage"; readonly archive: Archive.Archive<R>; readonly location: string }
   | { readonly _tag: "download"; readonly source: Fetch.Source }
 
-/** 8 GB, the most that the service takes, at a little over 2 MB a second. */
-const defaultDownloadTimeout = Duration.hours(1)
-
-/** Uploading is preferred, since its bytes are known and its progress is seen; the service fetches what is too large. */
+/**
+ * Uploading is preferred, since its bytes are known and its progress is seen. What is too large for that is fetched by the
+ * service: from the URL that was given for it, or else from the store.
+ */
 const chooseWay = <R>(request: PublishRequest<R>) =>
   Effect.gen(function* () {
-    const { archive, downloadUrl: url } = request
-    const timeout = Duration.decode(request.downloadTimeout ?? defaultDownloadTimeout)
+    const { archive, downloadUrl: url, preflight = true } = request
+    const timeout = Duration.decode(request.downloadTimeout ?? Fetch.defaultTimeout)
     if (archive === undefined) {
       return {
         _tag: "download",
-        source: { url: request.downloadUrl, timeout, archive: Option.none() }
+        source: { url: request.downloadUrl, timeout, preflight, archive: Option.none() }
       } satisfies Way<R>
     }
     const inspected = yield* requireSound(archive, request)
-    const { directUploadLimitBytes } = yield* UploadSettings.UploadSettings
-    return inspected.stat.size > directUploadLimitBytes && url !== undefined
-      ? ({ _tag: "download", source: { url, timeout, archive: Option.some(inspected) } } satisfies Way<R>)
+    const { size } = inspected.stat
+    const { directUploadLimitBytes, staging } = yield* UploadSettings.UploadSettings
+    if (url === undefined || staging === "always") {
+      const way = yield* Stage.chooseWay(size)
+      if (way._tag === "Staged") {
+        return { _tag: "stage", archive, location: way.store.location } satisfies Way<R>
+      }
+    }
+    return size > directUploadLimitBytes && url !== undefined
+      ? ({
+          _tag: "download",
+          source: { url, timeout, preflight, archive: Option.some(inspected) }
+        } satisfies Way<R>)
       : ({ _tag: "upload", archive } satisfies Way<R>)
   })
 
@@ -253,42 +278,64 @@ const takeName = Effect.fnUntraced(function* ({ name, type }: Wanted) {
 /** What of a receipt the delivery of the archive tells. */
 type Delivered = Pick<PublishReceipt, "updated" | "proof" | "upload" | "download">
 
-const deliver = <R>(way: Way<R>, extension: Extension, request: PublishRequest<R>) =>
-  way._tag === "upload"
-    ? upload(way.archive, extension, request)
-    : Fetch.fetch(extension.id, way.source, request)
+const deliver = <R>(
+  way: Way<R>,
+  { created, extension }: Pick<Ensured, "created" | "extension">,
+  request: PublishRequest<R>
+) =>
+  way._tag === "download"
+    ? Fetch.fetch(extension.id, way.source, request, created)
+    : sendOrStage(way, extension, request)
 
 /**
  * The metadata comes first. Cut off between the two, a plugin's new version with the old file can only harm a deployment
  * that somebody upgrades just then; the new file under the old version would reach running deployments of that version at
  * their next restart. The upload also refuses a plugin that is not of the extension's version.
  */
-const upload = <R>(archive: Archive.Archive<R>, extension: Extension, wanted: Wanted) =>
+const sendOrStage = <R>(way: LocalWay<R>, extension: Extension, request: PublishRequest<R>) =>
   Effect.gen(function* () {
-    const updated = yield* Ensure.updateMetadata(extension, wanted)
-    const receipt = yield* ExtensionUpload.upload(uploadRequest(archive, extension, wanted))
+    const { fields: updated } = yield* Ensure.update(extension, Ensure.metadataOf(request))
+    const receipt = yield* ArchiveDelivery.deliver(deliveryRequest(way, extension, request))
     return { updated, proof: receipt.proof, upload: receipt } satisfies Delivered
   })
 
-const uploadRequest = <R>(archive: Archive.Archive<R>, { id }: Extension, { type, version }: Wanted) => ({
+type LocalWay<R> = Exclude<Way<R>, { readonly _tag: "download" }>
+
+/** The way is decided by then. */
+const deliveryRequest = <R>(
+  { _tag: way, archive }: LocalWay<R>,
+  { id }: Extension,
+  { downloadTimeout, preflight, type, version }: PublishRequest<R>
+): ArchiveDelivery.DeliveryRequest<R> => ({
   extensionId: id,
   archive,
-  expected: { type, version }
+  expected: { type, version },
+  staging: way === "stage" ? "always" : "never",
+  downloadTimeout,
+  preflight
 })
 
-const planDelivery = <R>(way: Way<R>, plan: ExtensionPlan, wanted: Wanted) =>
+const planDelivery = <R>(way: Way<R>, plan: ExtensionPlan, request: PublishRequest<R>) =>
   Effect.gen(function* () {
-    if (way._tag === "upload") {
-      if (plan._tag === "Create") return DeliveryPlan.Upload({ upload: Option.none() })
-      const upload = yield* ExtensionUpload.plan(uploadRequest(way.archive, plan.extension, wanted))
-      return DeliveryPlan.Upload({ upload: Option.some(upload) })
+    if (way._tag !== "download") {
+      if (plan._tag !== "Create") {
+        const local = yield* ArchiveDelivery.plan(deliveryRequest(way, plan.extension, request))
+        return local._tag === "Upload"
+          ? DeliveryPlan.Upload({ upload: Option.some(local.upload) })
+          : DeliveryPlan.Stage({ location: local.location, stage: Option.some(local.stage) })
+      }
+      return way._tag === "upload"
+        ? DeliveryPlan.Upload({ upload: Option.none() })
+        : DeliveryPlan.Stage({ location: way.location, stage: Option.none() })
     }
-    const fetch = DeliveryPlan.Fetch({ origin: Fetch.originOf(way.source) })
-    if (plan._tag === "Create") return fetch
-    const before = yield* StoredArchive.readExtension(plan.extension.id)
-    const content = yield* Fetch.contentOf(way.source)
-    const decided = yield* Fetch.decideFetch(before, content, way.source, wanted)
-    return decided._tag === "Fetch" ? fetch : DeliveryPlan.AlreadyFetched({ proof: decided.proof })
+    if (plan._tag !== "Create") {
+      const before = yield* StoredArchive.readExtension(plan.extension.id)
+      const content = yield* Fetch.contentOf(way.source)
+      const decided = yield* Fetch.decideFetch(before, content, way.source, request)
+      if (decided._tag === "AlreadyFetched") return DeliveryPlan.AlreadyFetched({ proof: decided.proof })
+    }
+    yield* retrying(Fetch.check(way.source))
+    return DeliveryPlan.Fetch({ origin: Fetch.originOf(way.source) })
   })
 
 const makeReceipt = (

@@ -7,6 +7,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { ExtensionId } from "../cloud/ExtensionId.ts"
+import { StagingEvent, StagingEvents } from "../staging/StagingEvent.ts"
 import { UploadEvent, UploadEvents } from "../upload/UploadEvent.ts"
 import { MetadataField } from "./PublishReceipt.ts"
 
@@ -45,6 +46,7 @@ export const DownloadPolled = Schema.TaggedStruct("DownloadPolled", {
  */
 export const PublishEvent = Schema.Union(
   UploadEvent,
+  StagingEvent,
   ExtensionFound,
   ExtensionCreated,
   MetadataUpdated,
@@ -92,7 +94,7 @@ export const emit = (event: PublishEvent): Effect.Effect<void> =>
   Effect.flatMap(PublishEvents, ({ onEvent }) => onEvent(event))
 
 /**
- * Runs an effect under this observer, its uploads included.
+ * Runs an effect under this observer, its uploads and stagings included.
  *
  * @since 0.1.0
  * @category combinators
@@ -100,4 +102,8 @@ export const emit = (event: PublishEvent): Effect.Effect<void> =>
 export const observedBy =
   (observer: PublishObserver) =>
   <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-    self.pipe(Effect.provideService(PublishEvents, observer), Effect.provideService(UploadEvents, observer))
+    self.pipe(
+      Effect.provideService(PublishEvents, observer),
+      Effect.provideService(UploadEvents, observer),
+      Effect.provideService(StagingEvents, observer)
+    )

@@ -58,11 +58,11 @@ const fields = {
   created: Schema.Boolean,
   /** What of its metadata this run changed. */
   updated: Schema.Array(MetadataField),
-  /** Whether the archive was sent to the service, or fetched by it from the download URL. */
-  way: Schema.Literal("upload", "download"),
+  /** Whether the archive was sent to the service, or fetched by it: from the object store or from the download URL. */
+  way: Schema.Literal("upload", "stage", "download"),
   /** As in an upload's receipt. Without a local archive to compare with it is never more than `response`. */
   proof: Proof,
-  /** The upload's own receipt, when that was the way. */
+  /** The upload's own receipt, when it was sent or staged. */
   upload: optional(UploadReceipt),
   /** When that was the way, and there was something to fetch. */
   download: optional(DownloadReceipt),

@@ -32,11 +32,11 @@ import type { TransferError } from "../transfer/TransferError.ts"
 import * as UploadHttpClient from "../transfer/UploadHttpClient.ts"
 import { decide, hasBegun } from "./internal/decide.ts"
 import { deliver } from "./internal/deliver.ts"
-import { conflictBetween } from "./internal/reconcile.ts"
 import * as Run from "./internal/run.ts"
 import * as LocalArchive from "./LocalArchive.ts"
 import * as StoredArchive from "./StoredArchive.ts"
 import {
+  conflictBetween,
   InvalidExtensionId,
   keepsRecord,
   type UploadConflict,
@@ -400,7 +400,13 @@ export const layerConfig: Layer.Layer<
   FileSystem.FileSystem | Path.Path
 > = Layer.provide(layerConfigWithoutHttpClient, UploadHttpClient.layerConfig)
 
-const decodeId = (extensionId: string) =>
+/**
+ * The text as the id of an extension, if it can be one.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const decodeId = (extensionId: string): Effect.Effect<ExtensionId, InvalidExtensionId> =>
   Effect.mapError(
     Schema.decode(ExtensionId)(extensionId),
     (error) => new InvalidExtensionId({ extensionId, detail: detailOf(error) })

@@ -8,6 +8,7 @@ import { ArchiveChanged, ArchiveUnreadable } from "../archive/ArchiveError.ts"
 import { InvalidArchive } from "../archive/ArchiveInspection.ts"
 import { ExtensionsError } from "../cloud/ExtensionsError.ts"
 import { JournalError } from "../journal/JournalError.ts"
+import type { JournalBaseline } from "../journal/JournalRecord.ts"
 import { ResumableUploadError } from "../transfer/ResumableUploadError.ts"
 import { TransferError } from "../transfer/TransferError.ts"
 
@@ -69,6 +70,24 @@ export class UploadConflict extends Schema.TaggedError<UploadConflict>(
     return `Extension ${this.extensionId} was written by someone else during this upload (now: ${written(this.now)}; before: ${written(this.before)}). Their archive was left alone. ${this.remedy}`
   }
 }
+
+/**
+ * The conflict between what was there when an upload began, and what is there now.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const conflictBetween = (
+  extensionId: string,
+  before: JournalBaseline,
+  now: JournalBaseline
+): UploadConflict => new UploadConflict({ extensionId, before: holder(before), now: holder(now) })
+
+const holder = (told: JournalBaseline): typeof Holder.Type => ({
+  resourceVersion: told.resourceVersion ?? null,
+  lastModified: told.lastModified ?? null,
+  size: told.file?.size ?? null
+})
 
 /**
  * The upload may or may not have taken effect, and the server could not tell. The journal keeps what is known: running

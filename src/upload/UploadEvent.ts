@@ -97,7 +97,15 @@ export const Verified = Schema.TaggedStruct("Verified", { proof: Proof })
 
 /** Something to know that does not stop the upload. @since 0.1.0 @category schemas */
 export const Warning = Schema.TaggedStruct("Warning", {
-  code: Schema.Literal("ArchiveProblem", "InUse", "WeakerProof", "OverwritingConflict", "ResumptionIgnored"),
+  code: Schema.Literal(
+    "ArchiveProblem",
+    "InUse",
+    "WeakerProof",
+    "OverwritingConflict",
+    "ResumptionIgnored",
+    "DownloadUrlKept",
+    "StagedArchiveKept"
+  ),
   /** Of an `ArchiveProblem`, which one: a warning, or an error that was allowed by this name. */
   problem: Schema.optionalWith(ProblemCode, { exact: true }),
   message: Schema.String

@@ -23,6 +23,31 @@ export const Proof = Schema.Literal("hash", "size", "response")
  */
 export type Proof = typeof Proof.Type
 
+/**
+ * How an archive was staged for the service to fetch it.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const StagedReceipt = Schema.Struct({
+  /** Where it was, such as `s3://bucket/prefix/<sha256>/<name>`. */
+  location: Schema.String,
+  /** Whether it is there still, because that was asked for or it could not be removed. */
+  isKept: Schema.Boolean,
+  /** Whether the service answered the request to fetch; if not, the archive was waited for. */
+  answered: Schema.Boolean,
+  /** How often the extension was read before the archive was there. */
+  polls: Schema.NonNegativeInt
+})
+
+/**
+ * How an archive was staged.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type StagedReceipt = typeof StagedReceipt.Type
+
 const fields = {
   extensionId: ExtensionId,
   archive: Schema.Struct({
@@ -35,10 +60,12 @@ const fields = {
   proof: Proof,
   /** Uploads begun or continued in this run; 0 when nothing had to be sent. */
   attempts: Schema.NonNegativeInt,
-  /** Body bytes handed to the transport in this run, over all attempts. */
+  /** Body bytes handed to the transport in this run, over all attempts: to the store, where the archive was staged. */
   bytesSent: Schema.NonNegativeInt,
-  /** Bytes that were on the server already when the last attempt went on, and so were not sent again. */
+  /** Bytes that were on the server, or in the store, already when the last attempt went on, and so were not sent again. */
   bytesResumed: Schema.NonNegativeInt,
+  /** Only where the archive went by way of an object store. */
+  staged: Schema.optionalWith(StagedReceipt, { exact: true }),
   /** `x-cloud-resource-version` before and after; null where the service, or a proxy, did not say. */
   resourceVersion: Schema.Struct({
     before: Schema.NullOr(Schema.String),

@@ -38,8 +38,19 @@ export interface UploadOptions {
   readonly onConflict: "fail" | "overwrite"
   /** How long to watch the server after an answer was lost, before its silence counts as "not applied". Default 10 s. */
   readonly reconcileWindow: Duration.DurationInput
-  /** Archives larger than this many bytes bring a warning. Default 200 MB, the documented limit of direct uploads. */
+  /**
+   * Archives larger than this many bytes are not for direct uploads: they go another way where there is one, and bring a
+   * warning where there is none. Default 200 MB, the documented limit.
+   */
   readonly directUploadLimitBytes: number
+  /**
+   * Whether an archive goes by way of the object store in the context, where the service fetches it: `auto` where it is
+   * over `directUploadLimitBytes` and there is a store, `always` at any size, `never`. For `ArchiveDelivery` and
+   * `ExtensionPublish`; `ExtensionUpload` always uploads to the service itself. Default `auto`.
+   */
+  readonly staging: "auto" | "always" | "never"
+  /** Whether a staged archive stays in the store after it was proved to have arrived. Default `false`. */
+  readonly keepStaged: boolean
   /** Errors of an archive's content that do not stop its upload. Default none. */
   readonly allow: ReadonlyArray<ProblemCode>
   /** Whether to refuse an upload to an extension that deployments use, rather than to warn. Default `false`. */
@@ -62,6 +73,8 @@ const defaults: UploadOptions = {
   onConflict: "fail",
   reconcileWindow: Duration.seconds(10),
   directUploadLimitBytes: directUploadLimitBytes,
+  staging: "auto",
+  keepStaged: false,
   allow: [],
   protectInUse: false
 }
@@ -128,8 +141,8 @@ const parseAllowed = (text: string): Either.Either<ReadonlyArray<ProblemCode>, s
 
 /**
  * `EC_UPLOAD_CONTENT_TYPE`, `EC_UPLOAD_VERIFICATION`, `EC_UPLOAD_RESUMABLE`, `EC_UPLOAD_INTEROP_VERSION`,
- * `EC_UPLOAD_ON_CONFLICT`, `EC_UPLOAD_RECONCILE_WINDOW`, `EC_UPLOAD_DIRECT_LIMIT`,
- * `EC_UPLOAD_ALLOW`, `EC_UPLOAD_PROTECT_IN_USE`.
+ * `EC_UPLOAD_ON_CONFLICT`, `EC_UPLOAD_RECONCILE_WINDOW`, `EC_UPLOAD_DIRECT_LIMIT`, `EC_UPLOAD_STAGING`,
+ * `EC_UPLOAD_KEEP_STAGED`, `EC_UPLOAD_ALLOW`, `EC_UPLOAD_PROTECT_IN_USE`.
  *
  * @since 0.1.0
  * @category config
@@ -169,7 +182,19 @@ export const config: Config.Config<UploadOptions> = Config.all({
   ),
   directUploadLimitBytes: Variable.bytes("EC_UPLOAD_DIRECT_LIMIT", { example: "200MB" }).pipe(
     Config.withDefault(defaults.directUploadLimitBytes),
-    Config.withDescription("Archives larger than this bring a warning before they are sent, such as 200MB.")
+    Config.withDescription(
+      "Archives larger than this are staged where there is a store, and bring a warning where there is none, such as 200MB."
+    )
+  ),
+  staging: Variable.oneOf("EC_UPLOAD_STAGING", "auto", "always", "never").pipe(
+    Config.withDefault(defaults.staging),
+    Config.withDescription(
+      'Whether archives go by way of the object store: "auto" (over the direct limit), "always" or "never".'
+    )
+  ),
+  keepStaged: Variable.boolean("EC_UPLOAD_KEEP_STAGED").pipe(
+    Config.withDefault(defaults.keepStaged),
+    Config.withDescription("Whether a staged archive stays in the store after it has arrived.")
   ),
   allow: Variable.parsed("EC_UPLOAD_ALLOW", parseAllowed).pipe(
     Config.withDefault(defaults.allow),

@@ -18,6 +18,7 @@ import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import type { ExtensionsClient } from "../cloud/ExtensionsClient.ts"
 import type { UploadJournal } from "../journal/UploadJournal.ts"
+import * as ArchiveDelivery from "../publish/ArchiveDelivery.ts"
 import * as UploadHttpClient from "../transfer/UploadHttpClient.ts"
 import * as ExtensionUpload from "../upload/ExtensionUpload.ts"
 import { type EngineUnavailable, NothingToDecide, UnknownExecution } from "./EngineError.ts"
@@ -68,7 +69,8 @@ export const layer: Layer.Layer<
 > = Layer.suspend(() => workflow.toLayer(release))
 
 /**
- * The same, with everything an upload needs configured from the environment.
+ * The same, with everything an upload needs configured from the environment, and the object store if `EC_UPLOAD_STAGE` is
+ * set.
  *
  * @since 0.1.0
  * @category layers
@@ -78,7 +80,7 @@ export const layerConfig: Layer.Layer<
   ConfigError.ConfigError,
   WorkflowEngine | FileSystem.FileSystem | Path.Path
 > = layer.pipe(
-  Layer.provide(ExtensionUpload.layerConfigWithoutHttpClient),
+  Layer.provide(Layer.merge(ExtensionUpload.layerConfigWithoutHttpClient, ArchiveDelivery.layerStore)),
   Layer.provide(UploadHttpClient.layerConfig)
 )
 

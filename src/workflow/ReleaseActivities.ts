@@ -28,14 +28,15 @@ import { ExtensionId } from "../cloud/ExtensionId.ts"
 import { ExtensionsClient } from "../cloud/ExtensionsClient.ts"
 import { ExtensionsError } from "../cloud/ExtensionsError.ts"
 import { UploadJournal } from "../journal/UploadJournal.ts"
+import * as ArchiveDelivery from "../publish/ArchiveDelivery.ts"
 import * as ExtensionPublish from "../publish/ExtensionPublish.ts"
-import { AmbiguousExtension, NameTaken } from "../publish/PublishError.ts"
+import { AmbiguousExtension, DeliveryError, NameTaken } from "../publish/PublishError.ts"
+import type { PublishEvent } from "../publish/PublishEvent.ts"
 import * as RetryPolicy from "../transfer/RetryPolicy.ts"
 import { TransferError } from "../transfer/TransferError.ts"
 import * as ExtensionUpload from "../upload/ExtensionUpload.ts"
 import * as StoredArchive from "../upload/StoredArchive.ts"
 import { UploadConflict, UploadError, VerificationFailed } from "../upload/UploadError.ts"
-import type { UploadEvent } from "../upload/UploadEvent.ts"
 import { Proof, UploadReceipt } from "../upload/UploadReceipt.ts"
 import type { UploadOverrides } from "../upload/UploadSettings.ts"
 import { Announcement, type AnnouncementHooks } from "./Announcement.ts"
@@ -140,7 +141,8 @@ export const ensure = (input: Named & { readonly extension: ReleaseTarget }) =>
 
 /**
  * Uploads the archive, if the extension does not hold it already. What an earlier run of this activity has sent is
- * continued where its journal of uploads can be read: a folder that all runners share.
+ * continued where its journal of uploads can be read: a folder that all runners share. Where `staging` has it go by way of the
+ * object store in the context, the store remembers instead: any runner goes on with the parts, wherever it runs.
  *
  * @since 0.1.0
  * @category activities
@@ -157,7 +159,7 @@ export const transfer = (
   Activity.make({
     name: input.name ?? "ExtensionRelease/transfer",
     success: UploadReceipt,
-    error: Schema.Union(UploadError, ReleaseCancelled),
+    error: Schema.Union(DeliveryError, ReleaseCancelled),
     execute: work(
       "transfer",
       Effect.flatMap(TransferSlots, (slots) => unlessCancelled(slots.withPermits(1)(send(input))))
@@ -207,7 +209,7 @@ export const announce = (input: Named & { readonly receipt: ReleaseReceipt }) =>
 export const abandonUpload = (
   extensionId: ExtensionId
 ): Effect.Effect<void, never, ExtensionsClient | UploadJournal> =>
-  ExtensionUpload.cancel(extensionId).pipe(
+  ArchiveDelivery.cancel(extensionId).pipe(
     orLog(`The unfinished upload to extension ${extensionId} could not be given up`)
   )
 
@@ -284,11 +286,11 @@ const send = Effect.fnUntraced(function* ({
   const { onEvent } = yield* ReleaseEvents
   const { executionId } = yield* WorkflowInstance
   const changed = yield* Deferred.make<never, ArchiveChanged>()
-  const requireSame = (event: UploadEvent) =>
+  const requireSame = (event: PublishEvent) =>
     event._tag === "DigestComputed" && event.sha256 !== sha256
       ? Effect.zipRight(Deferred.fail(changed, notTheOne({ archive, sha256 }, event.sha256)), Effect.never)
       : Effect.void
-  return yield* ExtensionUpload.upload({
+  return yield* ArchiveDelivery.deliver({
     ...options,
     extensionId,
     archive: toArchive(archive),
@@ -317,7 +319,7 @@ const announcing = (
 
 const orLog =
   (what: string) =>
-  <A, R>(self: Effect.Effect<A, UploadError, R>): Effect.Effect<void, never, R> =>
+  <A, R>(self: Effect.Effect<A, DeliveryError, R>): Effect.Effect<void, never, R> =>
     self.pipe(
       RetryPolicy.retry(),
       Effect.catchAll((error) => Effect.logWarning(`${what}: ${error.message}`)),

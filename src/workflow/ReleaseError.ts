@@ -4,8 +4,7 @@
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
-import { AmbiguousExtension, NameTaken } from "../publish/PublishError.ts"
-import { UploadError } from "../upload/UploadError.ts"
+import { AmbiguousExtension, DeliveryError, NameTaken } from "../publish/PublishError.ts"
 
 /**
  * What was given is not the payload of a release.
@@ -126,7 +125,7 @@ export class AnnouncementFailed extends Schema.TaggedError<AnnouncementFailed>(
  * @category schemas
  */
 export const ReleaseError = Schema.Union(
-  UploadError,
+  DeliveryError,
   AmbiguousExtension,
   NameTaken,
   UnsupportedPayload,

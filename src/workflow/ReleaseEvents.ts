@@ -10,7 +10,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Option from "effect/Option"
-import type { UploadEvent } from "../upload/UploadEvent.ts"
+import type { PublishEvent } from "../publish/PublishEvent.ts"
 
 /**
  * The steps of a release, in their order.
@@ -49,7 +49,7 @@ export type ReleaseEvent =
       /** The `_tag` of the error it failed with, or `Defect`. */
       readonly failure: Option.Option<string>
     }
-  | { readonly _tag: "Uploading"; readonly executionId: string; readonly event: UploadEvent }
+  | { readonly _tag: "Uploading"; readonly executionId: string; readonly event: PublishEvent }
 
 /**
  * What to do with each event of each release in this process.

@@ -8,7 +8,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { ExtensionsClient } from "../../cloud/ExtensionsClient.ts"
 import { UploadJournal } from "../../journal/UploadJournal.ts"
-import * as ExtensionUpload from "../../upload/ExtensionUpload.ts"
+import * as ArchiveDelivery from "../../publish/ArchiveDelivery.ts"
 import { NoPendingUpload } from "../Failure.ts"
 import * as Command from "../internal/command.ts"
 import { requireId } from "../internal/extensions.ts"
@@ -30,14 +30,14 @@ export const cancel = Command.define({
   name: "cancel",
   summary: "Cancel an unfinished upload.",
   details: [
-    "Tells the server to delete what it has kept, and forgets the upload. An upload that another process is working on is left alone (exit code 6)."
+    "Tells the server, or the object store in which the archive was staged, to delete what it has kept, and forgets the upload. An upload that another process is working on is left alone (exit code 6)."
   ],
   examples: [
     ["pending", "Which uploads are unfinished?"],
     ["cancel 882519870", "Cancel the one to this extension."]
   ],
   takes: { id: Parameters.extensionId, dryRun: Parameters.dryRun },
-  variables: Variables.connectionAndJournal,
+  variables: Variables.unfinished,
   run: ({ dryRun, id }) =>
     Effect.gen(function* () {
       const { baseUrl: endpoint } = yield* ExtensionsClient
@@ -45,7 +45,7 @@ export const cancel = Command.define({
       const extensionId = yield* requireId(id, "cancel")
       const wasPending = yield* dryRun
         ? isPending(endpoint, extensionId)
-        : ExtensionUpload.cancel(extensionId)
+        : ArchiveDelivery.cancel(extensionId)
       if (!wasPending) return yield* new NoPendingUpload({ extensionId, endpoint })
       yield* output.result({
         schema: Cancelled,
@@ -56,7 +56,7 @@ export const cancel = Command.define({
             : `Cancelled the unfinished upload to extension ${extensionId}. The extension itself is unchanged.`
         ]
       })
-    }).pipe(Effect.provide(ExtensionUpload.layerConfig))
+    }).pipe(Effect.provide(ArchiveDelivery.layerConfig))
 })
 
 /** As cancelling would find it. */

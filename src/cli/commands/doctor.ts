@@ -15,6 +15,7 @@ import { byTag, exitCodes } from "../ExitCode.ts"
 import * as Command from "../internal/command.ts"
 import { diagnosis } from "../internal/doctor/diagnosis.ts"
 import type { Finding } from "../internal/doctor/finding.ts"
+import { examineStore } from "../internal/doctor/store.ts"
 import { Exited, Output } from "../internal/output.ts"
 import type { Style } from "../internal/terminal.ts"
 import { indent, pageWidth, wrap } from "../internal/text.ts"
@@ -44,17 +45,21 @@ export const doctor = Command.define({
   name: "doctor",
   summary: "Check everything an upload needs: settings, network, key, clock, server and journal.",
   details: [
-    "Sends no archive and changes nothing. It announces two uploads to extensions that do not exist, to learn what the key may do and whether the server answers before it has the whole archive. The exit code is that of the first problem, or 0 if there is none."
+    "Sends no archive and changes no extension. It announces two uploads to extensions that do not exist, to learn what the key may do and whether the server answers before it has the whole archive. The exit code is that of the first problem, or 0 if there is none.",
+    "With --stage it also tries, one by one, what staging needs to be allowed in the object store: on an object of a few bytes, which it removes again."
   ],
   examples: [
     ["doctor", "Before the first upload, and whenever one fails."],
+    ["doctor --stage s3://builds/elastic", "Before the first upload by way of an object store."],
     ["doctor --json", "The same for a program, one finding per line."]
   ],
   takes: {},
-  variables: Variables.connectionAndJournal,
-  run: Effect.fnUntraced(function* () {
+  variables: Variables.unfinished,
+  run: Effect.fnUntraced(function* (_taken, givens) {
     const output = yield* Output
+    const tryStore = givens.some(({ option }) => option === "--stage")
     const findings = yield* diagnosis.pipe(
+      Stream.concat(Stream.fromIterableEffect(examineStore(tryStore))),
       Stream.tap((finding) => {
         const lines = linesOf(finding, output.style)
         const { check, remedy, says, verdict } = finding

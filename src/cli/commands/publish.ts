@@ -6,9 +6,9 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { ExtensionType } from "../../cloud/Extension.ts"
+import * as ArchiveDelivery from "../../publish/ArchiveDelivery.ts"
 import * as ExtensionPublish from "../../publish/ExtensionPublish.ts"
 import { PublishReceipt } from "../../publish/PublishReceipt.ts"
-import * as ExtensionUpload from "../../upload/ExtensionUpload.ts"
 import { UsageError } from "../Failure.ts"
 import * as Command from "../internal/command.ts"
 import { Output } from "../internal/output.ts"
@@ -28,11 +28,15 @@ export const publish = Command.define({
   summary: "Create or update the extension with this name and upload its archive.",
   details: [
     "Finds the extension by its name and type, or creates it; updates its version and description where they differ; uploads the archive and verifies it. Sends only what differs, so it can be repeated, and interrupted at any point.",
-    "With --download-url the service itself fetches an archive that is too large to be uploaded (over 200 MB). The exit codes are those of upload."
+    "An archive over 200 MB is too large to be uploaded. With --stage it goes by way of an object store, resumably; with --download-url the service fetches it from an address of yours. Either way a link with credentials is taken out of the extension once the archive is there. The exit codes are those of upload."
   ],
   examples: [
     ["publish dist/acme.zip --name acme --type plugin --version 8.17.0", "Release a plugin."],
     ["publish dist/words.zip --name words --type bundle --version '8.*'", "Release a bundle."],
+    [
+      "publish dist/words.zip --name words --type bundle --version '8.*' --stage s3://builds/elastic",
+      "By way of an object store."
+    ],
     ["publish dist/acme.zip --name acme --type plugin --version 8.17.0 --dry-run", "What would change?"]
   ],
   takes: {
@@ -42,13 +46,14 @@ export const publish = Command.define({
     version: Parameters.version,
     description: Parameters.optional(Parameters.description),
     downloadUrl: Parameters.optional(Parameters.downloadUrl),
+    skipPreflight: Parameters.skipPreflight,
     dryRun: Parameters.dryRun
   },
   variables: Variables.uploading,
   run: ({ dryRun, ...taken }, givens) =>
     Effect.gen(function* () {
       const output = yield* Output
-      const wanted = wantedOf(taken)
+      const wanted = { ...wantedOf(taken), preflight: !taken.skipPreflight }
       const source = yield* sourceOf(taken)
       if (dryRun) {
         const plan = yield* ExtensionPublish.plan({ ...wanted, ...source, onEvent: yield* makeRemarks })
@@ -67,7 +72,7 @@ export const publish = Command.define({
         lines: describePublishing(receipt, output.style),
         quietLines: [receipt.extensionId]
       })
-    }).pipe(Effect.provide(ExtensionUpload.layerConfig))
+    }).pipe(Effect.provide(ArchiveDelivery.layerConfig))
 })
 
 interface Taken {
@@ -77,6 +82,7 @@ interface Taken {
   readonly version: string
   readonly description: Option.Option<string>
   readonly downloadUrl: Option.Option<string>
+  readonly skipPreflight: boolean
 }
 
 const wantedOf = ({ description, name, type, version }: Taken): ExtensionPublish.Wanted => ({
@@ -104,12 +110,13 @@ const nothingToPublish = new UsageError({
   command: "publish"
 })
 
-/** The words that ask for the same again. A URL with a query may carry a signature, and is not repeated. */
+/** The words that ask for the same again. A URL that may carry credentials is not repeated. */
 const wordsOf = ({
   archive,
   description,
   downloadUrl,
   name,
+  skipPreflight,
   type,
   version
 }: Taken): ReadonlyArray<string> => [
@@ -119,6 +126,7 @@ const wordsOf = ({
   ...Option.match(description, { onNone: () => [], onSome: (text) => ["--description", text] }),
   ...Option.match(downloadUrl, {
     onNone: () => [],
-    onSome: (url) => ["--download-url", url.includes("?") ? "<the same URL>" : url]
-  })
+    onSome: (url) => ["--download-url", /[?@]/.test(url) ? "<the same URL>" : url]
+  }),
+  ...(skipPreflight ? ["--skip-preflight"] : [])
 ]

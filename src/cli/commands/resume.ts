@@ -9,15 +9,15 @@ import * as Schema from "effect/Schema"
 import { ExtensionsClient } from "../../cloud/ExtensionsClient.ts"
 import type { JournalRecord } from "../../journal/JournalRecord.ts"
 import { UploadJournal } from "../../journal/UploadJournal.ts"
-import * as ExtensionUpload from "../../upload/ExtensionUpload.ts"
-import type { UploadError } from "../../upload/UploadError.ts"
+import * as ArchiveDelivery from "../../publish/ArchiveDelivery.ts"
+import type { DeliveryError } from "../../publish/PublishError.ts"
 import { UploadReceipt } from "../../upload/UploadReceipt.ts"
 import { NoPendingUpload, UsageError } from "../Failure.ts"
 import * as Command from "../internal/command.ts"
 import { requireId } from "../internal/extensions.ts"
 import { Exited, Failed, Output, type Resumable } from "../internal/output.ts"
 import * as Parameters from "../internal/parameters.ts"
-import { describeUploadPlan, ofUpload, UploadPlan } from "../internal/plans.ts"
+import { describeUploadPlan, ofDelivery, UploadPlan } from "../internal/plans.ts"
 import { describeUpload } from "../internal/receipts.ts"
 import { makeRemarks } from "../internal/reporter.ts"
 import { printable } from "../internal/text.ts"
@@ -52,7 +52,7 @@ export const resume = Command.define({
   name: "resume",
   summary: "Finish the unfinished upload to an extension, or all unfinished uploads.",
   details: [
-    "Sends the very archive that the upload was begun with, from the same path. If the file has changed, the upload is cancelled (exit code 5). With --all the exit code is that of the first upload that fails, and 0 when there is nothing to do."
+    "Sends the very archive that the upload was begun with, from the same path and on the same way: what was staged goes on in the object store. If the file has changed, the upload is cancelled (exit code 5). With --all the exit code is that of the first upload that fails, and 0 when there is nothing to do."
   ],
   examples: [
     ["resume 882519870", "Finish the one to this extension."],
@@ -72,7 +72,7 @@ export const resume = Command.define({
     Effect.gen(function* () {
       if (all === Option.isSome(id)) return yield* chooseOne
       yield* dryRun ? to(planning, id) : to(finishing(givens), id)
-    }).pipe(Effect.provide(ExtensionUpload.layerConfig))
+    }).pipe(Effect.provide(ArchiveDelivery.layerConfig))
 })
 
 const chooseOne = new UsageError({
@@ -83,7 +83,7 @@ const chooseOne = new UsageError({
 /** What to do about an unfinished upload: finish it, or say what that would do. */
 interface Work<A, R> {
   /** `None` where it is no longer unfinished. */
-  readonly perform: (extensionId: string) => Effect.Effect<Option.Option<A>, UploadError | Resumable, R>
+  readonly perform: (extensionId: string) => Effect.Effect<Option.Option<A>, DeliveryError | Resumable, R>
   readonly announce: (record: JournalRecord) => Effect.Effect<void, never, Output>
   readonly report: (result: A) => Effect.Effect<void, never, Output>
   readonly reportAll: (
@@ -103,7 +103,7 @@ const finishing = (givens: ReadonlyArray<Variables.Given>) =>
   ({
     perform: (extensionId: string) =>
       withReport(resumeCommand(["resume", extensionId], givens), (onEvent) =>
-        ExtensionUpload.resume(extensionId, { onEvent })
+        ArchiveDelivery.resume(extensionId, { onEvent })
       ),
     announce: Effect.fnUntraced(function* ({ archive, extensionId }: JournalRecord) {
       const { event, note } = yield* Output
@@ -129,8 +129,8 @@ const finishing = (givens: ReadonlyArray<Variables.Given>) =>
 
 const planning = {
   perform: Effect.fnUntraced(function* (extensionId: string) {
-    const plan = yield* ExtensionUpload.planResume(extensionId, { onEvent: yield* makeRemarks })
-    return Option.map(plan, ofUpload)
+    const plan = yield* ArchiveDelivery.planResume(extensionId, { onEvent: yield* makeRemarks })
+    return Option.map(plan, ofDelivery)
   }),
   announce: () => Effect.void,
   report: (plan: UploadPlan) =>

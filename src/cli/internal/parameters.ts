@@ -154,5 +154,10 @@ export const description: Parameter<string> = text("description", "text", "What 
 export const downloadUrl: Parameter<string> = text(
   "download-url",
   "url",
-  "Public address from which the service fetches the archive itself: the documented way for more than 200 MB."
+  "Address from which the service fetches the archive itself. It has to be reachable for the service, without redirects, and with no credentials but those in the URL. For more than 200 MB this, or an object store, is the documented way."
+)
+
+export const skipPreflight: Parameter<boolean> = flag(
+  "skip-preflight",
+  "Tell the service to fetch without trying the URL from here first: for one that the service can reach and this machine cannot."
 )

@@ -14,6 +14,8 @@ export const UploadPlan = Schema.TaggedStruct("UploadPlan", {
   archive: Schema.Struct({ name: Schema.String, size: Schema.Number, sha256: Schema.String }),
   action: Schema.Literal("nothing", "upload", "continue"),
   because: Schema.String,
+  /** The object store by which the archive would go; null where it would be sent to the service itself. */
+  stage: Schema.NullOr(Schema.String),
   /** Name of the archive whose unfinished upload would be cancelled first; null for none. */
   cancels: Schema.NullOr(Schema.String),
   /** Those that use the extension. They take the new file when they next restart. */
@@ -24,11 +26,49 @@ export interface UploadPlan extends Schema.Schema.Type<typeof UploadPlan> {}
 
 export const ofUpload = (plan: Upload.UploadPlan): UploadPlan => {
   const { archive, deployments, extensionId } = plan
-  return { _tag: "UploadPlan", extensionId, archive, cancels: null, ...decisionOf(plan), deployments }
+  return {
+    _tag: "UploadPlan",
+    extensionId,
+    archive,
+    stage: null,
+    cancels: null,
+    ...decisionOf(plan),
+    deployments
+  }
 }
 
+/** The plan of an archive for an extension that exists, whichever way it goes. */
+export const ofDelivery = (plan: Publish.LocalPlan): UploadPlan =>
+  plan._tag === "Upload" ? ofUpload(plan.upload) : ofStaging(plan.location)(plan.stage)
+
+const ofStaging =
+  (location: string) =>
+  (plan: Publish.StagePlan): UploadPlan => {
+    const { archive, deployments, extensionId } = plan
+    return {
+      _tag: "UploadPlan",
+      extensionId,
+      archive,
+      stage: location,
+      cancels: null,
+      ...Publish.StagePlan.$match(plan, {
+        AlreadyCurrent: () => ({ action: "nothing", because: holdsIt }) as const,
+        Stage: ({ standing }) => standings[standing._tag]
+      }),
+      deployments
+    }
+  }
+
+const holdsIt = "the extension holds this very archive"
+
+const standings = {
+  Absent: { action: "upload", because: "neither the extension nor the object store holds this archive" },
+  Unfinished: { action: "continue", because: "the object store has parts of this archive" },
+  Staged: { action: "continue", because: "the object store has this archive already" }
+} as const
+
 const decisionOf = Upload.UploadPlan.$match({
-  AlreadyCurrent: () => ({ action: "nothing", because: "the extension holds this very archive" }) as const,
+  AlreadyCurrent: () => ({ action: "nothing", because: holdsIt }) as const,
   AlreadyApplied: () =>
     ({ action: "nothing", because: "an earlier run was interrupted, but its archive arrived" }) as const,
   Continue: () =>
@@ -51,9 +91,13 @@ const decisionOf = Upload.UploadPlan.$match({
 
 const actions = { nothing: "send nothing", upload: "upload it", continue: "resume the upload" } as const
 
+const stagings = { upload: "stage it in", continue: "stage what is missing of it in" } as const
+
 export const describeUploadPlan = (plan: UploadPlan): ReadonlyArray<string> => [
   ...(plan.cancels === null ? [] : [`Would cancel the unfinished upload of ${printable(plan.cancels)}.`]),
-  `Would ${actions[plan.action]}: ${plan.because}.`,
+  plan.stage === null || plan.action === "nothing"
+    ? `Would ${actions[plan.action]}: ${plan.because}.`
+    : `Would ${stagings[plan.action]} ${printable(plan.stage)} and have the service fetch it from there: ${plan.because}.`,
   ...facts([
     ["extension", plan.extensionId],
     ["archive", `${printable(plan.archive.name)}, ${bytes(plan.archive.size)}`],
@@ -74,7 +118,7 @@ export const PublishPlan = Schema.TaggedStruct("PublishPlan", {
   /** Which of its metadata would be changed. */
   update: Schema.Array(MetadataField),
   /** Whether the archive would be sent, or fetched by the service from the download URL. */
-  way: Schema.Literal("upload", "download"),
+  way: Schema.Literal("upload", "stage", "download"),
   /** What would happen to the archive. */
   action: Schema.Literal("nothing", "upload", "continue", "fetch"),
   /** For an extension that exists and an archive that would be sent. */
@@ -104,6 +148,11 @@ const deliveryOf = Publish.DeliveryPlan.$match({
       onNone: () => ({ way: "upload", action: "upload", upload: null }),
       onSome: (upload) => ({ way: "upload", action: upload.action, upload })
     }),
+  Stage: ({ location, stage }): Delivery =>
+    Option.match(Option.map(stage, ofStaging(location)), {
+      onNone: () => ({ way: "stage", action: "upload", upload: null }),
+      onSome: (upload) => ({ way: "stage", action: upload.action, upload })
+    }),
   Fetch: (): Delivery => ({ way: "download", action: "fetch", upload: null }),
   AlreadyFetched: (): Delivery => ({ way: "download", action: "nothing", upload: null })
 })
@@ -123,6 +172,13 @@ export const describePublishPlan = (
       Option.match(upload, {
         onNone: () => ["Would upload the archive."],
         onSome: (upload) => describeUploadPlan(ofUpload(upload))
+      }),
+    Stage: ({ location, stage }) =>
+      Option.match(stage, {
+        onNone: () => [
+          `Would stage the archive in ${printable(location)} and have the service fetch it from there.`
+        ],
+        onSome: (stage) => describeUploadPlan(ofStaging(location)(stage))
       }),
     Fetch: ({ origin }) => [`Would have the service fetch the archive from ${origin}.`],
     AlreadyFetched: () => ["Would fetch nothing: the extension holds the archive already."]

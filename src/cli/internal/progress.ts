@@ -5,13 +5,21 @@ import { bytes, clock, portion } from "./text.ts"
 /** The events that say how far something has come, and come often. */
 export type Step = Extract<
   PublishEvent,
-  { readonly _tag: "DigestProgress" | "BytesWritten" | "BytesAcknowledged" | "VerificationProgress" }
+  {
+    readonly _tag:
+      | "DigestProgress"
+      | "BytesWritten"
+      | "BytesAcknowledged"
+      | "StagingProgress"
+      | "VerificationProgress"
+  }
 >
 
 export const isStep = (event: PublishEvent): event is Step =>
   event._tag === "DigestProgress" ||
   event._tag === "BytesWritten" ||
   event._tag === "BytesAcknowledged" ||
+  event._tag === "StagingProgress" ||
   event._tag === "VerificationProgress"
 
 /** Bytes done, of `total`. */
@@ -54,8 +62,10 @@ export const advance = (progress: Progress, event: PublishEvent, now: number): P
     case "SendingStarted":
       return begin(progress, "sending", event.offset, event.total, now)
     case "RetryScheduled":
+    case "StagingRetryScheduled":
       return { ...progress, activity: "waiting", retryAt: now + event.delayMillis }
     case "DigestComputed":
+    case "StagingCompleted":
     case "ReconciliationStarted":
     case "Verified":
     case "Completed":
@@ -68,6 +78,7 @@ export const advance = (progress: Progress, event: PublishEvent, now: number): P
 const activities = {
   DigestProgress: "hashing",
   BytesWritten: "sending",
+  StagingProgress: "sending",
   VerificationProgress: "verifying"
 } as const
 

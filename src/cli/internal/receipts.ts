@@ -44,10 +44,20 @@ const archiveFacts = ({ archive }: UploadReceipt): ReadonlyArray<Fact> => [
 ]
 
 const transferFacts = (receipt: UploadReceipt): ReadonlyArray<Fact> => {
-  const { attempts, bytesResumed, bytesSent, resourceVersion } = receipt
+  const { attempts, bytesResumed, bytesSent, resourceVersion, staged } = receipt
   const saved = bytesResumed === 0 ? "" : `, ${bytesResumed} saved by resuming`
   const inAttempts = attempts === 1 ? "" : ` in ${plural(attempts, "attempt")}`
+  const way =
+    staged === undefined
+      ? []
+      : [
+          [
+            "way",
+            `fetched by the service from ${staged.location}${staged.isKept ? ", which is still there" : ""}`
+          ] as const
+        ]
   return [
+    ...way,
     ["sent", `${plural(bytesSent, "byte")}${inAttempts}${saved}`],
     ["version", `${resourceVersion.before ?? "unknown"} → ${resourceVersion.after ?? "unknown"}`]
   ]

@@ -30,10 +30,17 @@ export const makeRemarks: Effect.Effect<Report, never, Output> = Effect.map(
   Output,
   ({ note }) =>
     (event) =>
-      event._tag === "Warning" || event._tag === "RetryScheduled"
+      remarks.has(event._tag) && !Progress.isStep(event)
         ? Effect.asVoid(Effect.transposeMapOption(sentenceOf(event), note))
         : Effect.void
 )
+
+const remarks: ReadonlySet<PublishEvent["_tag"]> = new Set([
+  "Warning",
+  "RetryScheduled",
+  "StagingRetryScheduled",
+  "StagingWarning"
+])
 
 const isDumb = Config.string("TERM").pipe(
   Effect.map((term) => term === "dumb"),
@@ -58,12 +65,16 @@ const asJson = (write: Report): Effect.Effect<Report> =>
 const asLines = (note: (line: string) => Effect.Effect<void>): Effect.Effect<Report> =>
   Effect.map(Ref.make(0), (lastTenth) => (event) => {
     if (!Progress.isStep(event)) {
-      const reset = event._tag === "SendingStarted" ? Ref.set(lastTenth, 0) : Effect.void
+      const reset =
+        event._tag === "SendingStarted" || event._tag === "StagingStarted"
+          ? Ref.set(lastTenth, 0)
+          : Effect.void
       return Effect.zipRight(reset, Effect.transposeMapOption(sentenceOf(event), note))
     }
-    if (event._tag !== "BytesWritten") return Effect.void
-    const tenth = Math.floor((10 * event.offset) / Math.max(1, event.total))
-    const line = `sent ${10 * tenth} % (${bytes(event.offset)} of ${bytes(event.total)})`
+    if (event._tag !== "BytesWritten" && event._tag !== "StagingProgress") return Effect.void
+    const done = Progress.doneOf(event)
+    const tenth = Math.floor((10 * done) / Math.max(1, event.total))
+    const line = `sent ${10 * tenth} % (${bytes(done)} of ${bytes(event.total)})`
     return Effect.flatMap(Ref.getAndSet(lastTenth, tenth), (last) =>
       tenth > last ? note(line) : Effect.void
     )
@@ -173,6 +184,20 @@ const sentenceOf = (event: Exclude<PublishEvent, Progress.Step>): Option.Option<
           ? "the archive has arrived"
           : `the archive has not arrived after ${duration(event.elapsedMillis)}`
       )
+    case "StagingStarted":
+      return Option.some(`staging ${bytes(event.total)} in ${event.location}`)
+    case "StagingContinued":
+      return Option.some(`the store has ${plural(event.parts, "part")} (${bytes(event.bytes)}) already`)
+    case "StagingRestarted":
+      return Option.some(`! ${event.message}`)
+    case "StagingRetryScheduled":
+      return Option.some(`! ${event.message} Trying again in ${duration(event.delayMillis)}.`)
+    case "StagingWarning":
+      return Option.some(`warning: ${event.message}`)
+    case "StagingCompleted":
+      return Option.some(event.wasThere ? "the store has the archive already" : "the archive is staged")
+    case "PartKept":
+    case "PartSent":
     case "Completed":
       return Option.none()
   }

@@ -51,7 +51,9 @@ const begins = ({ _tag }: PublishEvent): boolean =>
   _tag === "UploadContinued" ||
   _tag === "ExtensionCreated" ||
   _tag === "MetadataUpdated" ||
-  _tag === "DownloadStarted"
+  _tag === "DownloadStarted" ||
+  _tag === "PartSent" ||
+  _tag === "PartKept"
 
 const resumable = <E extends PublishError>(
   cause: Cause.Cause<E>,
@@ -70,4 +72,6 @@ const canResume = (error: PublishError): boolean =>
   error.isRetryable ||
   error._tag === "DeadlineExceeded" ||
   error._tag === "OutcomeUnknown" ||
-  (error._tag === "DownloadFailed" && error.reason === "TimedOut")
+  error._tag === "LinkTooShort" ||
+  error._tag === "StoreCredentialsExpired" ||
+  (error._tag === "DownloadFailed" && error.reason !== "Different")

@@ -144,9 +144,30 @@ const journal: Variables = text("journal", "folder", {
 /** Where the API is, and where unfinished uploads are remembered. */
 export const connectionAndJournal: Variables = all(connection, journal)
 
+/** Given, it also asks for it: the variable alone only says where, should an archive need it. */
+const stage: Variables = optional(
+  Parameters.text(
+    "stage",
+    "location",
+    "Object store by which the service gets the archive, such as s3://bucket/prefix; AWS_ACCESS_KEY_ID and its like open it. As an option for an archive of any size, as a variable for those over the direct limit. [EC_UPLOAD_STAGE]"
+  ),
+  (location) => [
+    { option: "--stage", variable: "EC_UPLOAD_STAGE", value: location, words: ["--stage", location] },
+    { option: "--stage", variable: "EC_UPLOAD_STAGING", value: "always", words: [] }
+  ]
+)
+
+/** Where unfinished uploads may be: what the journal knows, and what the store keeps. */
+export const unfinished: Variables = all(connectionAndJournal, stage)
+
 /** How archives are uploaded. */
 export const uploading: Variables = all(
   connectionAndJournal,
+  stage,
+  flag("keep-staged", {
+    variable: "EC_UPLOAD_KEEP_STAGED",
+    meaning: "Leave the archive in the object store after it has arrived."
+  }),
   text("retries", "n", {
     variable: "EC_UPLOAD_RETRIES",
     meaning: "Retries without progress before giving up. Default: 8."

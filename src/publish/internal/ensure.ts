@@ -7,11 +7,13 @@ import {
   type Extension,
   type ExtensionType,
   type UpdateExtensionRequest,
-  updateRequest
+  updateRequest,
+  type VersionedExtension
 } from "../../cloud/Extension.ts"
 import type { ExtensionId } from "../../cloud/ExtensionId.ts"
 import { ExtensionsClient } from "../../cloud/ExtensionsClient.ts"
 import type { ExtensionsError } from "../../cloud/ExtensionsError.ts"
+import type * as RetryPolicy from "../../transfer/RetryPolicy.ts"
 import type { Phase, TransferError } from "../../transfer/TransferError.ts"
 import { requireReplaceable } from "../../upload/Deployments.ts"
 import * as StoredArchive from "../../upload/StoredArchive.ts"
@@ -65,20 +67,32 @@ const ambiguous = (wanted: Pick<Wanted, "name" | "type">, own: ReadonlyArray<Ext
     emptyIds: own.filter(({ fileMetadata }) => Option.isNone(fileMetadata)).map(({ id }) => id)
   })
 
-/** The API gives a new extension any id, so asking it again would make another one: every attempt looks first. */
-export const findOrCreate = Effect.fnUntraced(function* (wanted: Wanted) {
-  const found = yield* retrying(findOrCreateOnce(wanted))
+/**
+ * The API gives a new extension any id, so asking it again would make another one: every attempt looks first. What fails
+ * in `beforeCreation` leaves no extension behind.
+ */
+export const findOrCreate = Effect.fnUntraced(function* <E extends Failure, R>(
+  wanted: Wanted,
+  beforeCreation: Effect.Effect<void, E, R>
+) {
+  const found = yield* retrying(findOrCreateOnce(wanted, beforeCreation))
   const { id: extensionId } = found.extension
   yield* emit({ _tag: found.created ? "ExtensionCreated" : "ExtensionFound", extensionId })
   return found
 })
 
-const findOrCreateOnce = Effect.fnUntraced(function* (wanted: Wanted) {
+const findOrCreateOnce = Effect.fnUntraced(function* <E extends Failure, R>(
+  wanted: Wanted,
+  beforeCreation: Effect.Effect<void, E, R>
+) {
   const plan = yield* decideExtension(wanted)
-  return plan._tag === "Create"
-    ? { extension: yield* create(plan, wanted), created: true }
-    : { extension: plan.extension, created: false }
+  if (plan._tag !== "Create") return { extension: plan.extension, created: false }
+  yield* beforeCreation
+  return { extension: yield* create(plan, wanted), created: true }
 })
+
+/** What the retry policy reads of an error, and tells. */
+export type Failure = RetryPolicy.Retryable & { readonly _tag: string; readonly message: string }
 
 /**
  * Without a download URL, even where there is one: creating then is done in a moment, and an answer that is lost was not
@@ -149,28 +163,60 @@ export const differences = (
 export const fieldsOf = (changes: Partial<Record<MetadataField, string>>): ReadonlyArray<MetadataField> =>
   (["version", "description", "downloadUrl"] as const).filter((field) => changes[field] !== undefined)
 
+/** What an update is to make of an extension, apart from its archive. */
+export interface Aim {
+  readonly changesOf: (current: Extension) => Partial<Pick<UpdateExtensionRequest, "version" | "description">>
+  /** Whether a download URL that is noted there has done its work, and is not to stay. */
+  readonly isSpent: (noted: string) => boolean
+}
+
+/** The metadata as it is wanted; a download URL that is noted is nobody's business. */
+export const metadataOf = (wanted: Wanted): Aim => ({
+  changesOf: (current) => differences(current, wanted),
+  isSpent: () => false
+})
+
+const remaining = (current: Extension, { changesOf, isSpent }: Aim) => {
+  const changes = changesOf(current)
+  const hasSpentUrl = Option.exists(current.downloadUrl, isSpent)
+  const fields = [...fieldsOf(changes), ...(hasSpentUrl ? (["downloadUrl"] as const) : [])]
+  return { changes, fields }
+}
+
 /** What an update has to change, on what is there now. Refuses a new version where deployments use a protected one. */
-export const decideUpdate = Effect.fnUntraced(function* (extensionId: ExtensionId, wanted: Wanted) {
-  const { extension } = yield* StoredArchive.readExtension(extensionId)
-  const changes = differences(extension, wanted)
+export const decideUpdate = Effect.fnUntraced(function* (extensionId: ExtensionId, aim: Aim) {
+  const versioned = yield* StoredArchive.readExtension(extensionId)
+  const { changes, fields } = remaining(versioned.extension, aim)
   const { protectInUse } = yield* UploadSettings
-  if (protectInUse && changes.version !== undefined) yield* requireReplaceable(extension)
-  return { extension, changes }
+  if (protectInUse && changes.version !== undefined) yield* requireReplaceable(versioned.extension)
+  return { versioned, changes, fields }
 })
 
-/** Sends nothing when nothing differs. Returns the fields that did. */
-export const updateMetadata = Effect.fnUntraced(function* (current: Extension, wanted: Wanted) {
-  const fields = fieldsOf(differences(current, wanted))
-  if (fields.length === 0) return fields
-  yield* retrying(updateOnce(current.id, wanted))
+/** Sends nothing when nothing differs. Returns the fields that did, and what became of the extension. */
+export const update = Effect.fnUntraced(function* (current: Extension, aim: Aim) {
+  const { fields } = remaining(current, aim)
+  if (fields.length === 0) return { fields, after: Option.none<VersionedExtension>() }
+  const after = yield* retrying(updateOnce(current.id, aim))
   yield* emit({ _tag: "MetadataUpdated", extensionId: current.id, fields })
-  return fields
+  if (Option.exists(after.extension.downloadUrl, aim.isSpent)) yield* warnOfKeptUrl(current.id)
+  return { fields, after: Option.some(after) }
 })
 
-/** An update replaces all metadata, so each attempt starts from what is there now; a lost one may show to be done. */
-const updateOnce = Effect.fnUntraced(function* (extensionId: ExtensionId, wanted: Wanted) {
-  const { changes, extension } = yield* decideUpdate(extensionId, wanted)
-  if (fieldsOf(changes).length === 0) return
+/**
+ * An update replaces all metadata, so each attempt starts from what is there now; a lost one may show to be done. It names
+ * no download URL, which takes away the one that was noted and leaves the archive as it is.
+ */
+const updateOnce = Effect.fnUntraced(function* (extensionId: ExtensionId, aim: Aim) {
+  const { changes, fields, versioned } = yield* decideUpdate(extensionId, aim)
+  if (fields.length === 0) return versioned
   const client = yield* ExtensionsClient
-  yield* client.update(extensionId, updateRequest(extension, changes))
+  return yield* client.update(extensionId, updateRequest(versioned.extension, changes))
 })
+
+/** That leaving a URL out takes it away is documented nowhere. */
+const warnOfKeptUrl = (extensionId: ExtensionId) =>
+  emit({
+    _tag: "Warning",
+    code: "DownloadUrlKept",
+    message: `The service still notes the download URL of extension ${extensionId}, with the credentials in it: whoever can read the extension can use it until they expire.`
+  })

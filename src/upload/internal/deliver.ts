@@ -12,11 +12,11 @@ import * as ResumableUpload from "../../transfer/ResumableUpload.ts"
 import * as RetryPolicy from "../../transfer/RetryPolicy.ts"
 import { chunksInUse } from "../../transfer/UploadHttpClient.ts"
 import * as StoredArchive from "../StoredArchive.ts"
-import { isOutcomeOpen, type UploadError, VerificationFailed } from "../UploadError.ts"
+import { conflictBetween, isOutcomeOpen, type UploadError, VerificationFailed } from "../UploadError.ts"
 import { emit } from "../UploadEvent.ts"
 import type { Proof } from "../UploadReceipt.ts"
 import { UploadSettings } from "../UploadSettings.ts"
-import { conflictBetween, judgeOutcome, type Outcome, reconcile } from "./reconcile.ts"
+import { judgeOutcome, type Outcome, reconcile } from "./reconcile.ts"
 import * as Run from "./run.ts"
 
 /** The archive is there, and this is how that is known. */

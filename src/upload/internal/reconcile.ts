@@ -3,7 +3,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { JournalBaseline } from "../../journal/JournalRecord.ts"
 import * as StoredArchive from "../StoredArchive.ts"
-import { OutcomeUnknown, UploadConflict } from "../UploadError.ts"
+import { conflictBetween, OutcomeUnknown, type UploadConflict } from "../UploadError.ts"
 import { emit, retrying } from "../UploadEvent.ts"
 import type { Proof } from "../UploadReceipt.ts"
 import { UploadSettings } from "../UploadSettings.ts"
@@ -105,16 +105,4 @@ export const judgeOutcome = Effect.fnUntraced(function* (
       return { _tag: "MaySendOver", stored: outcome.stored }
     }
   }
-})
-
-export const conflictBetween = (
-  extensionId: string,
-  before: JournalBaseline,
-  now: JournalBaseline
-): UploadConflict => new UploadConflict({ extensionId, before: holder(before), now: holder(now) })
-
-const holder = (told: JournalBaseline) => ({
-  resourceVersion: told.resourceVersion ?? null,
-  lastModified: told.lastModified ?? null,
-  size: told.file?.size ?? null
 })

@@ -5,16 +5,29 @@ import { Effect, Option } from "effect"
 import type { PublishEvent } from "../../../src/publish/PublishEvent.ts"
 import { LocalElasticCloud } from "../../../src/testing/LocalElasticCloud.ts"
 
-/** A public place on this machine; each answer waits for `ready`. Counts the requests, and keeps their headers. */
+/**
+ * A public place on this machine; each whole answer waits for `ready`. `requests` are the headers of those who want all of it,
+ * `looks` of those who want the beginning.
+ */
 export const archiveHost = (content: Uint8Array, ready: Effect.Effect<void> = Effect.void) =>
   Effect.acquireRelease(
     Effect.async<{
       readonly url: string
       readonly requests: ReadonlyArray<unknown>
+      readonly looks: ReadonlyArray<unknown>
       readonly stop: () => void
     }>((resume) => {
       const requests: Array<unknown> = []
+      const looks: Array<unknown> = []
       const server = createServer((request, response) => {
+        const [, last] = /^bytes=0-(\d+)$/.exec(request.headers.range ?? "") ?? []
+        if (last !== undefined) {
+          looks.push(request.headers)
+          const start = content.subarray(0, Number(last) + 1)
+          response.writeHead(206, { "content-range": `bytes 0-${start.length - 1}/${content.length}` })
+          response.end(start)
+          return
+        }
         requests.push(request.headers)
         Effect.runFork(
           Effect.zipRight(
@@ -29,7 +42,14 @@ export const archiveHost = (content: Uint8Array, ready: Effect.Effect<void> = Ef
           server.close()
           server.closeAllConnections()
         }
-        resume(Effect.succeed({ url: `http://127.0.0.1:${port}/archive.zip?signature=hush`, requests, stop }))
+        resume(
+          Effect.succeed({
+            url: `http://127.0.0.1:${port}/archive.zip?signature=hush`,
+            requests,
+            looks,
+            stop
+          })
+        )
       })
     }),
     ({ stop }) => Effect.sync(stop)
