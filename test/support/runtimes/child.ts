@@ -36,6 +36,7 @@ export interface ChildOptions {
   readonly runtime: Runtime
   /** A bundled program. */
   readonly program: string
+  readonly args?: ReadonlyArray<string>
   readonly env: Readonly<Record<string, string>>
 }
 
@@ -56,7 +57,7 @@ export const startChild = (options: ChildOptions): Effect.Effect<Child, never, S
     const ended = yield* Deferred.make<Ended>()
     const [command, ...flags] = runtimes[options.runtime]
     const startedAt = performance.now()
-    const child = spawn(command, [...flags, options.program], {
+    const child = spawn(command, [...flags, options.program, ...(options.args ?? [])], {
       env: { PATH: process.env["PATH"], HOME: process.env["HOME"], ...options.env },
       stdio: ["ignore", "pipe", "pipe"]
     })
