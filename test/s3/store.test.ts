@@ -5,10 +5,9 @@ import { Effect, Either, Layer, Option, Redacted } from "effect"
 import * as Archive from "../../src/archive/Archive.ts"
 import * as ArchiveStaging from "../../src/staging/ArchiveStaging.ts"
 import { ObjectStore } from "../../src/staging/ObjectStore.ts"
-import * as S3ObjectStore from "../../src/staging/S3ObjectStore.ts"
 import type { StagingError } from "../../src/staging/StagingError.ts"
-import * as UploadHttpClient from "../../src/transfer/UploadHttpClient.ts"
 import * as ObjectServer from "../support/s3/objectServer.ts"
+import { hasStranger, opened, stranger } from "../support/s3/opened.ts"
 import { recorder } from "../support/s3/recorder.ts"
 import { settableClock } from "../support/transfer/clocks.ts"
 import { fileWith, zipOf } from "../support/upload/archives.ts"
@@ -16,37 +15,6 @@ import { sha256 } from "../support/upload/world.ts"
 
 const mebibyte = 1024 * 1024
 const hour = 60 * 60 * 1000
-
-interface Opening {
-  readonly account?: ObjectServer.Account
-  readonly bucket?: string
-  readonly endpoint?: string
-  readonly prefix?: string
-}
-
-/** The client's side of the store. */
-const opened = ({ account, bucket, endpoint, prefix = "" }: Opening = {}) =>
-  Layer.unwrapEffect(
-    Effect.map(ObjectServer.ObjectServer, (server) => {
-      const { accessKeyId, secretAccessKey, sessionToken } = account ?? server.owner
-      return S3ObjectStore.layer({
-        location: `s3://${bucket ?? server.bucket}/${prefix}`,
-        region: server.region,
-        endpoint: endpoint ?? server.endpoint,
-        credentials: { accessKeyId, secretAccessKey, sessionToken: Option.getOrUndefined(sessionToken) }
-      })
-    })
-  ).pipe(Layer.provide(UploadHttpClient.layer()))
-
-/** Who has no right to the bucket but what a test gives. */
-const stranger = Effect.flatMap(ObjectServer.ObjectServer, (server) =>
-  Option.match(server.stranger, {
-    onNone: () => Effect.dieMessage("a given server has no second account"),
-    onSome: Effect.succeed
-  })
-)
-/** Only a server of this test's own has a second account. */
-const hasStranger = process.env["S3_ENDPOINT"] === undefined
 
 const failure = <A, R>(effect: Effect.Effect<A, StagingError, R>) =>
   Effect.map(Effect.flip(effect), ({ message, ...error }) => ({ ...error, tag: error._tag, message }))
