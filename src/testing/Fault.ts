@@ -90,6 +90,7 @@ export type Fault =
   | { readonly _tag: "CutAnswer"; readonly bytes: number | undefined }
   | { readonly _tag: "Duplicate"; readonly afterMillis: number }
   | { readonly _tag: "ReadSlowly"; readonly bytesPerSecond: number }
+  | { readonly _tag: "HeadFirst" }
   | { readonly _tag: "IgnoreExpect" }
   | { readonly _tag: "ExpectationFailed" }
 
@@ -303,6 +304,15 @@ export const cutAnswer = (bytes?: number): Fault => ({ _tag: "CutAnswer", bytes 
  * @category constructors
  */
 export const readSlowly = (bytesPerSecond: number): Fault => ({ _tag: "ReadSlowly", bytesPerSecond })
+
+/**
+ * Asks for a `download_url` with HEAD before it fetches, and refuses to fetch where that does not succeed: a link that was
+ * signed for GET alone is refused.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const headFirst: Fault = { _tag: "HeadFirst" }
 
 /**
  * Never sends `100 Continue`, and waits for the body all the same.

@@ -61,6 +61,11 @@ export interface LocalElasticCloudOptions {
    * place; the download goes on. Default: as long as it takes.
    */
   readonly downloadPatience?: number | undefined
+  /**
+   * How long, in milliseconds, the server of a `download_url` may be silent before the download has failed. Default: as long
+   * as it likes.
+   */
+  readonly downloadTimeout?: number | undefined
   /** The longest upload body that is accepted, in bytes; more is 413. Default 8 GB, the documented limit. */
   readonly maxArchiveBytes?: number | undefined
   /**
@@ -147,6 +152,7 @@ const parts = (options: LocalElasticCloudOptions) => {
       verificationLinks: options.verificationLinks ?? true,
       maxArchiveBytes: options.maxArchiveBytes ?? DEFAULT_MAX_ARCHIVE_BYTES,
       downloadPatience: Option.fromNullable(options.downloadPatience),
+      downloadTimeout: Option.fromNullable(options.downloadTimeout),
       origin: originOf(options)
     }),
     Layer.merge(

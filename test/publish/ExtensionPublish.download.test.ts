@@ -36,7 +36,7 @@ describe("which way an archive goes", () => {
         expect(receipt).toMatchObject({
           _tag: "Published",
           created: true,
-          updated: ["downloadUrl"],
+          updated: [],
           way: "download",
           proof: "hash",
           download: { answered: true, polls: 1, size: content.length }
@@ -44,19 +44,21 @@ describe("which way an archive goes", () => {
         expect(receipt.upload).toBeUndefined()
         expect(yield* only).toMatchObject({
           description: "Words",
-          downloadUrl: host.url,
+          downloadUrl: undefined,
           uploads: 0,
           file: { sha256: sha256(content) }
         })
-        expect(yield* changes).toEqual({ creates: 1, updates: 1, uploads: 0 })
+        expect(yield* changes).toEqual({ creates: 1, updates: 2, uploads: 0 })
         expect(host.requests).toHaveLength(1)
         expect(steps()).toEqual([
           "ExtensionCreated",
           "DigestComputed",
           "DownloadStarted",
           "DownloadPolled",
-          "Verified"
+          "Verified",
+          "MetadataUpdated"
         ])
+        expect(find("MetadataUpdated")).toMatchObject({ value: { fields: ["downloadUrl"] } })
         expect(find("DownloadStarted")).toMatchObject({ value: { origin: new URL(host.url).origin } })
       }).pipe(Effect.provide(largeWorld()))
   )
@@ -115,9 +117,15 @@ describe("a download URL alone", () => {
     Effect.gen(function* () {
       const content = yield* zipOf(5000)
       const host = yield* archiveHost(content)
-      const request = { ...dictionary, downloadUrl: host.url }
+      const request = { ...dictionary, downloadUrl: host.plain }
       const receipt = yield* ExtensionPublish.publish(request)
-      expect(receipt).toMatchObject({ _tag: "Published", way: "download", proof: "response" })
+      expect(receipt).toMatchObject({
+        _tag: "Published",
+        way: "download",
+        proof: "response",
+        updated: ["downloadUrl"]
+      })
+      expect(yield* only).toMatchObject({ downloadUrl: host.plain })
       expect((yield* only).file?.sha256).toBe(sha256(content))
       expect(yield* ExtensionPublish.publish(request)).toMatchObject({
         _tag: "AlreadyPublished",
@@ -133,7 +141,7 @@ describe("a download URL alone", () => {
       Effect.gen(function* () {
         const cloud = yield* LocalElasticCloud
         const [one, two] = [yield* archiveHost(yield* zipOf(2000)), yield* archiveHost(yield* zipOf(3000))]
-        yield* ExtensionPublish.publish({ ...dictionary, downloadUrl: one.url })
+        yield* ExtensionPublish.publish({ ...dictionary, downloadUrl: one.plain })
         const { downloadUrl, id, lastModified, resourceVersion } = yield* only
         const noted = {
           ...{ id, name: "dictionary", url: null, version: "8.*", extension_type: "bundle" },
@@ -153,12 +161,12 @@ describe("a download URL alone", () => {
             body: JSON.stringify(noted)
           })
         })
-        expect(yield* ExtensionPublish.publish({ ...dictionary, downloadUrl: one.url })).toMatchObject({
+        expect(yield* ExtensionPublish.publish({ ...dictionary, downloadUrl: one.plain })).toMatchObject({
           _tag: "Published",
           updated: []
         })
         expect(one.requests).toHaveLength(2)
-        expect(yield* ExtensionPublish.publish({ ...dictionary, downloadUrl: two.url })).toMatchObject({
+        expect(yield* ExtensionPublish.publish({ ...dictionary, downloadUrl: two.plain })).toMatchObject({
           _tag: "Published",
           updated: ["downloadUrl"]
         })
@@ -184,7 +192,7 @@ describe("a download that outlasts its request", () => {
       })
       expect(receipt).toMatchObject({
         _tag: "Published",
-        updated: ["version", "downloadUrl"],
+        updated: ["version"],
         proof: "hash",
         download: { answered: false, size: content.length }
       })
@@ -195,7 +203,7 @@ describe("a download that outlasts its request", () => {
       expect(find("ReconciliationStarted")).toMatchObject({ value: { reason: "ServiceUnavailable" } })
       expect(steps()).not.toContain("RetryScheduled")
       expect(yield* only).toMatchObject({ version: "8.*", file: { sha256: sha256(content) } })
-      expect(yield* changes).toEqual({ creates: 0, updates: 1, uploads: 0 })
+      expect(yield* changes).toEqual({ creates: 0, updates: 2, uploads: 0 })
       expect(host.requests).toHaveLength(1)
     }).pipe(Effect.provide(largeWorld({ cloud: { downloadPatience: 50 } })))
   )
@@ -216,7 +224,7 @@ describe("a download that outlasts its request", () => {
         downloadUrl: host.url
       })
       expect(receipt).toMatchObject({ _tag: "Published", proof: "hash", download: { answered: false } })
-      expect(yield* changes).toEqual({ creates: 1, updates: 1, uploads: 0 })
+      expect(yield* changes).toEqual({ creates: 1, updates: 2, uploads: 0 })
       expect(host.requests).toHaveLength(1)
     }).pipe(Effect.provide(largeWorld({ http: { responseTimeout: "300 millis" } })))
   )
@@ -275,7 +283,12 @@ describe("a download that fails", () => {
 
       const smaller = yield* archiveHost(yield* zipOf(4000))
       const bySize = yield* Effect.flip(
-        ExtensionPublish.publish({ ...request, downloadUrl: smaller.url, verification: "size" })
+        ExtensionPublish.publish({
+          ...request,
+          downloadUrl: smaller.url,
+          verification: "size",
+          preflight: false
+        })
       )
       expect(bySize.message).toContain(`expected ${content.length}`)
       expect(yield* only).toMatchObject({ uploads: 0 })
@@ -285,7 +298,9 @@ describe("a download that fails", () => {
   it.scopedLive("is refused by the service: its own error, once", () =>
     Effect.gen(function* () {
       const host = yield* archiveHost(Buffer.from("<html>Not found</html>"))
-      const error = yield* Effect.flip(ExtensionPublish.publish({ ...dictionary, downloadUrl: host.url }))
+      const error = yield* Effect.flip(
+        ExtensionPublish.publish({ ...dictionary, downloadUrl: host.url, preflight: false })
+      )
       expect(error).toMatchObject({ _tag: "RequestExecutionFailed", operation: "update" })
       expect(yield* changes).toEqual({ creates: 1, updates: 1, uploads: 0 })
     }).pipe(Effect.provide(world()))
@@ -299,7 +314,7 @@ describe("a download that fails", () => {
       yield* cloud.plan({ method: "POST", path: isUpdate, fault: Fault.answer({ status: 503 }) })
       const receipt = yield* ExtensionPublish.publish({ ...dictionary, downloadUrl: host.url })
       expect(receipt).toMatchObject({ download: { answered: true } })
-      expect(yield* changes).toEqual({ creates: 1, updates: 2, uploads: 0 })
+      expect(yield* changes).toEqual({ creates: 1, updates: 3, uploads: 0 })
     }).pipe(Effect.provide(world()))
   )
 })

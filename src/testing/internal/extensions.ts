@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as ExecutionStrategy from "effect/ExecutionStrategy"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import { identity } from "effect/Function"
 import * as Option from "effect/Option"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
@@ -262,12 +263,15 @@ const withGivenFile = <A, R>(
 const fetchArchive = Effect.fnUntraced(
   function* (url: string) {
     const disk = yield* Disk
-    const body = yield* Effect.flatMap(parseUrl(url), open)
+    const { downloadTimeout } = yield* Settings
+    const parsed = yield* parseUrl(url)
+    if (Option.isSome(yield* Faults.planned("HeadFirst"))) yield* open(parsed, "HEAD")
+    const body = yield* open(parsed, "GET")
     return yield* disk.receive(
       Stream.fromReadableStream({
         evaluate: () => body,
         onError: (cause) => new DownloadFailed({ detail: describe(cause) })
-      })
+      }).pipe(withoutSilence(downloadTimeout))
     )
   },
   Effect.mapError(({ detail }) =>
@@ -286,16 +290,38 @@ const parseUrl = Effect.fnUntraced(function* (url: string) {
   return parsed
 })
 
-const open = Effect.fnUntraced(function* (url: URL) {
+/** Credentials are taken from the address alone, and redirects are refused. */
+const open = Effect.fnUntraced(function* ({ href, password, username }: URL, method: "GET" | "HEAD") {
+  const { downloadTimeout } = yield* Settings
+  const plain = new URL(href)
+  plain.username = ""
+  plain.password = ""
+  const pair = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`
+  const headers = pair === ":" ? {} : { authorization: `Basic ${Buffer.from(pair).toString("base64")}` }
   const response = yield* Effect.tryPromise({
-    try: (signal) => fetch(url, { signal, redirect: "error" }),
+    try: (signal) => fetch(plain, { method, headers, signal, redirect: "error" }),
     catch: (cause) => new DownloadFailed({ detail: describe(cause) })
-  })
-  if (response.status !== 200 || response.body === null) {
-    return yield* new DownloadFailed({ detail: `it answered ${response.status}` })
+  }).pipe(
+    Option.match(downloadTimeout, {
+      onNone: () => identity,
+      onSome: (duration) => Effect.timeoutFail({ duration, onTimeout: () => tooSlow })
+    })
+  )
+  if (response.status !== 200) {
+    return yield* new DownloadFailed({ detail: `${method} was answered with ${response.status}` })
   }
-  return response.body
+  return response.body ?? new ReadableStream<Uint8Array>({ start: (controller) => controller.close() })
 })
+
+const tooSlow = new DownloadFailed({ detail: "it sent nothing for too long" })
+
+const withoutSilence =
+  (limit: Option.Option<number>) =>
+  <R>(body: Stream.Stream<Uint8Array, DownloadFailed, R>): Stream.Stream<Uint8Array, DownloadFailed, R> =>
+    Option.match(limit, {
+      onNone: () => body,
+      onSome: (duration) => Stream.timeoutFail(body, () => tooSlow, duration)
+    })
 
 const describe = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause))
 

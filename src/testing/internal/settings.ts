@@ -15,6 +15,8 @@ export class Settings extends Context.Tag("effect-elastic-extensions/testing/Set
     readonly accounts: ReadonlyArray<Account>
     readonly verificationLinks: boolean
     readonly maxArchiveBytes: number
+    /** How long the server of a download URL may be silent, in milliseconds. */
+    readonly downloadTimeout: Option.Option<number>
     /** How long the gateway in front of the service waits for a request with a download URL, in milliseconds. */
     readonly downloadPatience: Option.Option<number>
     /** Scheme, host and port, as clients see them. */

@@ -13,6 +13,8 @@ export const archiveHost = (content: Uint8Array, ready: Effect.Effect<void> = Ef
   Effect.acquireRelease(
     Effect.async<{
       readonly url: string
+      /** The same without the signature. */
+      readonly plain: string
       readonly requests: ReadonlyArray<unknown>
       readonly looks: ReadonlyArray<unknown>
       readonly stop: () => void
@@ -42,14 +44,8 @@ export const archiveHost = (content: Uint8Array, ready: Effect.Effect<void> = Ef
           server.close()
           server.closeAllConnections()
         }
-        resume(
-          Effect.succeed({
-            url: `http://127.0.0.1:${port}/archive.zip?signature=hush`,
-            requests,
-            looks,
-            stop
-          })
-        )
+        const plain = `http://127.0.0.1:${port}/archive.zip`
+        resume(Effect.succeed({ url: `${plain}?signature=hush`, plain, requests, looks, stop }))
       })
     }),
     ({ stop }) => Effect.sync(stop)

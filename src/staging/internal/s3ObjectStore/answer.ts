@@ -27,9 +27,9 @@ type Answered<A> = Effect.Effect<A, Errors.StoreError | TransferError>
 
 export const isSuccess = ({ status }: HttpClientResponse): boolean => status >= 200 && status < 300
 
-/** A success whose body says nothing. */
+/** A success whose body says nothing. One with a page is somebody else's. */
 export const readNothing = (asked: Asked, response: HttpClientResponse): Answered<void> =>
-  isSuccess(response) ? close(response) : Effect.flip(errorOf(asked, response))
+  readHeaders(() => Option.some(undefined))(asked, response)
 
 /** A success with an XML document. One that holds an error is no success, whatever its status is. */
 export const readXml =
@@ -55,17 +55,16 @@ export const close = (response: HttpClientResponse): Effect.Effect<void> =>
 /** Read from the headers alone. */
 export const readHeaders =
   <A>(read: (headers: HttpClientResponse["headers"]) => Option.Option<A>) =>
-  (asked: Asked, response: HttpClientResponse): Answered<A> =>
-    isSuccess(response)
-      ? Effect.zipRight(
-          close(response),
-          Effect.orElse(read(response.headers), () =>
-            isHtml(response.headers)
-              ? answerInvalid(asked, response, "Html")
-              : answerInvalid(asked, response, "WrongShape")
-          )
-        )
-      : Effect.flip(errorOf(asked, response))
+  (asked: Asked, response: HttpClientResponse): Answered<A> => {
+    if (!isSuccess(response)) return Effect.flip(errorOf(asked, response))
+    const found = isHtml(response.headers)
+      ? Either.left("Html" as const)
+      : Either.fromOption(read(response.headers), () => "WrongShape" as const)
+    return Effect.zipRight(
+      close(response),
+      Either.mapLeft(found, (reason) => answerInvalid(asked, response, reason))
+    )
+  }
 
 const isHtml = (headers: HttpClientResponse["headers"]): boolean =>
   /^text\/html\b/i.test(headers["content-type"] ?? "")
