@@ -68,9 +68,7 @@ const makeContenders = (folder: string, archive: string) =>
       RCLONE_CONFIG_STORE_PROVIDER: "Ceph",
       RCLONE_CONFIG_STORE_ENV_AUTH: "true",
       RCLONE_CONFIG_STORE_ENDPOINT: server.endpoint,
-      RCLONE_CONFIG: "/notfound",
-      // It cannot have both a transport of its own and this.
-      AWS_CA_BUNDLE: undefined
+      RCLONE_CONFIG: "/notfound"
     })
     const viaSdk = variables(Command.make(process.execPath, sdkUpload, archive, server.bucket, "archive.zip"))
     const contenders: ReadonlyArray<Contender> = [
@@ -87,7 +85,9 @@ const makeContenders = (folder: string, archive: string) =>
         commands: [
           variables(
             Command.make(
-              ...["rclone", "copyto", archive, `store:${server.bucket}/archive.zip`],
+              // It cannot have both a transport of its own and this variable.
+              ...(["env", "-u", "AWS_CA_BUNDLE", "rclone", "copyto"] as const),
+              ...[archive, `store:${server.bucket}/archive.zip`],
               ...["--s3-chunk-size", "8Mi", "--s3-upload-concurrency", "4", "--s3-no-check-bucket"]
             )
           )

@@ -33,18 +33,21 @@ const actionsOf = ({ Action }: (typeof policy.Statement)[number]) =>
   typeof Action === "string" ? [Action] : Action
 const actions = policy.Statement.flatMap(actionsOf)
 
-/** The statement of the page for the stranger, as a policy of the bucket, but for one action. */
-const allowed = (without?: string) =>
+/**
+ * The statement of the page for the stranger, as a policy of the bucket. One action may be denied: leaving it out is not the
+ * same, because here an object is of whoever has put it there, and may be read by its owner.
+ */
+const allowed = (denied?: string) =>
   Effect.gen(function* () {
     const server = yield* ObjectServer.ObjectServer
-    const text = JSON.stringify({
-      ...policy,
-      Statement: policy.Statement.flatMap((statement) => {
-        const left = actionsOf(statement).filter((action) => action !== without)
-        const Principal = { AWS: ["arn:aws:iam:::user/stranger"] }
-        return left.length === 0 ? [] : [{ ...statement, Action: left, Principal }]
-      })
-    }).replaceAll("my-bucket", server.bucket)
+    const Principal = { AWS: ["arn:aws:iam:::user/stranger"] }
+    const statements = policy.Statement.flatMap((statement) => [
+      { ...statement, Principal },
+      ...actionsOf(statement)
+        .filter((action) => action === denied)
+        .map((Action) => ({ ...statement, Principal, Effect: "Deny", Action }))
+    ])
+    const text = JSON.stringify({ ...policy, Statement: statements }).replaceAll("my-bucket", server.bucket)
     const file = yield* fileWith(new TextEncoder().encode(text), "policy.json")
     const answer = yield* ObjectServer.ask(server, { method: "PUT", path: "?policy=", file })
     expect(answer.status, answer.body).toBeLessThan(300)
