@@ -127,7 +127,7 @@ const contest = (contenders: ReadonlyArray<Contender>, size: number, runs: numbe
     return contenders.map((contender, index) => ({
       contender,
       outcome: Either.all(rounds.flat().flatMap((each) => (each.index === index ? [each.run] : []))).pipe(
-        Either.mapLeft(({ message }) => message),
+        Either.mapLeft(({ message }) => message.split("\n", 1).join()),
         Either.filterOrLeft(Arr.isNonEmptyArray, () => "it was not run"),
         Either.map((usages: Arr.NonEmptyArray<Usage>) => medians(usages))
       )

@@ -308,16 +308,15 @@ export const empty = (server: ObjectServerService) =>
     }
   })
 
-export const layer = Layer.scoped(
-  ObjectServer,
-  Effect.flatMap(isGiven, (yes) => (yes ? given : started)).pipe(Effect.flatMap(ownBucket))
+const requireInstalled = Effect.filterOrDieMessage(
+  isInstalled,
+  (isInstalled) => isInstalled,
+  "There is no object store: run scripts/staging/debian.sh as root, or set S3_ENDPOINT and the variables of its credentials."
 )
 
-const warning =
-  "There is no object store to test against: run scripts/staging/debian.sh as root, or set S3_ENDPOINT and the variables of its credentials."
-
-/** Fails with what to do where there is none. */
-export const requireObjectServer = Effect.gen(function* () {
-  if (yield* isGiven) return
-  if (!(yield* isInstalled)) return yield* Effect.dieMessage(warning)
-})
+export const layer = Layer.scoped(
+  ObjectServer,
+  Effect.flatMap(isGiven, (yes) => (yes ? given : Effect.zipRight(requireInstalled, started))).pipe(
+    Effect.flatMap(ownBucket)
+  )
+)
