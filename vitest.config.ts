@@ -1,10 +1,11 @@
 import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
 
-/** Processes that are killed, databases that are stopped, examples on every runtime, every way of a model: minutes on their own. */
+/** Processes that are killed, databases that are stopped, examples on every runtime, every way of a model, whole jobs: minutes on their own. */
 const crashes = [
   "test/examples/upload.test.ts",
   "test/faults/crashes.test.ts",
+  "test/scripts/action.test.ts",
   "test/upload/ExtensionUpload.model.test.ts",
   "test/workflow/{cluster,crashes,database}.test.ts"
 ]
@@ -25,8 +26,12 @@ export default defineConfig({
     testTimeout: 20_000,
     hookTimeout: 20_000,
     // Most of the time goes into waiting for sockets, timers and child processes, not into computing.
-    maxWorkers: 3,
-    minWorkers: 1,
+    // As many at least as at most: vitest ends a worker twice that it lets go in between.
+    maxWorkers: 5,
+    minWorkers: 5,
+    // Modules are loaded once a worker, not once a file.
+    isolate: false,
+    setupFiles: ["test/support/sharedWorker.ts"],
     projects: [
       {
         extends: true,

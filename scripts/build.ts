@@ -1,16 +1,14 @@
-/** Builds the package: modules, types and maps by the compiler, and the command as one file. */
-import { chmod, rm, writeFile } from "node:fs/promises"
+/** Builds both packages: the library as modules, types and maps in `dist`, and the command as one file in `build/command`. */
+import { rm } from "node:fs/promises"
 import { join, resolve } from "node:path"
 import * as Command from "@effect/platform/Command"
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
-import { bundleCommand, licensesFile, licensesOf } from "./support/command.ts"
+import { buildCommandPackage } from "./support/command.ts"
 
 const root = resolve(import.meta.dirname, "..")
-const dist = join(root, "dist")
-const bin = join(dist, "cli/bin.js")
 
 const compile = Command.make("npx", "--no-install", "tsc", "-p", "tsconfig.build.json").pipe(
   Command.workingDirectory(root),
@@ -22,11 +20,11 @@ const compile = Command.make("npx", "--no-install", "tsc", "-p", "tsconfig.build
 
 NodeRuntime.runMain(
   Effect.gen(function* () {
-    yield* Effect.promise(() => rm(dist, { recursive: true, force: true }))
+    yield* Effect.promise(() => rm(join(root, "dist"), { recursive: true, force: true }))
     yield* compile
-    const bundled = yield* bundleCommand(bin)
-    const licenses = yield* licensesOf(bundled)
-    yield* Effect.promise(() => Promise.all([chmod(bin, 0o755), writeFile(licensesFile(bin), licenses)]))
-    yield* Console.log(`dist: the modules, and the command with ${bundled.length} packages in it`)
+    const bundled = yield* buildCommandPackage(join(root, "build/command"))
+    yield* Console.log(
+      `dist: the library. build/command: the command, with ${bundled.length} packages in its file`
+    )
   }).pipe(Effect.provide(NodeContext.layer))
 )

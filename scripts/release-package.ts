@@ -1,5 +1,6 @@
 /**
- * Makes a release of this package: checks, packs and tags what is committed. The tag starts the workflow that publishes.
+ * Makes a release of both packages: checks what is committed, makes the release's files and tags it. The tag starts the workflow
+ * that publishes.
  *
  * `npm run release:package -- --dry-run` does everything except the tag.
  */
@@ -19,19 +20,6 @@ class NotReleasable extends Schema.TaggedError<NotReleasable>()("NotReleasable",
 }) {}
 
 const Manifest = Schema.parseJson(Schema.Struct({ name: Schema.String, version: Schema.String }))
-const Packed = Schema.parseJson(
-  Schema.NonEmptyArray(
-    Schema.Struct({
-      filename: Schema.String,
-      size: Schema.Number,
-      entryCount: Schema.Number,
-      integrity: Schema.String
-    })
-  )
-)
-
-const folder = "build"
-
 const output = (command: string, ...args: ReadonlyArray<string>) =>
   Effect.map(Process.string(Process.make(command, ...args)), (text) => text.trim())
 
@@ -78,19 +66,11 @@ const committed = (tag: string) =>
     yield* demand(tags === "", `${tag} exists already: raise the version in package.json`)
   })
 
-const pack = Effect.gen(function* () {
-  const fs = yield* FileSystem.FileSystem
-  yield* fs.makeDirectory(folder, { recursive: true })
-  const said = yield* output("npm", "pack", "--json", "--ignore-scripts", "--pack-destination", folder)
-  const [packed] = yield* Schema.decode(Packed)(said)
-  return packed
-})
-
 const release = Command.make(
   "release",
   {
     dryRun: Options.boolean("dry-run").pipe(
-      Options.withDescription("Check and pack, and leave the tag to another time")
+      Options.withDescription("Check and make the files, and leave the tag to another time")
     )
   },
   ({ dryRun }) =>
@@ -100,11 +80,7 @@ const release = Command.make(
       yield* committed(tag)
       const changes = yield* changesOf(version)
       yield* succeeds("bash", ".ci/run")
-      yield* succeeds("npm", "run", "build")
-      const packed = yield* pack
-      yield* Console.log(
-        `${name} ${version}: ${folder}/${packed.filename}, ${packed.entryCount} files, ${packed.size} bytes, ${packed.integrity}`
-      )
+      yield* succeeds("npm", "run", "--silent", "release:files")
       if (dryRun) return yield* Console.log(`${tag} would be made now, with:\n\n${changes}`)
       yield* succeeds("git", "tag", "--annotate", tag, "--message", `${name} ${version}\n\n${changes}`)
       yield* Console.log(`${tag} is made. To publish it: git push origin main ${tag}`)

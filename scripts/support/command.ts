@@ -1,8 +1,9 @@
-/** The command line as one file: it starts fast, and needs none of the optional peers. */
-import { readdir, readFile } from "node:fs/promises"
-import { dirname, join, resolve } from "node:path"
+/** The command line as a package of its own: one file that starts fast, and nothing to install beside it. */
+import { chmod, copyFile, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises"
+import { join, resolve } from "node:path"
 import * as Effect from "effect/Effect"
 import type { Metafile } from "esbuild"
+import { commandName, shortName } from "../../src/cli/Project.ts"
 import { bundleProgram } from "./program.ts"
 
 const root = resolve(import.meta.dirname, "../..")
@@ -26,6 +27,64 @@ const packageFolders = (metafile: Metafile): ReadonlyArray<string> => {
   return [...new Set(folders)].sort().map((folder) => join(root, folder))
 }
 
+/** What the package of the command is made of, by its files' names. */
+const commandFiles = {
+  program: `${commandName}.js`,
+  licenses: "THIRD-PARTY-LICENSES"
+} as const
+
+/** The parts of the library's manifest that hold for the command too. */
+interface LibraryManifest {
+  readonly version: string
+  readonly license: string
+  readonly homepage: string
+  readonly bugs: object
+  readonly repository: object
+  readonly engines: object
+}
+
+/** The manifest of the command's package. It has the library's version, and neither dependencies nor peers. */
+const commandManifest = ({ bugs, engines, homepage, license, repository, version }: LibraryManifest) => ({
+  name: commandName,
+  version,
+  description:
+    "Uploads Elasticsearch plugins and bundles to Elastic Cloud from a shell or a pipeline: inspected, resumable, verified.",
+  keywords: ["bundle", "ci", "cli", "elastic-cloud", "elasticsearch", "extensions", "plugin", "upload"],
+  license,
+  homepage,
+  bugs,
+  repository,
+  type: "module",
+  bin: { [commandName]: commandFiles.program, [shortName]: commandFiles.program },
+  exports: { "./package.json": "./package.json" },
+  files: Object.values(commandFiles),
+  engines
+})
+
+/** The program in the folder of the command's package. */
+export const commandProgram = (folder: string): string => join(folder, commandFiles.program)
+
+/** Writes the package of the command into a folder, ready to be packed; returns the folders of the packages in its program. */
+export const buildCommandPackage = (folder: string): Effect.Effect<ReadonlyArray<string>> =>
+  Effect.gen(function* () {
+    const program = commandProgram(folder)
+    yield* Effect.promise(async () => {
+      await rm(folder, { recursive: true, force: true })
+      await mkdir(folder, { recursive: true })
+    })
+    const bundled = yield* bundleCommand(program)
+    const licenses = yield* licensesOf(bundled)
+    yield* Effect.promise(async () => {
+      const library: LibraryManifest = JSON.parse(await readFile(join(root, "package.json"), "utf8"))
+      await chmod(program, 0o755)
+      await writeFile(join(folder, commandFiles.licenses), licenses)
+      await writeFile(join(folder, "package.json"), `${JSON.stringify(commandManifest(library), null, 2)}\n`)
+      await copyFile(join(root, "scripts/command/README.md"), join(folder, "README.md"))
+      await copyFile(join(root, "LICENSE"), join(folder, "LICENSE"))
+    })
+    return bundled
+  })
+
 interface Manifest {
   readonly name: string
   readonly version: string
@@ -33,7 +92,7 @@ interface Manifest {
 }
 
 /** The licences of the bundled packages, word for word. */
-export const licensesOf = (folders: ReadonlyArray<string>): Effect.Effect<string> =>
+const licensesOf = (folders: ReadonlyArray<string>): Effect.Effect<string> =>
   Effect.map(Effect.forEach(folders, licenseOf), (licenses) => licenses.join(`\n${"-".repeat(80)}\n\n`))
 
 const licenseOf = (folder: string): Effect.Effect<string> =>
@@ -43,6 +102,3 @@ const licenseOf = (folder: string): Effect.Effect<string> =>
     const text = file === undefined ? "" : `\n${await readFile(join(folder, file), "utf8")}`
     return `${manifest.name} ${manifest.version}: ${manifest.license ?? "see below"}\n${text}`
   })
-
-/** The file with those licences, next to the bundle. */
-export const licensesFile = (outfile: string): string => join(dirname(outfile), "THIRD-PARTY-LICENSES")

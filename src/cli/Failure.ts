@@ -8,6 +8,7 @@ import * as Schema from "effect/Schema"
 import type { PublishError } from "../publish/PublishError.ts"
 import { commandLine, commandName, plural, printable } from "./internal/text.ts"
 import type { Given } from "./internal/variables.ts"
+import { issues } from "./Project.ts"
 
 /**
  * Settings that are missing or cannot be used. The values stay out of the message: one of them may be the API key.
@@ -120,11 +121,11 @@ export class Defect extends Schema.TaggedError<Defect>("effect-elastic-extension
 
   /** The next step. */
   get remedy(): string {
-    return "Please report it, with the command and what it printed."
+    return `Please report it at ${issues}, with the command and what it printed.`
   }
 
   override get message(): string {
-    return `This is a mistake in effect-elastic-extensions: ${this.detail} ${this.remedy}`
+    return `This is a mistake in ${commandName}: ${this.detail} ${this.remedy}`
   }
 }
 

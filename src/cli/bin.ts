@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * The executable `effect-elastic-extensions`. Runs on Node, Bun and Deno, unbuilt or bundled.
+ * The executable `elastic-extensions`. Runs on Node, Bun and Deno, unbuilt or bundled.
  *
  * @since 0.1.0
  */

@@ -118,7 +118,8 @@ export interface ExtensionsClientService {
 
   /**
    * The bytes behind the link in an extension's `fileMetadata`, by a plain GET: the link's server never gets the API
-   * key. A link that is refused or unusable is a `VerificationLinkRefused`.
+   * key. A link that is refused or unusable is a `VerificationLinkRefused`; so is one over plain
+   * http where the API itself is https.
    */
   readonly download: (
     link: Redacted.Redacted<string>
@@ -180,7 +181,7 @@ export const make: Effect.Effect<
 > = Effect.gen(function* () {
   const config = yield* ElasticCloudConfig.ElasticCloudConfig
   const capabilities = yield* TransportCapabilities
-  const client = Request.withoutTraces(yield* HttpClient.HttpClient)
+  const client = Request.withoutRedirects(Request.withoutTraces(yield* HttpClient.HttpClient))
   const prepared = Request.prepare(config)
   const api = HttpClient.mapRequest(client, prepared)
   const scrub = makeScrub(config.apiKey)
@@ -257,7 +258,7 @@ export const make: Effect.Effect<
         perform(callOf("delete", id), Effect.succeed(HttpClientRequest.del(pathOf(id))), deleted),
         ({ headers }) => headers
       ),
-    download: (link) => VerificationLink.download(client, link)
+    download: (link) => VerificationLink.download(client, link, config.origin)
   }
 })
 

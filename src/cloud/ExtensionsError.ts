@@ -446,7 +446,15 @@ export class InvalidResponse extends Schema.TaggedError<InvalidResponse>(
   "effect-elastic-extensions/cloud/InvalidResponse"
 )("InvalidResponse", {
   ...answerFields,
-  reason: Schema.Literal("Empty", "NotJson", "TooLarge", "WrongShape", "OtherExtension", "NotApplied"),
+  reason: Schema.Literal(
+    "Empty",
+    "NotJson",
+    "TooLarge",
+    "TooSlow",
+    "WrongShape",
+    "OtherExtension",
+    "NotApplied"
+  ),
   /** What was refused and where, for instance at `body.file_metadata.size`. */
   problems: Schema.Array(Problem)
 }) {
@@ -463,6 +471,7 @@ export class InvalidResponse extends Schema.TaggedError<InvalidResponse>(
       Empty: "the answer has no body",
       NotJson: "the answer is not JSON",
       TooLarge: "the answer is larger than any answer of this API",
+      TooSlow: "the answer did not end within a minute",
       WrongShape: "the answer is not what the API describes",
       OtherExtension: "the answer is about another extension",
       NotApplied: "the answer does not show the change"
@@ -530,7 +539,7 @@ export const problemsOf = (
 
 /**
  * The temporary link to a stored archive cannot be used: `NotHttp` when it is no complete http or https address,
- * `Refused` when its server refuses it, usually because it has expired. The link itself is a secret and stays out.
+ * `Insecure` when it is plain http though the API is https, `Refused` when its server refuses it, usually because it has expired. The link itself is a secret and stays out.
  *
  * @since 0.1.0
  * @category errors
@@ -538,7 +547,7 @@ export const problemsOf = (
 export class VerificationLinkRefused extends Schema.TaggedError<VerificationLinkRefused>(
   "effect-elastic-extensions/cloud/VerificationLinkRefused"
 )("VerificationLinkRefused", {
-  reason: Schema.Literal("NotHttp", "Refused"),
+  reason: Schema.Literal("NotHttp", "Insecure", "Refused"),
   /** Scheme, host and port of the link. */
   origin: Schema.optionalWith(Schema.String, { exact: true }),
   status: Schema.optionalWith(Schema.Number, { exact: true })
@@ -546,16 +555,18 @@ export class VerificationLinkRefused extends Schema.TaggedError<VerificationLink
   readonly isRetryable = false
 
   get remedy(): string {
-    return this.reason === "NotHttp"
-      ? "The archive can only be verified by its size."
-      : "Links expire: read the extension again for a new one."
+    return this.reason === "Refused"
+      ? "Links expire: read the extension again for a new one."
+      : "The archive can only be verified by its size."
   }
 
   override get message(): string {
-    const what =
-      this.reason === "NotHttp"
-        ? "The link to the stored archive is not a complete http or https address."
-        : `${this.origin ?? "The server"} refused the link to the stored archive (status ${this.status}).`
+    const server = this.origin ?? "The server"
+    const what = {
+      NotHttp: "The link to the stored archive is not a complete http or https address.",
+      Insecure: `The link to the stored archive leads to ${server} over plain http, where anybody could change it.`,
+      Refused: `${server} refused the link to the stored archive (status ${this.status}).`
+    }[this.reason]
     return `${what} ${this.remedy}`
   }
 }

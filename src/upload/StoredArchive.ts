@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import * as Data from "effect/Data"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -173,14 +174,21 @@ export const match = (
 ): Effect.Effect<Match, ExtensionsError | TransferError, ExtensionsClient> => {
   const bySize = matchSize(stored, content)
   if (bySize._tag === "Different" || Option.isNone(stored.link)) return Effect.succeed(bySize)
-  return Effect.map(
-    hashBehind(stored.link.value, content),
-    (actual): Match =>
-      actual === content.sha256
-        ? { _tag: "Same", proof: "hash" }
-        : { _tag: "Different", reason: "Hash", actual }
+  return hashBehind(stored.link.value, content).pipe(
+    Effect.map(
+      (actual): Match =>
+        actual === content.sha256
+          ? { _tag: "Same", proof: "hash" }
+          : { _tag: "Different", reason: "Hash", actual }
+    ),
+    Effect.catchTag("Longer", ({ size }) =>
+      Effect.succeed<Match>({ _tag: "Different", reason: "Size", actual: `more than ${size}` })
+    )
   )
 }
+
+/** Something else than our archive, and possibly without an end. */
+class Longer extends Data.TaggedError("Longer")<{ readonly size: number }> {}
 
 const hashBehind = Effect.fnUntraced(function* (link: Redacted.Redacted<string>, { size }: Content) {
   const client = yield* ExtensionsClient
@@ -188,7 +196,8 @@ const hashBehind = Effect.fnUntraced(function* (link: Redacted.Redacted<string>,
   const { sha256 } = yield* hashStream(
     Stream.tap(client.download(link), (chunk) => {
       bytes += chunk.length
-      return emit({ _tag: "VerificationProgress", bytes, total: Math.max(bytes, size) })
+      if (bytes > size) return new Longer({ size })
+      return emit({ _tag: "VerificationProgress", bytes, total: size })
     })
   )
   return sha256

@@ -101,7 +101,7 @@ describe("a process exits with", () => {
         })
         expect(ending(unsent)).toEqual(expected(130, "Interrupted"))
         expect(ending(paused)).toEqual(expected(2, "UploadPaused"))
-        expect(objects(paused).at(-1)).toMatchObject({ resume: `effect-elastic-extensions resume ${late}` })
+        expect(objects(paused).at(-1)).toMatchObject({ resume: `elastic-extensions resume ${late}` })
         expect(objects(unsent).at(-1)).not.toHaveProperty("resume")
       }).pipe(Effect.provide(World)),
     60_000
@@ -116,7 +116,7 @@ describe("a process exits with", () => {
         yield* cloud.plan({ method: "PUT", path: id, fault: Fault.cut({ afterBodyBytes: 10_000 }) })
         const ran = yield* upload(id)
         expect(ending(ran)).toEqual(expected(2, "ConnectionFailed"))
-        expect(objects(ran).at(-1)).toMatchObject({ resume: `effect-elastic-extensions resume ${id}` })
+        expect(objects(ran).at(-1)).toMatchObject({ resume: `elastic-extensions resume ${id}` })
       }).pipe(Effect.provide(World)),
     60_000
   )

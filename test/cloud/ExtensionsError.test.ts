@@ -1,6 +1,9 @@
+import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as HttpBody from "@effect/platform/HttpBody"
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { describe, expect, it } from "@effect/vitest"
+import * as Clock from "effect/Clock"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Fiber from "effect/Fiber"
@@ -9,7 +12,13 @@ import * as TestClock from "effect/TestClock"
 import { ExtensionId } from "../../src/cloud/ExtensionId.ts"
 import type { ExtensionsClientService } from "../../src/cloud/ExtensionsClient.ts"
 import { ExtensionsError } from "../../src/cloud/ExtensionsError.ts"
-import { against, apiKey, extensionBody, type Script } from "../support/cloud/scriptedServer.ts"
+import {
+  against,
+  apiKey,
+  extensionBody,
+  type Script,
+  scriptedServer
+} from "../support/cloud/scriptedServer.ts"
 
 const id = ExtensionId.make("882519870")
 const get = (client: ExtensionsClientService) => client.get(id)
@@ -27,6 +36,14 @@ const errorFrom = (
     if (!isExtensionsError(error)) return yield* Effect.dieMessage(`not an ExtensionsError: ${error}`)
     return error
   })
+
+/** Lets the clock run on until a fiber is done: only the fiber knows when it began to wait. */
+const whileTimePasses = <A, E>(step: Duration.DurationInput, fiber: Fiber.Fiber<A, E>) =>
+  TestClock.adjust(step).pipe(
+    Effect.zipRight(Effect.sleep("5 millis").pipe(Effect.withClock(Clock.make()))),
+    Effect.forever,
+    Effect.raceFirst(Fiber.join(fiber))
+  )
 
 const errorBody = (...codes: ReadonlyArray<string>) => ({
   errors: codes.map((code) => ({ code, message: `about ${code}` }))
@@ -213,9 +230,7 @@ describe("a body that misbehaves", () => {
         response.write("partial")
       }
       const fiber = yield* Effect.fork(errorFrom(silent))
-      yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 200)))
-      yield* TestClock.adjust("6 seconds")
-      const error = yield* Fiber.join(fiber)
+      const error = yield* whileTimePasses("100 millis", fiber)
       expect(error).toMatchObject({ _tag: "ServiceUnavailable", body: "partial" })
     })
   )
@@ -250,7 +265,48 @@ describe("a body that misbehaves", () => {
   )
 })
 
+describe("a redirect", () => {
+  it.effect("is not followed over fetch: another origin's word is not the service's", () =>
+    Effect.gen(function* () {
+      const elsewhere = yield* scriptedServer({ status: 200, body: { ...extensionBody, id } })
+      const moved: Script = { status: 303, headers: { location: `${elsewhere.origin}/there` } }
+      for (const call of [get, (client: ExtensionsClientService) => client.upload(id, HttpBody.text("PK"))]) {
+        const error = yield* errorFrom(moved, call, FetchHttpClient.layer)
+        expect(error).toMatchObject({ _tag: "UnexpectedResponse", status: 303 })
+      }
+      expect(elsewhere.requests).toEqual([])
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("is not followed where fetch has options of the application's own", () =>
+    Effect.gen(function* () {
+      const { exit, requests } = yield* against(
+        { status: 307, headers: { location: "/elsewhere" } },
+        (client) =>
+          client.get(id).pipe(Effect.provideService(FetchHttpClient.RequestInit, { keepalive: false })),
+        FetchHttpClient.layer
+      )
+      expect(exit).toMatchObject({ left: { _tag: "UnexpectedResponse", status: 307 } })
+      expect(requests.map(({ url }) => url)).toEqual([`/api/v1/deployments/extensions/${id}`])
+    })
+  )
+})
+
 describe("InvalidResponse", () => {
+  it.effect("for an answer that goes on byte by byte", () =>
+    Effect.gen(function* () {
+      const fiber = yield* Effect.fork(
+        errorFrom((response) => {
+          response.writeHead(200)
+          response.write("{")
+        })
+      )
+      const error = yield* whileTimePasses("1 second", fiber)
+      expect(error).toMatchObject({ _tag: "InvalidResponse", reason: "TooSlow" })
+      expect(error.message).toContain("did not end within a minute")
+    })
+  )
+
   const cases: ReadonlyArray<readonly [what: string, body: unknown, reason: string, message: string]> = [
     ["no body", undefined, "Empty", "the answer has no body"],
     ["an empty body", "", "Empty", "the answer has no body"],

@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process"
 import { hostname } from "node:os"
-import { type PlatformError, SystemError } from "@effect/platform/Error"
+import { type PlatformError, SystemError, type SystemErrorReason } from "@effect/platform/Error"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
@@ -52,11 +52,11 @@ const save = (journal: UploadJournal.UploadJournal["Type"], offset = 4) =>
     yield* session.save(withUpload(yield* prepared(), { offset }))
   }).pipe(Effect.scoped)
 
-const systemError = (code: string) =>
+const systemError = (code: string, reason: SystemErrorReason = "Unknown") =>
   new SystemError({
     module: "FileSystem",
     method: "test",
-    reason: "Unknown",
+    reason,
     description: `${code}: injected`,
     cause: Object.assign(new Error(code), { code })
   })
@@ -81,6 +81,23 @@ describe("UploadJournal.layerFileSystem: writing", () => {
         const stored = JSON.parse(yield* fs.readFileString(`${folder}/${id}.json`))
         assert.strictEqual(stored.schemaVersion, 2)
         assert.strictEqual(stored.upload.url, secretUrl)
+      })
+    )
+  )
+
+  it.effect("says that the file system is read-only, which Node hides when it makes parents as well", () =>
+    withJournal(
+      ({ folder, journal }) =>
+        Effect.gen(function* () {
+          const error = yield* Effect.flip(Effect.scoped(journal.open(key)))
+          assert.strictEqual(error._tag, "JournalUnavailable")
+          assert.include(error, { location: folder, reason: "ReadOnly", isRetryable: false })
+          assert.include(error.message, "may be written")
+        }),
+      (fs) => ({
+        ...fs,
+        makeDirectory: (_, options) =>
+          Effect.fail(options?.recursive === true ? systemError("ENOENT", "NotFound") : systemError("EROFS"))
       })
     )
   )

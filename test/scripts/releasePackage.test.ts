@@ -14,8 +14,9 @@ const files = {
   "package.json": JSON.stringify({
     name: "small",
     version: "1.2.0",
-    scripts: { build: "node -e 0" },
-    files: ["index.js"]
+    scripts: {
+      "release:files": "mkdir -p build/release && echo the files are made | tee build/release/SHA256SUMS"
+    }
   }),
   "index.js": "export {}\n",
   ".gitignore": "build/\n",
@@ -80,15 +81,15 @@ const hindrances: ReadonlyArray<readonly [what: string, changes: Changes, said: 
 ]
 
 describe("npm run release:package", { timeout: 30_000 }, () => {
-  it.scopedLive("--dry-run checks and packs, and makes no tag", () =>
+  it.scopedLive("--dry-run checks and makes the files, and makes no tag", () =>
     Effect.gen(function* () {
       const { folder, git, release } = yield* clone()
       const { code, said } = yield* release("--dry-run")
-      expect(said).toMatch(
-        /^all is checked\n[\s\S]*small 1\.2\.0: build\/small-1\.2\.0\.tgz, 2 files, \d+ bytes, sha512-\S+\nv1\.2\.0 would be made now, with:\n\n- Something new\.\n$/
+      expect(said).toBe(
+        "all is checked\nthe files are made\nv1.2.0 would be made now, with:\n\n- Something new.\n"
       )
       expect(code).toBe(0)
-      expect(existsSync(join(folder, "build/small-1.2.0.tgz"))).toBe(true)
+      expect(existsSync(join(folder, "build/release/SHA256SUMS"))).toBe(true)
       expect(git("tag", "--list")).toBe("")
     })
   )

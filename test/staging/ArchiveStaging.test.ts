@@ -610,8 +610,9 @@ describe("credentials that expire in the middle", () => {
         const { accessKeyId, secret, token } = asked === 1 ? expiring : fresh
         return { accessKeyId, secretAccessKey: Redacted.make(secret), sessionToken: token }
       })
-      yield* stageOn(store, archive, { s3: { credentials }, retry: { maxRetries: 0 } })
+      const staged = yield* stageOn(store, archive, { s3: { credentials }, retry: { maxRetries: 0 } })
       expect(asked).toBe(2)
+      expect(staged.bytesSent).toBeGreaterThanOrEqual(bytes.length)
       expect([...store.takenParts].sort()).toEqual([1, 2, 3, 4, 5])
       expect(heldBy(store, keyOf(bytes))).toBe(sha256(bytes))
     })

@@ -15,6 +15,8 @@ const defaults = {
   interopVersion: 9,
   onConflict: "fail",
   directUploadLimitBytes: 200_000_000,
+  staging: "auto",
+  keepStaged: false,
   allow: [],
   protectInUse: false
 }
@@ -57,6 +59,8 @@ describe("UploadSettings", () => {
         EC_UPLOAD_ON_CONFLICT: "overwrite",
         EC_UPLOAD_RECONCILE_WINDOW: "1 minute",
         EC_UPLOAD_DIRECT_LIMIT: "1000",
+        EC_UPLOAD_STAGING: "always",
+        EC_UPLOAD_KEEP_STAGED: "yes",
         EC_UPLOAD_ALLOW: "unsafe-path, symbolic-link,",
         EC_UPLOAD_PROTECT_IN_USE: "true"
       })
@@ -68,6 +72,8 @@ describe("UploadSettings", () => {
         onConflict: "overwrite",
         reconcileWindow: 60_000,
         directUploadLimitBytes: 1000,
+        staging: "always",
+        keepStaged: true,
         allow: ["unsafe-path", "symbolic-link"],
         protectInUse: true
       })

@@ -6,10 +6,13 @@ import { ExtensionId } from "../../src/cloud/ExtensionId.ts"
 import { UploadJournal } from "../../src/journal/UploadJournal.ts"
 import { LocalElasticCloud } from "../../src/testing/LocalElasticCloud.ts"
 import { UploadReceipt } from "../../src/upload/UploadReceipt.ts"
+import * as UploadSettings from "../../src/upload/UploadSettings.ts"
 import * as EngineMemory from "../../src/workflow/EngineMemory.ts"
 import * as Activities from "../../src/workflow/ReleaseActivities.ts"
 import { ReleaseError } from "../../src/workflow/ReleaseError.ts"
 import { durably } from "../../src/workflow/ReleaseRetry.ts"
+import { bundleOf, storeFor } from "../support/publish/staging.ts"
+import { objectStore } from "../support/staging/objectStore.ts"
 import { fileWith, zipOf } from "../support/upload/archives.ts"
 import { held, puts, seed, sha256, traffic } from "../support/upload/world.ts"
 import { place } from "../support/workflow/releases.ts"
@@ -66,6 +69,27 @@ describe("the activities", () => {
       for (const id of extensionIds) {
         expect(yield* held(id)).toMatchObject({ sha256: archive.sha256, uploads: 1 })
       }
+    }).pipe(Effect.provide(place()))
+  )
+
+  it.scopedLive("go by way of an object store, and on with the parts that are there", () =>
+    Effect.gen(function* () {
+      const store = yield* objectStore()
+      const { bytes: content } = yield* bundleOf(4)
+      const archive = { path: yield* fileWith(content), sha256: sha256(content) }
+      const extensionIds = [ExtensionId.make(yield* seed())]
+      // The first attempt ends in the middle.
+      store.plan("UploadPart", { _tag: "Fail", status: 503, code: "SlowDown" }, { part: 4 })
+      const [receipt] = yield* Pair.execute({ archive, extensionIds }).pipe(
+        inWorkflow(),
+        Effect.provide(storeFor(store, { retry: { maxRetries: 0 } })),
+        UploadSettings.override({ staging: "always" })
+      )
+      expect(receipt).toMatchObject({ proof: "hash", staged: { isKept: false } })
+      expect([...store.takenParts].sort()).toEqual([1, 2, 3, 4])
+      expect(yield* held(extensionIds[0] ?? "")).toMatchObject({ sha256: archive.sha256, uploads: 0 })
+      expect([store.objects.size, store.uploads.size]).toEqual([0, 0])
+      expect(yield* puts).toEqual([])
     }).pipe(Effect.provide(place()))
   )
 

@@ -4,7 +4,7 @@ import { byTag, type ExitCodeName, exitCodes } from "../../../src/cli/ExitCode.t
 import { Fault } from "../../../src/index.ts"
 import type { Line, Stage } from "./stage.ts"
 
-const command = "effect-elastic-extensions"
+const command = "elastic-extensions"
 
 /** The name of a place in a document, and the scene that fills it. */
 type Scene = readonly [name: string, play: (stage: Stage) => Effect.Effect<string>]

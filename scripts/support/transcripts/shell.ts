@@ -42,7 +42,7 @@ export const makeShell = (folder: string, env: Readonly<Record<string, string>>)
     yield* Effect.sync(() => {
       for (const each of [bin, work]) mkdirSync(each, { recursive: true })
       for (const [name, before] of [
-        ["effect-elastic-extensions", ""],
+        ["elastic-extensions", ""],
         ["npx", "shift\n"]
       ]) {
         writeFileSync(join(bin, `${name}`), `#!/bin/sh\n${before}exec '${node}' '${program}' "$@"\n`)

@@ -4,6 +4,9 @@ import * as CliConfig from "@effect/cli/CliConfig"
 import * as Arr from "effect/Array"
 import type * as Option from "effect/Option"
 import * as Order from "effect/Order"
+import { commandName } from "../Project.ts"
+
+export { commandName }
 
 const units: ReadonlyArray<string> = ["B", "kB", "MB", "GB", "TB"]
 
@@ -105,9 +108,6 @@ export type Fact = readonly [name: string, value: string]
 
 /** One fact a line. */
 export const facts = (pairs: ReadonlyArray<Fact>): ReadonlyArray<string> => indent(columns(pairs), 2)
-
-/** The name under which the command is installed. */
-export const commandName = "effect-elastic-extensions"
 
 /** A command of this program, to copy into a shell. */
 export const commandLine = (...words: ReadonlyArray<string>): string =>

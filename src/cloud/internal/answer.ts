@@ -54,10 +54,17 @@ const readSuccess = Effect.fnUntraced(function* <A, I>(
   check: (value: A) => Option.Option<Refusal>,
   response: HttpClientResponse
 ): Effect.fn.Return<A, Errors.ExtensionsError | TransferError> {
-  const { isWhole, text } = yield* Effect.mapError(collect(response, maxAnswerBytes), fromHttpClientError)
-  const decoded = isWhole
-    ? decodeBody(call, expected, response, text)
-    : Either.left<Refusal>({ reason: "TooLarge", problems: [] })
+  const collected: Collected = { text: "", isWhole: true }
+  const isInTime = yield* collect(response, maxAnswerBytes, collected).pipe(
+    Effect.mapError(fromHttpClientError),
+    Effect.timeoutOption(maxAnswerMillis),
+    Effect.map(Option.isSome)
+  )
+  const { isWhole, text } = collected
+  const decoded =
+    isInTime && isWhole
+      ? decodeBody(call, expected, response, text)
+      : Either.left<Refusal>({ reason: isInTime ? "TooLarge" : "TooSlow", problems: [] })
   const accepted = Either.flatMap(decoded, (value) =>
     Option.match(check(value), {
       onNone: () => Either.right(value),
@@ -247,6 +254,8 @@ const keepBody = (call: Call, body: string): string =>
 
 /** Far above any documented answer: 10000 deployment ids of 32 digits are 350 KB. */
 const maxAnswerBytes = 4 * 1024 * 1024
+/** A server that sends a byte now and then is never silent for long, and never done. */
+const maxAnswerMillis = 60_000
 const maxErrorBytes = 64 * 1024
 const maxErrorMillis = 5000
 
@@ -260,8 +269,8 @@ interface Collected {
 const collect = (
   response: HttpClientResponse,
   limit: number,
-  into: Collected = { text: "", isWhole: true }
-): Effect.Effect<Collected, HttpClientError> =>
+  into: Collected
+): Effect.Effect<void, HttpClientError> =>
   Effect.suspend(() => {
     const decoder = new TextDecoder()
     let size = 0
@@ -277,7 +286,11 @@ const collect = (
       Effect.catchTag("ResponseError", (error: ResponseError) =>
         error.reason === "EmptyBody" ? Effect.void : Effect.fail(error)
       ),
-      Effect.map(() => ({ ...into, text: into.text + decoder.decode() }))
+      Effect.zipRight(
+        Effect.sync(() => {
+          into.text += decoder.decode()
+        })
+      )
     )
   })
 

@@ -1,8 +1,10 @@
 /** What every request of the API has in common: where it goes, whose it is, and what is told of it. */
+import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as Effect from "effect/Effect"
 import { flow } from "effect/Function"
+import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import type { ElasticCloudConfigService } from "../ElasticCloudConfig.ts"
@@ -18,6 +20,20 @@ export const withoutTraces = (client: HttpClient.HttpClient): HttpClient.HttpCli
   client.pipe(
     HttpClient.withTracerDisabledWhen(() => true),
     HttpClient.withTracerPropagation(false)
+  )
+
+/**
+ * Redirects are answers like any other. `fetch` would follow them, and take what another origin says for the service's
+ * word; every other client leaves them alone.
+ */
+export const withoutRedirects: (client: HttpClient.HttpClient) => HttpClient.HttpClient =
+  HttpClient.transformResponse((response) =>
+    Effect.flatMap(Effect.serviceOption(FetchHttpClient.RequestInit), (init) =>
+      Effect.provideService(response, FetchHttpClient.RequestInit, {
+        ...Option.getOrUndefined(init),
+        redirect: "manual"
+      })
+    )
   )
 
 export const prepare = (config: ElasticCloudConfigService) =>

@@ -3,6 +3,7 @@ import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type { HttpClientResponse } from "@effect/platform/HttpClientResponse"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import { fromHttpClientError, type TransferError } from "../../transfer/TransferError.ts"
@@ -12,12 +13,19 @@ import { scrubAddresses } from "./scrub.ts"
 
 const call: Call = { operation: "download", scrub: scrubAddresses }
 
-const parseLink = (link: Redacted.Redacted<string>): Effect.Effect<URL, VerificationLinkRefused> => {
+const parseLink = (
+  link: Redacted.Redacted<string>,
+  apiOrigin: string
+): Either.Either<URL, VerificationLinkRefused> => {
   const text = Redacted.value(link)
   const url = URL.canParse(text) ? new URL(text) : undefined
-  return url !== undefined && /^https?:$/.test(url.protocol) && url.username === "" && url.password === ""
-    ? Effect.succeed(url)
-    : Effect.fail(new VerificationLinkRefused({ reason: "NotHttp" }))
+  if (url === undefined || !/^https?:$/.test(url.protocol) || url.username !== "" || url.password !== "") {
+    return Either.left(new VerificationLinkRefused({ reason: "NotHttp" }))
+  }
+  // Bytes that anybody on the line can change prove nothing.
+  return apiOrigin.startsWith("https:") && url.protocol === "http:"
+    ? Either.left(new VerificationLinkRefused({ reason: "Insecure", origin: url.origin }))
+    : Either.right(url)
 }
 
 const isRefusal = (status: number): boolean =>
@@ -38,11 +46,12 @@ const contentOf = (
 /** `client` adds no credentials and records no span of its own. */
 export const download = (
   client: HttpClient.HttpClient,
-  link: Redacted.Redacted<string>
+  link: Redacted.Redacted<string>,
+  apiOrigin: string
 ): Stream.Stream<Uint8Array, ExtensionsError | TransferError> =>
   Stream.unwrapScoped(
     Effect.gen(function* () {
-      const url = yield* parseLink(link)
+      const url = yield* parseLink(link, apiOrigin)
       // A hash is taken of these bytes: no content coding may come between.
       const request = HttpClientRequest.get(url).pipe(
         HttpClientRequest.setHeader("accept-encoding", "identity")

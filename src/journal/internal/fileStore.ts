@@ -89,9 +89,26 @@ export const makeFileStore = Effect.fnUntraced(function* (directory: string) {
     for (const entry of yield* entries) yield* Effect.ignore(removeLeftover(entry))
   })
 
+  const firstMissing = (folder: string): Effect.Effect<string, PlatformError> =>
+    Effect.flatMap(fs.exists(path.dirname(folder)), (isThere) =>
+      isThere ? Effect.succeed(folder) : firstMissing(path.dirname(folder))
+    )
+
+  // On a read-only file system Node says that the folder to be made is not there. Made by itself, the first that is
+  // missing says why.
+  const makeFolder = fs
+    .makeDirectory(directory, { recursive: true, mode: 0o700 })
+    .pipe(
+      Effect.tapErrorTag("SystemError", ({ reason }) =>
+        reason === "NotFound"
+          ? Effect.flatMap(firstMissing(path.resolve(directory)), (folder) => fs.makeDirectory(folder))
+          : Effect.void
+      )
+    )
+
   const lock = Effect.fnUntraced(
     function* (id: JournalId, extensionId: Option.Option<string>) {
-      yield* fs.makeDirectory(directory, { recursive: true, mode: 0o700 })
+      yield* makeFolder
       const held = yield* holdFileLock(fs, isSilent, locateLock(id), id, extensionId)
       yield* sweep(id, held.takenAtMillis)
       return { check: checkHeldBy(held.token, directory, failed("lock")(held.holder)) }

@@ -16,7 +16,7 @@ describe("create", () => {
       const { code, out } = yield* cli(...words, "--description", "Hunspell, en_US")
       expect(code).toBe(0)
       const [, id = ""] = /^Created the bundle words with the id (\S+)\.\n/.exec(out) ?? []
-      expect(out).toContain(`To upload its archive: effect-elastic-extensions upload ${id} <archive>`)
+      expect(out).toContain(`To upload its archive: elastic-extensions upload ${id} <archive>`)
       expect(yield* stored(id)).toEqual({
         name: "words",
         type: "bundle",

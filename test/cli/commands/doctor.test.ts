@@ -432,7 +432,7 @@ describe("the command", () => {
       const ran = yield* run(["doctor"], { env })
       expect(ran).toMatchObject({ code: 0, err: "" })
       const lines = ran.out.split("\n")
-      expect(lines[0]).toMatch(/^✓ runtime {5}effect-elastic-extensions \d/)
+      expect(lines[0]).toMatch(/^✓ runtime {5}elastic-extensions \d/)
       expect(lines).toContain("✓ key         accepted; it sees 1 extension")
       expect(ran.out).toMatch(/^! resumption {2}the server does not offer resumption/m)
       expect(lines.at(-2)).toBe("Uploads will work; see the warning above.")

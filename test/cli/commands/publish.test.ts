@@ -67,7 +67,7 @@ describe("publish", () => {
       const cut = yield* cli([...args, "--json"])
       expect(cut.code).toBe(2)
       expect(objects(cut).at(-1)).toMatchObject({
-        resume: `effect-elastic-extensions publish ${archive} --name words --type bundle --version '*' --retries 0`
+        resume: `elastic-extensions publish ${archive} --name words --type bundle --version '*' --retries 0`
       })
       expect(yield* cli(args)).toMatchObject({ code: 0 })
       expect(yield* cloud.extensions).toHaveLength(1)

@@ -89,7 +89,7 @@ describe("resume", () => {
       ]) {
         const ran = yield* cli(...args)
         expect(ran).toMatchObject({ code: 2, out: "" })
-        expect(ran.err).toContain(`To resume:\n  effect-elastic-extensions resume ${id}\n`)
+        expect(ran.err).toContain(`To resume:\n  elastic-extensions resume ${id}\n`)
       }
     }).pipe(Effect.provide(resumable))
   )

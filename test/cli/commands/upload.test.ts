@@ -144,6 +144,7 @@ describe("upload --dry-run", () => {
           archive: { name: "words.zip", size: content.length, sha256: sha256(content) },
           action,
           because,
+          stage: null,
           cancels: null,
           deployments: []
         }

@@ -43,7 +43,7 @@ describe("help", () => {
     Effect.gen(function* () {
       const { code, out } = yield* run([command, "--help"])
       expect(code).toBe(0)
-      expect(out).toContain(`effect-elastic-extensions ${command}`)
+      expect(out).toContain(`elastic-extensions ${command}`)
       expect(out).toContain("\nExamples\n")
       expect(out).not.toContain("\u001b")
       expect(out.split("\n").filter((line) => line.length > 80)).toEqual([])
@@ -64,7 +64,7 @@ describe("help", () => {
     Effect.gen(function* () {
       const { out } = yield* run(["publish", "--help"])
       expect(out.split("\n\n")[0]?.replace(/\s+/g, " ")).toBe(
-        "effect-elastic-extensions publish [<archive>] --name name --type plugin|bundle --version version [options]"
+        "elastic-extensions publish [<archive>] --name name --type plugin|bundle --version version [options]"
       )
     })
   )

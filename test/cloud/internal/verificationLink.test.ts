@@ -43,6 +43,19 @@ describe("download", () => {
     })
   )
 
+  it.effect("over plain http is not asked for where the API is https", () =>
+    Effect.gen(function* () {
+      const { origin, requests } = yield* scriptedServer({ status: 200, body: "PK bytes" })
+      const error = yield* Effect.flatMap(ExtensionsClient, (client) =>
+        Effect.flip(Stream.runDrain(client.download(Redacted.make(secretLink(origin)))))
+      ).pipe(Effect.provide(clientFor("https://api.example", NodeHttpClient.layer)))
+      expect(error).toMatchObject({ _tag: "VerificationLinkRefused", reason: "Insecure", origin })
+      expect(error.message).toContain("plain http")
+      expect(String(error)).not.toMatch(/secret-path|topsecret/)
+      expect(requests).toEqual([])
+    }).pipe(Effect.scoped)
+  )
+
   it.effect.each([
     [408, "RequestTimeout"],
     [429, "RateLimited"],

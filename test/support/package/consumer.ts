@@ -11,18 +11,20 @@ const { peerDependencies }: { readonly peerDependencies: Readonly<Record<string,
 export const needed = ["effect", "@effect/platform", "@effect/platform-node", "@types/node"] as const
 export const allPeers = [...needed, ...Object.keys(peerDependencies)]
 
-/** Versions are those that this repository is tested with. */
+/** Versions are those that this repository is tested with, unless given as `name@version`. */
 const manifest = async (tarball: Tarball, others: ReadonlyArray<string>) => {
-  const versions = others.map(async (name) => {
-    const { version } = JSON.parse(await readFile(join(root, "node_modules", name, "package.json"), "utf8"))
-    return [name, version] as const
+  const versions = others.map(async (other) => {
+    const at = other.indexOf("@", 1)
+    if (at > 0) return [other.slice(0, at), other.slice(at + 1)] as const
+    const { version } = JSON.parse(await readFile(join(root, "node_modules", other, "package.json"), "utf8"))
+    return [other, version] as const
   })
   return {
     name: "consumer",
     private: true,
     type: "module",
     dependencies: {
-      "effect-elastic-extensions": `file:${tarball.path}`,
+      [tarball.name]: `file:${tarball.path}`,
       ...Object.fromEntries(await Promise.all(versions))
     }
   }

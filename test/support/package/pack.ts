@@ -1,10 +1,12 @@
-/** The tarball as it would be published: `npm pack` builds it first. */
+/** The tarballs as they would be published. */
 import { execFile } from "node:child_process"
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { promisify } from "node:util"
+import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { buildCommandPackage } from "../../../scripts/support/command.ts"
 
 export const root = resolve(import.meta.dirname, "../../..")
 
@@ -29,6 +31,8 @@ const Output = Schema.Struct({ stdout: Schema.String, stderr: Schema.String })
 
 const Packed = Schema.NonEmptyArray(
   Schema.Struct({
+    name: Schema.String,
+    version: Schema.String,
     filename: Schema.String,
     size: Schema.Number,
     unpackedSize: Schema.Number,
@@ -37,6 +41,9 @@ const Packed = Schema.NonEmptyArray(
 )
 
 export interface Tarball {
+  /** Of the package. */
+  readonly name: string
+  readonly version: string
   readonly path: string
   /** Bytes. */
   readonly size: number
@@ -44,10 +51,22 @@ export interface Tarball {
   readonly files: ReadonlyArray<{ readonly path: string; readonly size: number; readonly mode: number }>
 }
 
-/** Packs into `folder`. */
-export const pack = async (folder: string): Promise<Tarball> => {
+/** Builds the library and packs it into `folder`. */
+export const packLibrary = async (folder: string): Promise<Tarball> => {
   await run(root, "npm", ["run", "build", "--silent"])
-  const output = await run(root, "npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", folder])
+  return pack(folder, root)
+}
+
+/** Builds the command and packs it into `folder`. */
+export const packCommand = async (folder: string): Promise<Tarball> => {
+  const source = join(folder, "command")
+  await Effect.runPromise(buildCommandPackage(source))
+  return pack(folder, source)
+}
+
+const pack = async (folder: string, source: string): Promise<Tarball> => {
+  const looks = ["--json", "--ignore-scripts", "--pack-destination", folder]
+  const output = await run(source, "npm", ["pack", ...looks])
   const [packed] = Schema.decodeUnknownSync(Schema.parseJson(Packed))(output)
   return { ...packed, path: join(folder, packed.filename) }
 }

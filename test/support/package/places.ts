@@ -17,6 +17,8 @@ export interface Place {
   readonly command: (program: string, rights: Rights) => readonly [string, ...ReadonlyArray<string>]
 }
 
+export const newestNode = join(root, "test/runtimes/node_modules/.bin/node")
+
 const bin = (name: string) => join(root, "node_modules/.bin", name)
 
 /** Node 20 runs what the compiler made of a program, the others the program itself. Deno installs no tarballs. */
@@ -29,7 +31,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "the newest Node",
     installer: "npm",
-    command: (program) => [join(root, "test/runtimes/node_modules/.bin/node"), `${program}.ts`]
+    command: (program) => [newestNode, `${program}.ts`]
   },
   {
     name: "Bun",

@@ -15,12 +15,13 @@ import * as Stream from "effect/Stream"
 import * as ElasticCloudConfig from "../../../cloud/ElasticCloudConfig.ts"
 import * as ExtensionsClient from "../../../cloud/ExtensionsClient.ts"
 import { packageVersion } from "../../../cloud/PackageVersion.ts"
+import * as S3ObjectStore from "../../../staging/S3ObjectStore.ts"
 import * as RetryPolicy from "../../../transfer/RetryPolicy.ts"
 import * as UploadHttpClient from "../../../transfer/UploadHttpClient.ts"
 import * as Variable from "../../../transfer/Variable.ts"
 import * as UploadSettings from "../../../upload/UploadSettings.ts"
 import { fromConfigError } from "../../Failure.ts"
-import { nearest } from "../text.ts"
+import { commandName, nearest } from "../text.ts"
 import { type Finding, failed, ok, warning } from "./finding.ts"
 import { examineJournal } from "./journal.ts"
 import { examineEndpoint, examineKey, examineTransfer, examineUser, type TransferSettings } from "./server.ts"
@@ -45,7 +46,7 @@ export const diagnosis: Findings<HttpClient.HttpClient | FileSystem.FileSystem |
 const examineRuntime: Effect.Effect<Finding> = Effect.sync(() =>
   ok(
     "runtime",
-    `effect-elastic-extensions ${packageVersion}, Effect ${ModuleVersion.getCurrentVersion()}, ${runtime(process)}, ${process.platform} ${process.arch}`
+    `${commandName} ${packageVersion}, Effect ${ModuleVersion.getCurrentVersion()}, ${runtime(process)}, ${process.platform} ${process.arch}`
   )
 )
 
@@ -107,7 +108,7 @@ const prefix = "EC_UPLOAD_"
 
 /** A misspelt variable changes nothing, and nobody would notice. */
 const unknownVariables: Effect.Effect<ReadonlyArray<Finding>> = Effect.gen(function* () {
-  const configs = [UploadHttpClient.config, UploadSettings.config, RetryPolicy.config]
+  const configs = [UploadHttpClient.config, UploadSettings.config, RetryPolicy.config, S3ObjectStore.config]
   const read = yield* Effect.forEach(configs, Variable.namesIn)
   const known = [...read.flat(), "EC_UPLOAD_JOURNAL"]
   const unknown = yield* Variable.unknownNames(prefix, known)

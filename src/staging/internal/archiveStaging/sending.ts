@@ -243,15 +243,20 @@ const partDelivery = Effect.fnUntraced(function* <R>(
     const part = { number, bytes, sha256: hexOf("sha256", bytes) }
     let written = 0
     let hasArrived = false
+    const startOver = () => {
+      progress -= written
+      written = 0
+    }
     const onWritten = (total: number) => {
+      // A store that has renewed its credentials sends the part once more by itself.
+      if (total < written) startOver()
       const more = total - written
       written = total
       job.bytesSent += more
       return moved(more)
     }
     const put = Effect.suspend(() => {
-      progress -= written
-      written = 0
+      startOver()
       return store.putPart(upload, { ...part, onWritten })
     }).pipe(
       Effect.tapError(() =>
@@ -286,9 +291,6 @@ const partDelivery = Effect.fnUntraced(function* <R>(
 const holds = ({ etag, size }: StoredPart, bytes: Uint8Array): boolean =>
   size === bytes.length && etag.toLowerCase() === hexOf("md5", bytes)
 
-/**
- * At once: some five milliseconds for a part of 8 MiB. Another thread would need a copy of it, and what that took stays with the
- * process.
- */
+/** On this thread: the other ways copy the bytes first, and the copies take more memory than the parts. */
 const hexOf = (algorithm: "md5" | "sha256", bytes: Uint8Array): string =>
   createHash(algorithm).update(bytes).digest("hex")

@@ -1,0 +1,54 @@
+import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Option, Redacted } from "effect"
+import * as StoredArchive from "../../src/upload/StoredArchive.ts"
+import { clientFor, type Script, scriptedServer } from "../support/cloud/scriptedServer.ts"
+import { sha256 } from "../support/upload/world.ts"
+
+const ours = Buffer.from("PK our archive")
+const content = { size: ours.length, sha256: sha256(ours) }
+
+/** Compares with what a link that is answered by the script leads to. */
+const behindLink = (script: Script) =>
+  Effect.gen(function* () {
+    const { origin } = yield* scriptedServer(script)
+    const stored = { told: {}, link: Option.some(Redacted.make(`${origin}/stored.zip`)) }
+    return yield* StoredArchive.match(stored, content).pipe(
+      Effect.provide(clientFor(origin, NodeHttpClient.layer))
+    )
+  }).pipe(Effect.scoped)
+
+const answering =
+  (bytes: Uint8Array): Script =>
+  (response) => {
+    response.writeHead(200)
+    response.end(bytes)
+  }
+
+describe("match by the bytes behind the link", () => {
+  it.effect("is the same where they are ours", () =>
+    Effect.map(behindLink(answering(ours)), (match) => expect(match).toEqual({ _tag: "Same", proof: "hash" }))
+  )
+
+  it.effect("is different where they are others", () =>
+    Effect.map(behindLink(answering(Buffer.from("PK other bytes"))), (match) =>
+      expect(match).toMatchObject({ _tag: "Different", reason: "Hash" })
+    )
+  )
+
+  it.effect("is different, and read no further, where they go on without an end", () =>
+    Effect.map(
+      behindLink((response) => {
+        response.writeHead(200)
+        response.write(ours)
+        const more = () => {
+          while (!response.destroyed && response.write(Buffer.alloc(65_536))) {}
+          response.once("drain", more)
+        }
+        more()
+      }),
+      (match) =>
+        expect(match).toEqual({ _tag: "Different", reason: "Size", actual: `more than ${content.size}` })
+    )
+  )
+})
