@@ -1,7 +1,7 @@
 /** What `ArchiveStaging` and `S3ObjectStore` promise, against a real store. */
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import { expect, layer } from "@effect/vitest"
-import { Effect, Either, Layer, Option, Redacted } from "effect"
+import { Deferred, Effect, Either, Layer, Option, Redacted } from "effect"
 import * as Archive from "../../src/archive/Archive.ts"
 import * as ArchiveStaging from "../../src/staging/ArchiveStaging.ts"
 import { ObjectStore } from "../../src/staging/ObjectStore.ts"
@@ -142,12 +142,12 @@ layer(Layer.provideMerge(ObjectServer.layer, NodeContext.layer), {
       const proxy = yield* recorder(server.endpoint)
       const content = yield* zipOf(24 * mebibyte)
       const archive = Archive.bytes({ name: "words.zip", bytes: content })
-      const dropped = yield* Effect.makeLatch(false)
+      const dropped = yield* Deferred.make<void>()
       yield* proxy.watch(({ _tag, request }) => {
-        if (_tag === "Answered" && request.part === 2) Effect.runSync(dropped.open)
+        if (_tag === "Answered" && request.part === 2) Deferred.unsafeDone(dropped, Effect.void)
       })
       const drop = Effect.gen(function* () {
-        yield* dropped.await
+        yield* Deferred.await(dropped)
         yield* ArchiveStaging.abandon({ name: "words.zip", sha256: sha256(content) })
       }).pipe(Effect.provide(opened({ prefix: "rule" })))
       const [staged] = yield* Effect.all(
