@@ -29,6 +29,8 @@ export interface ObjectServerService {
   readonly owner: Account
   /** Known to the store, and without any right to the bucket. None where the server is a given one. */
   readonly stranger: Option.Option<Account>
+  /** Temporary credentials of the owner, for fifteen minutes. None where the server is a given one. */
+  readonly session: Option.Option<Effect.Effect<Account>>
 }
 
 export class ObjectServer extends Context.Tag("test/ObjectServer")<ObjectServer, ObjectServerService>() {}
@@ -94,6 +96,8 @@ const configuration = (folder: string, fsid: string, monitor: number, gateway: n
     // By default what was deleted stays for two hours, fills the store, and writes then hang without an error.
     "rgw gc obj min wait = 2",
     "rgw gc processor period = 2",
+    `rgw sts key = ${randomBytes(8).toString("hex")}`,
+    "rgw s3 auth use sts = true",
     ""
   ].join("\n")
 
@@ -154,21 +158,29 @@ const started = Effect.gen(function* () {
     Effect.flatMap(Schema.decode(OsdStat)),
     Effect.repeat({ until: ({ num_up_osds }) => num_up_osds === 1, schedule: Schedule.spaced("50 millis") })
   )
-  const newUser = (uid: string) =>
+  const newUser = (uid: string, ...options: ReadonlyArray<string>) =>
     Effect.tap(newAccount, ({ accessKeyId, secretAccessKey }) =>
       run(
         ...(["radosgw-admin", "user", "create", "--uid", uid, "--display-name", uid] as const),
-        ...["--access-key", accessKeyId, "--secret-key", Redacted.value(secretAccessKey)]
+        ...["--access-key", accessKeyId, "--secret-key", Redacted.value(secretAccessKey), ...options]
       )
     )
-  const owner = yield* newUser("owner")
+  const owner = yield* newUser("owner", "--caps", "user-policy=*")
   const stranger = yield* newUser("stranger")
   yield* daemon("radosgw", "-c", conf, "-n", "client.admin")
   const endpoint = `http://127.0.0.1:${gateway}`
   yield* Command.exitCode(Command.make("curl", "--noproxy", "*", "-s", "-o", "/dev/null", endpoint)).pipe(
     Effect.repeat({ until: (code) => code === 0, schedule: Schedule.spaced("50 millis") })
   )
-  return { endpoint, region: "us-east-1", owner, stranger: Option.some(stranger) }
+  const server = { endpoint, region: "us-east-1", owner }
+  yield* askForm(server, "iam", {
+    Action: "PutUserPolicy",
+    UserName: "owner",
+    PolicyName: "sessions",
+    PolicyDocument:
+      '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:GetSessionToken","Resource":"*"}]}'
+  })
+  return { ...server, stranger: Option.some(stranger), session: Option.some(newSession(server)) }
 }).pipe(
   Effect.timeoutFail({
     duration: "30 seconds",
@@ -189,7 +201,8 @@ const given = Effect.gen(function* () {
     endpoint: endpoint.replace(/\/+$/, ""),
     region: yield* Config.withDefault(Config.string("AWS_REGION"), "us-east-1"),
     owner: account,
-    stranger: Option.none<Account>()
+    stranger: Option.none<Account>(),
+    session: Option.none<Effect.Effect<Account>>()
   }
 }).pipe(Effect.orDie)
 
@@ -224,40 +237,34 @@ export interface Question {
   readonly file?: string
   /** Into which file the body goes; it is then not in the answer. */
   readonly into?: string
-  readonly headers?: Readonly<Record<string, string>>
 }
+
+type Asked = Pick<ObjectServerService, "endpoint" | "region" | "owner">
 
 /**
  * A signed request by `curl`, which shares no line with the client under test. The credentials are given to it on its
  * standard input.
  */
-export const ask = (
-  server: Pick<ObjectServerService, "endpoint" | "region" | "bucket" | "owner">,
-  { file, headers = {}, into, method, path = "" }: Question,
-  account: Account = server.owner
+const curl = (
+  { endpoint, region }: Asked,
+  account: Account,
+  service: "s3" | "iam" | "sts",
+  path: string,
+  ...options: ReadonlyArray<string>
 ): Effect.Effect<Answer> => {
-  const secret = Redacted.value(account.secretAccessKey)
-  const token = Option.map(
-    account.sessionToken,
-    (value) => `header = "x-amz-security-token: ${Redacted.value(value)}"\n`
-  )
+  const config = [
+    `user = "${account.accessKeyId}:${Redacted.value(account.secretAccessKey)}"`,
+    ...Option.toArray(account.sessionToken).map(
+      (token) => `header = "x-amz-security-token: ${Redacted.value(token)}"`
+    )
+  ]
   return output(
     Command.make(
       "curl",
       ...["--noproxy", "*", "--silent", "--show-error", "--path-as-is", "--config", "-"],
-      ...["--aws-sigv4", `aws:amz:${server.region}:s3`, "--header", "x-amz-content-sha256: UNSIGNED-PAYLOAD"],
-      ...["--request", method],
-      ...(file === undefined ? [] : ["--upload-file", file]),
-      ...(into === undefined ? [] : ["--output", into]),
-      ...Object.entries(headers).flatMap(([name, value]) => ["--header", `${name}: ${value}`]),
-      ...["--write-out", "\n%{http_code}", `${server.endpoint}/${server.bucket}${path}`]
-    ).pipe(
-      Command.stdin(
-        Stream.encodeText(
-          Stream.make(`user = "${account.accessKeyId}:${secret}"\n${Option.getOrElse(token, () => "")}`)
-        )
-      )
-    )
+      ...["--aws-sigv4", `aws:amz:${region}:${service}`, "--write-out", "\n%{http_code}"],
+      ...[...options, `${endpoint}/${path}`]
+    ).pipe(Command.stdin(Stream.encodeText(Stream.make(`${config.join("\n")}\n`))))
   ).pipe(
     Effect.map((text) => ({
       status: Number(text.slice(text.lastIndexOf("\n") + 1)),
@@ -266,6 +273,45 @@ export const ask = (
     Effect.provide(NodeContext.layer)
   )
 }
+
+/** Asks for something in the bucket. */
+export const ask = (
+  server: Asked & Pick<ObjectServerService, "bucket">,
+  { file, into, method, path = "" }: Question,
+  account: Account = server.owner
+): Effect.Effect<Answer> =>
+  curl(
+    server,
+    account,
+    "s3",
+    `${server.bucket}${path}`,
+    ...["--request", method, "--header", "x-amz-content-sha256: UNSIGNED-PAYLOAD"],
+    ...(file === undefined ? [] : ["--upload-file", file]),
+    ...(into === undefined ? [] : ["--output", into])
+  )
+
+/** Asks for what is not about objects. */
+const askForm = (server: Asked, service: "iam" | "sts", form: Readonly<Record<string, string>>) =>
+  Effect.flatMap(
+    curl(
+      server,
+      server.owner,
+      service,
+      "",
+      ...Object.entries(form).flatMap(([name, value]) => ["--data-urlencode", `${name}=${value}`])
+    ),
+    must
+  )
+
+const newSession = (server: Asked): Effect.Effect<Account> =>
+  Effect.map(
+    askForm(server, "sts", { Action: "GetSessionToken", DurationSeconds: "900" }),
+    (xml): Account => ({
+      accessKeyId: elements(xml, "AccessKeyId").join(),
+      secretAccessKey: Redacted.make(elements(xml, "SecretAccessKey").join()),
+      sessionToken: Option.some(Redacted.make(elements(xml, "SessionToken").join()))
+    })
+  )
 
 const must = (answer: Answer) =>
   answer.status < 300 ? Effect.succeed(answer.body) : Effect.dieMessage(`${answer.status} ${answer.body}`)
