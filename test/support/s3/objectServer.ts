@@ -8,7 +8,18 @@ import { randomBytes } from "node:crypto"
 import * as Command from "@effect/platform/Command"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as NodeContext from "@effect/platform-node/NodeContext"
-import { Config, Context, Effect, Layer, Option, Redacted, Schedule, Schema, Stream } from "effect"
+import {
+  Config,
+  Context,
+  Effect,
+  Layer,
+  Option,
+  Redacted,
+  Schedule,
+  Schema,
+  type Scope,
+  Stream
+} from "effect"
 import { freePort } from "../workflow/postgres.ts"
 
 /** Who asks. */
@@ -29,8 +40,14 @@ export interface ObjectServerService {
   readonly owner: Account
   /** Known to the store, and without any right to the bucket. None where the server is a given one. */
   readonly stranger: Option.Option<Account>
-  /** Temporary credentials of the owner, for fifteen minutes. None where the server is a given one. */
-  readonly session: Option.Option<Effect.Effect<Account>>
+  /** Temporary credentials of the owner. None where the server is a given one. */
+  readonly session: Option.Option<Effect.Effect<Session, never, Scope.Scope>>
+}
+
+/** Good for fifteen minutes, at a gateway of their own: one that knows them says less of credentials that are wrong. */
+export interface Session {
+  readonly account: Account
+  readonly endpoint: string
 }
 
 export class ObjectServer extends Context.Tag("test/ObjectServer")<ObjectServer, ObjectServerService>() {}
@@ -64,7 +81,7 @@ const isInstalled = Effect.map(
 )
 
 /** Everything that would leave this machine or this folder is turned off, and what only makes a cluster slow to start. */
-const configuration = (folder: string, fsid: string, monitor: number, gateway: number) =>
+const configuration = (folder: string, fsid: string, monitor: number) =>
   [
     "[global]",
     `fsid = ${fsid}`,
@@ -92,17 +109,14 @@ const configuration = (folder: string, fsid: string, monitor: number, gateway: n
     "osd pool default pg autoscale mode = off",
     "osd crush chooseleaf type = 0",
     `rgw data = ${folder}`,
-    `rgw frontends = beast endpoint=127.0.0.1:${gateway}`,
     // By default what was deleted stays for two hours, fills the store, and writes then hang without an error.
     "rgw gc obj min wait = 2",
     "rgw gc processor period = 2",
-    `rgw sts key = ${randomBytes(8).toString("hex")}`,
-    "rgw s3 auth use sts = true",
     ""
   ].join("\n")
 
 /** Lives as long as its standard input is open, so that it ends with this process however that ends. */
-const untilInputEnds = 'trap "" INT; "$0" "$@" & read _; kill -KILL $!; wait $!'
+const untilInputEnds = 'trap "" INT; "$0" "$@" & read _; kill -TERM $!; wait $!'
 
 const daemon = (program: string, ...args: ReadonlyArray<string>) =>
   Effect.acquireRelease(
@@ -127,13 +141,25 @@ const newAccount = Effect.sync(
   })
 )
 
+/** Starts a gateway and waits until it answers. */
+const gateway = (conf: string, ...options: ReadonlyArray<string>) =>
+  Effect.gen(function* () {
+    const address = `127.0.0.1:${yield* freePort}`
+    const frontend = `--rgw-frontends=beast endpoint=${address}`
+    yield* daemon("radosgw", "-c", conf, "-n", "client.admin", frontend, ...options)
+    yield* Command.exitCode(
+      Command.make("curl", "--noproxy", "*", "-s", "-o", "/dev/null", `http://${address}`)
+    ).pipe(Effect.repeat({ until: (code) => code === 0, schedule: Schedule.spaced("50 millis") }))
+    return `http://${address}`
+  })
+
 const started = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
   const folder = yield* fs.makeTempDirectoryScoped({ prefix: "radosgw-" })
-  const [monitor, gateway] = [yield* freePort, yield* freePort]
+  const monitor = yield* freePort
   const fsid = crypto.randomUUID()
   const conf = `${folder}/ceph.conf`
-  yield* fs.writeFileString(conf, configuration(folder, fsid, monitor, gateway))
+  yield* fs.writeFileString(conf, configuration(folder, fsid, monitor))
   yield* Effect.forEach(["mon", "osd"], (name) => fs.makeDirectory(`${folder}/${name}`))
   const run = (program: string, ...args: ReadonlyArray<string>) =>
     output(
@@ -167,20 +193,12 @@ const started = Effect.gen(function* () {
     )
   const owner = yield* newUser("owner", "--caps", "user-policy=*")
   const stranger = yield* newUser("stranger")
-  yield* daemon("radosgw", "-c", conf, "-n", "client.admin")
-  const endpoint = `http://127.0.0.1:${gateway}`
-  yield* Command.exitCode(Command.make("curl", "--noproxy", "*", "-s", "-o", "/dev/null", endpoint)).pipe(
-    Effect.repeat({ until: (code) => code === 0, schedule: Schedule.spaced("50 millis") })
-  )
-  const server = { endpoint, region: "us-east-1", owner }
-  yield* askForm(server, "iam", {
-    Action: "PutUserPolicy",
-    UserName: "owner",
-    PolicyName: "sessions",
-    PolicyDocument:
-      '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:GetSessionToken","Resource":"*"}]}'
-  })
-  return { ...server, stranger: Option.some(stranger), session: Option.some(newSession(server)) }
+  const server = { endpoint: yield* gateway(conf), region: "us-east-1", owner }
+  return {
+    ...server,
+    stranger: Option.some(stranger),
+    session: Option.some(Effect.provide(newSession(server, conf), NodeContext.layer))
+  }
 }).pipe(
   Effect.timeoutFail({
     duration: "30 seconds",
@@ -202,7 +220,7 @@ const given = Effect.gen(function* () {
     region: yield* Config.withDefault(Config.string("AWS_REGION"), "us-east-1"),
     owner: account,
     stranger: Option.none<Account>(),
-    session: Option.none<Effect.Effect<Account>>()
+    session: Option.none<Effect.Effect<Session, never, Scope.Scope>>()
   }
 }).pipe(Effect.orDie)
 
@@ -303,15 +321,26 @@ const askForm = (server: Asked, service: "iam" | "sts", form: Readonly<Record<st
     must
   )
 
-const newSession = (server: Asked): Effect.Effect<Account> =>
-  Effect.map(
-    askForm(server, "sts", { Action: "GetSessionToken", DurationSeconds: "900" }),
-    (xml): Account => ({
+const newSession = (server: Asked, conf: string) =>
+  Effect.gen(function* () {
+    const key = randomBytes(8).toString("hex")
+    const endpoint = yield* gateway(conf, "--rgw-s3-auth-use-sts=true", `--rgw-sts-key=${key}`)
+    yield* askForm({ ...server, endpoint }, "iam", {
+      Action: "PutUserPolicy",
+      UserName: "owner",
+      PolicyName: "sessions",
+      PolicyDocument:
+        '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:GetSessionToken","Resource":"*"}]}'
+    })
+    const form = { Action: "GetSessionToken", DurationSeconds: "900" }
+    const xml = yield* askForm({ ...server, endpoint }, "sts", form)
+    const account: Account = {
       accessKeyId: elements(xml, "AccessKeyId").join(),
       secretAccessKey: Redacted.make(elements(xml, "SecretAccessKey").join()),
       sessionToken: Option.some(Redacted.make(elements(xml, "SessionToken").join()))
-    })
-  )
+    }
+    return { account, endpoint } satisfies Session
+  }).pipe(Effect.orDie)
 
 const must = (answer: Answer) =>
   answer.status < 300 ? Effect.succeed(answer.body) : Effect.dieMessage(`${answer.status} ${answer.body}`)
