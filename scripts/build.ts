@@ -1,4 +1,4 @@
-/** Builds both packages: the library as modules, types and maps in `dist`, and the command as one file in `build/command`. */
+/** Builds both packages: the library as modules, types and maps in `dist`, and the command as one file with its launcher in `build/command`. */
 import { rm } from "node:fs/promises"
 import { join, resolve } from "node:path"
 import * as Command from "@effect/platform/Command"

@@ -8,6 +8,7 @@ import type { ArchiveOnDisk } from "./archives.ts"
 import type { Contender, Job } from "./contender.ts"
 import { median } from "./format.ts"
 import type { Received } from "./message.ts"
+import type { Server } from "./server.ts"
 import { measure, type Usage } from "./usage.ts"
 import { Workbench } from "./workbench.ts"
 
@@ -27,6 +28,10 @@ export interface Entry {
   readonly contender: Contender
   readonly archive: ArchiveOnDisk
   readonly uploads?: number
+  /** In place of the one that the contender speaks to. */
+  readonly server?: Server
+  /** The file of the authority that this server's certificate is from. */
+  readonly authority?: string
 }
 
 /** A contender with all its runs, or the reason why there are none. */
@@ -52,12 +57,18 @@ const check = (size: number) => (upload: Received) =>
     ? Effect.void
     : new BytesWrong({ expected: size, received: upload.received, announced: upload.announced })
 
-const runOnce = ({ archive, contender, uploads = 1 }: Entry) =>
+const runOnce = ({ archive, authority, contender, server: own, uploads = 1 }: Entry) =>
   Effect.gen(function* () {
     const { makeFolder, servers } = yield* Workbench
-    const server = servers[contender.server]
+    const server = own ?? servers[contender.server]
     yield* server.forget
-    const job: Job = { url: server.url, archive, uploads, folder: yield* makeFolder }
+    const job: Job = {
+      url: server.url,
+      archive,
+      uploads,
+      folder: yield* makeFolder,
+      authority: Option.fromNullable(authority)
+    }
     const usage = yield* measure(contender.commands(job))
     const received = yield* server.take(uploads)
     yield* Effect.forEach(received, check(archive.size), { discard: true })
@@ -78,11 +89,11 @@ const resultOf = (
   )
 })
 
-/** Every contender runs once a round, in alternating order, so that none always runs first. */
-export const contest = (entries: ReadonlyArray<Entry>) =>
+/** Every contender runs once a round, in alternating order, so that none always runs first; `most` rounds at most. */
+export const contest = (entries: ReadonlyArray<Entry>, most = Number.POSITIVE_INFINITY) =>
   Effect.gen(function* () {
     const workbench = yield* Workbench
-    const rounds = yield* Effect.forEach(Arr.range(1, workbench.runs), (round) => {
+    const rounds = yield* Effect.forEach(Arr.range(1, Math.min(workbench.runs, most)), (round) => {
       const indexed = entries.map((entry, index) => ({ entry, index }))
       return Effect.forEach(round % 2 === 1 ? indexed : indexed.reverse(), ({ entry, index }) =>
         Effect.map(Effect.either(runOnce(entry)), (run) => ({ index, run }))

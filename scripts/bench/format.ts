@@ -17,6 +17,8 @@ export const formatMemory = (bytes: number): string => `${Math.round(bytes / 1e6
 
 export const formatSeconds = (millis: number): string => `${(millis / 1000).toFixed(2)} s`
 
+export const formatMillis = (millis: number): string => `${Math.round(millis)} ms`
+
 export const formatRatio = (ratio: number): string => `${ratio.toFixed(2)} ×`
 
 export const formatRate = (bytesPerMilli: number): string => `${Math.round(bytesPerMilli / 1000)} MB/s`

@@ -15,7 +15,9 @@ export const Received = Schema.TaggedStruct("Received", {
   /** When the first connection since the upload before was accepted. */
   connectedAt: Schema.NullOr(Schema.Number),
   /** When the first byte of the body arrived. */
-  firstByteAt: Schema.NullOr(Schema.Number)
+  firstByteAt: Schema.NullOr(Schema.Number),
+  /** Connections accepted since the upload before. */
+  connections: Schema.Number
 })
 
 export type Received = typeof Received.Type

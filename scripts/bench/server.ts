@@ -19,6 +19,8 @@ export class UploadsMissing extends Schema.TaggedError<UploadsMissing>()("Upload
   }
 }
 
+const deno = resolve(import.meta.dirname, "../../node_modules/.bin/deno")
+
 export interface Server {
   readonly url: string
   /** The uploads since the last call. */
@@ -30,14 +32,46 @@ export interface Server {
 /** The server's line may arrive after the client has its answer. */
 const patience = Duration.seconds(5)
 
-/** Starts one of the server scripts, for as long as the scope lives. */
-export const start = (script: "sinkProcess.ts" | "tusProcess.ts", ...args: ReadonlyArray<string>) =>
+const path = (script: string) => resolve(import.meta.dirname, script)
+
+/** With the files of a key and a certificate it speaks TLS. */
+export const startSink = (...tls: ReadonlyArray<string>) =>
+  start(
+    "sinkProcess.ts",
+    Command.make(
+      deno,
+      "run",
+      "--no-prompt",
+      "--allow-net=127.0.0.1",
+      "--allow-read",
+      path("sinkProcess.ts"),
+      ...tls
+    ).pipe(Command.env({ DENO_NO_UPDATE_CHECK: "1" }))
+  )
+
+export const startTus = (folder: string) => start("tusProcess.ts", onNode("tusProcess.ts", folder))
+
+/** A line to another server on this machine: see `lineProcess.ts`. */
+export const startLine = (options: {
+  readonly port: number
+  readonly rttMillis: number
+  readonly bitsPerSecond: number
+}) =>
+  start(
+    "lineProcess.ts",
+    onNode("lineProcess.ts", String(options.port), String(options.rttMillis), String(options.bitsPerSecond))
+  )
+
+const onNode = (script: string, ...args: ReadonlyArray<string>) =>
+  Command.make(process.execPath, "--import", "tsx", path(script), ...args)
+
+/** Starts a server that says where it listens, for as long as the scope lives. */
+const start = (script: string, command: Command.Command) =>
   Effect.gen(function* () {
-    const path = resolve(import.meta.dirname, script)
     const closed = yield* Effect.acquireRelease(Deferred.make<void>(), (latch) =>
       Deferred.succeed(latch, undefined)
     )
-    const child = yield* Command.make(process.execPath, "--import", "tsx", path, ...args).pipe(
+    const child = yield* command.pipe(
       Command.stdin(Stream.drain(Stream.fromEffect(Deferred.await(closed)))),
       Command.stderr("inherit"),
       Command.start

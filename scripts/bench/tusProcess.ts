@@ -17,7 +17,8 @@ const tus = new Server({
       announced: upload.size ?? null,
       received: upload.offset,
       connectedAt: null,
-      firstByteAt: null
+      firstByteAt: null,
+      connections: 0
     })
     // What the system has not yet written to disk would slow down whoever comes next.
     await datastore.remove(upload.id)

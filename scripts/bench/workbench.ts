@@ -1,6 +1,7 @@
 /** What every section works with, prepared once: servers, contenders, archives and how often to run. */
 import { join } from "node:path"
 import * as FileSystem from "@effect/platform/FileSystem"
+import type * as Arr from "effect/Array"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -20,6 +21,11 @@ export class Workbench extends Context.Tag("bench/Workbench")<
   Workbench,
   WorkbenchOptions & {
     readonly contenders: Contenders
+    /** The command as it is installed, and what runs it on Deno. */
+    readonly launcher: string
+    readonly deno: Arr.NonEmptyReadonlyArray<string>
+    /** Gone with the workbench. */
+    readonly folder: string
     readonly servers: { readonly sink: Server.Server; readonly tus: Server.Server }
     /** Made when first asked for, and gone with the workbench. */
     readonly archive: (payloadBytes: number) => Effect.Effect<ArchiveOnDisk, DiskTooFull>
@@ -39,10 +45,11 @@ export class Workbench extends Context.Tag("bench/Workbench")<
           Effect.provideService(Archives.make(folder, payloadBytes), FileSystem.FileSystem, fs)
         return {
           ...options,
-          contenders: yield* makeContenders(folder),
+          folder,
+          ...(yield* makeContenders(folder)),
           servers: {
-            sink: yield* Server.start("sinkProcess.ts"),
-            tus: yield* Server.start("tusProcess.ts", tusFolder)
+            sink: yield* Server.startSink(),
+            tus: yield* Server.startTus(tusFolder)
           },
           archive: yield* Effect.cachedFunction(makeArchive),
           makeFolder: Effect.orDie(fs.makeTempDirectory({ directory: folder, prefix: "run-" }))

@@ -1,4 +1,4 @@
-/** The command line as a package of its own: one file that starts fast, and nothing to install beside it. */
+/** The command line as a package of its own: one file, a launcher for a fast start, and nothing to install beside it. */
 import { chmod, copyFile, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises"
 import { join, resolve } from "node:path"
 import * as Effect from "effect/Effect"
@@ -15,10 +15,21 @@ export const bundleCommand = (outfile: string): Effect.Effect<ReadonlyArray<stri
       await bundleProgram("src/cli/bin.ts", outfile, {
         absWorkingDir: root,
         minify: true,
-        legalComments: "none"
+        legalComments: "none",
+        alias: Object.fromEntries(unread.map((format) => [format, absent]))
       })
     )
   )
+
+/** Formats of configuration files, which the parser of the command line knows and no option of this one reads. */
+const unread = ["ini", "toml", "yaml"]
+const absent = join(root, "scripts/support/absent.ts")
+
+/** Bundles the launcher of the command that lies beside it as `elastic-extensions.js`. */
+export const bundleLauncher = (outfile: string): Effect.Effect<void> =>
+  Effect.promise(async () => {
+    await bundleProgram("src/cli/launcher.ts", outfile, { absWorkingDir: root, minify: true })
+  })
 
 const packageFolder = /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/
 
@@ -30,6 +41,7 @@ const packageFolders = (metafile: Metafile): ReadonlyArray<string> => {
 /** What the package of the command is made of, by its files' names. */
 const commandFiles = {
   program: `${commandName}.js`,
+  launcher: "launcher.js",
   licenses: "THIRD-PARTY-LICENSES"
 } as const
 
@@ -55,7 +67,7 @@ const commandManifest = ({ bugs, engines, homepage, license, repository, version
   bugs,
   repository,
   type: "module",
-  bin: { [commandName]: commandFiles.program, [shortName]: commandFiles.program },
+  bin: { [commandName]: commandFiles.launcher, [shortName]: commandFiles.launcher },
   exports: { "./package.json": "./package.json" },
   files: Object.values(commandFiles),
   engines
@@ -73,10 +85,12 @@ export const buildCommandPackage = (folder: string): Effect.Effect<ReadonlyArray
       await mkdir(folder, { recursive: true })
     })
     const bundled = yield* bundleCommand(program)
+    const launcher = join(folder, commandFiles.launcher)
+    yield* bundleLauncher(launcher)
     const licenses = yield* licensesOf(bundled)
     yield* Effect.promise(async () => {
       const library: LibraryManifest = JSON.parse(await readFile(join(root, "package.json"), "utf8"))
-      await chmod(program, 0o755)
+      await Promise.all([program, launcher].map((file) => chmod(file, 0o755)))
       await writeFile(join(folder, commandFiles.licenses), licenses)
       await writeFile(join(folder, "package.json"), `${JSON.stringify(commandManifest(library), null, 2)}\n`)
       await copyFile(join(root, "scripts/command/README.md"), join(folder, "README.md"))

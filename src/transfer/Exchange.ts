@@ -5,7 +5,8 @@
  */
 import type * as Headers from "@effect/platform/Headers"
 import * as Context from "effect/Context"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
+import type { Scope } from "effect/Scope"
 
 /**
  * An interim (1xx) response: 100, 103, 104 and whatever else comes before the final one.
@@ -29,6 +30,8 @@ export interface ExchangeOptions {
   readonly onInterim?: ((response: InterimResponse) => Effect.Effect<void>) | undefined
   /** Runs after a chunk was handed to the socket, with the body bytes written so far in this exchange. */
   readonly onWritten?: ((bytes: number) => Effect.Effect<void>) | undefined
+  /** Whether the body waits for `100 Continue`. By default its size decides, and what is known of the server. */
+  readonly expectContinue?: boolean | undefined
   /**
    * What a 3xx answer with a `Location` means. `refuse` fails with `RedirectRefused`, the default for PUT, POST and PATCH;
    * `return` hands the answer to the caller, the default for everything else. Redirects are never followed.
@@ -56,9 +59,18 @@ export class Exchange extends Context.Reference<Exchange>()("effect-elastic-exte
 export class TransportCapabilities extends Context.Reference<TransportCapabilities>()(
   "effect-elastic-extensions/transfer/TransportCapabilities",
   {
-    defaultValue: (): { readonly interimResponses: boolean; readonly expectContinue: boolean } => ({
+    defaultValue: (): {
+      readonly interimResponses: boolean
+      readonly expectContinue: boolean
+      /**
+       * Opens a connection in the background for the first request with content to this URL's origin. It is closed with
+       * the scope if there was none.
+       */
+      readonly connectAhead: (url: string) => Effect.Effect<void, never, Scope>
+    } => ({
       interimResponses: false,
-      expectContinue: false
+      expectContinue: false,
+      connectAhead: () => Effect.void
     })
   }
 ) {}

@@ -5,8 +5,10 @@
  *
  * - a streamed body has exactly its announced `Content-Length`, and a body that is shorter or longer never looks whole;
  * - the source is read no faster than the server takes the bytes;
- * - one request is one send, on a connection of its own: nothing is sent again behind the caller's back;
- * - interim responses reach the caller (see `Exchange`), and large bodies wait for `100 Continue`;
+ * - one request is one send: content goes out on a connection that served no other request, and nothing is sent again behind
+ *   the caller's back. Only a read, which changes nothing, may use a connection that was kept for some seconds, and is
+ *   made again where the server had closed it;
+ * - interim responses reach the caller (see `Exchange`), and large bodies wait for `100 Continue` where that costs little;
  * - connecting, silence and the exchange as a whole have limits, and every error names the phase it struck in.
  *
  * A source may reuse its buffers: a chunk's bytes are no longer needed once `chunksInUse` further chunks have been
@@ -22,9 +24,13 @@ import type { ConfigError } from "effect/ConfigError"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import type { Scope } from "effect/Scope"
 import * as Bandwidth from "./Bandwidth.ts"
 import { Exchange, TransportCapabilities } from "./Exchange.ts"
+import * as Ahead from "./internal/http/ahead.ts"
 import { secureContext } from "./internal/http/connection.ts"
+import { Lines } from "./internal/http/lines.ts"
 import { Response } from "./internal/http/response.ts"
 import * as RoundTrip from "./internal/http/roundTrip.ts"
 import { type BodyFailed, fromHttpBody } from "./internal/http/sending.ts"
@@ -42,6 +48,14 @@ import * as Variable from "./Variable.ts"
 export const chunksInUse = 4
 
 /**
+ * Bodies smaller than this many bytes do not wait for `100 Continue` unless `expectThreshold` says so.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const leastExpecting: number = RoundTrip.leastExpecting
+
+/**
  * Time limits, proxy and trust of the client. What is not given has a default.
  *
  * @since 0.1.0
@@ -56,7 +70,10 @@ export interface UploadHttpClientOptions {
   readonly responseTimeout?: Duration.DurationInput | undefined
   /** From the start of one request until its answer was read to the end. Default none. */
   readonly deadline?: Duration.DurationInput | undefined
-  /** Bodies of at least so many bytes are announced with `Expect: 100-continue`. Default 1 MiB; `Infinity` for never. */
+  /**
+   * Bodies of at least so many bytes wait for `100 Continue`; `Infinity` for never. Default: those of 1 MiB or more for which
+   * the wait is short, at most 5 % of what they take at 100 Mbit/s, going by the last read of the same server.
+   */
   readonly expectThreshold?: number | undefined
   /** How long to wait for `100 Continue` before the body is sent without it. Default 1 second. */
   readonly continueTimeout?: Duration.DurationInput | undefined
@@ -75,35 +92,43 @@ const defaults = {
   stallTimeout: Duration.seconds(60),
   responseTimeout: Duration.minutes(5),
   deadline: Duration.infinity,
-  expectThreshold: 1024 * 1024,
   continueTimeout: Duration.seconds(1),
   bandwidth: Number.POSITIVE_INFINITY
 }
 
 const makeTransport = (
-  options: UploadHttpClientOptions,
-  bandwidth: typeof Bandwidth.Bandwidth.Service
-): RoundTrip.Transport => {
-  const connect = Duration.toMillis(options.connectTimeout ?? defaults.connectTimeout)
-  return {
-    network: {
-      proxy: options.proxy,
-      secureContext: options.ca === undefined ? undefined : secureContext(options.ca),
-      connectLimit: connect
-    },
-    limits: {
-      connect,
-      continue: Duration.toMillis(options.continueTimeout ?? defaults.continueTimeout),
-      stall: Duration.toMillis(options.stallTimeout ?? defaults.stallTimeout),
-      response: Duration.toMillis(options.responseTimeout ?? defaults.responseTimeout),
-      deadline: Duration.toMillis(options.deadline ?? defaults.deadline)
-    },
-    expectThreshold: options.expectThreshold ?? defaults.expectThreshold,
-    bandwidth
-  }
-}
+  options: UploadHttpClientOptions
+): Effect.Effect<RoundTrip.Transport, never, Bandwidth.Bandwidth | Scope> =>
+  Effect.gen(function* () {
+    const bandwidth = yield* Bandwidth.Bandwidth
+    const lines = yield* Effect.acquireRelease(
+      Effect.sync(() => new Lines()),
+      (lines) => Effect.sync(() => lines.close())
+    )
+    const connect = Duration.toMillis(options.connectTimeout ?? defaults.connectTimeout)
+    return {
+      network: {
+        proxy: options.proxy,
+        secureContext: options.ca === undefined ? undefined : secureContext(options.ca),
+        connectLimit: connect,
+        lines
+      },
+      waiting: new Ahead.Waiting(),
+      limits: {
+        connect,
+        continue: Duration.toMillis(options.continueTimeout ?? defaults.continueTimeout),
+        stall: Duration.toMillis(options.stallTimeout ?? defaults.stallTimeout),
+        response: Duration.toMillis(options.responseTimeout ?? defaults.responseTimeout),
+        deadline: Duration.toMillis(options.deadline ?? defaults.deadline)
+      },
+      expectThreshold: Option.fromNullable(options.expectThreshold),
+      bandwidth
+    }
+  })
 
 /**
+ * The client keeps connections until the scope is closed; requests under way then go on.
+ *
  * A failure of the transport has a `TransferError` as its `cause` (see `TransferError.fromHttpClientError`). A failure of
  * the body's own stream has the stream's error there, unchanged, and closes the connection at once. Of the kinds of body a
  * `Raw` one that is neither a string nor a `Uint8Array` is refused.
@@ -113,17 +138,17 @@ const makeTransport = (
  */
 export const make = (
   options: UploadHttpClientOptions = {}
-): Effect.Effect<HttpClient.HttpClient, never, Bandwidth.Bandwidth> =>
-  Effect.map(Bandwidth.Bandwidth, (bandwidth) => {
-    const transport = makeTransport(options, bandwidth)
-    return HttpClient.make((request, url, signal) =>
-      Effect.gen(function* () {
-        const body = yield* fromHttpBody(request.body)
-        const outgoing = { request, url, body, signal, options: yield* Exchange }
-        return new Response(request, yield* RoundTrip.run(transport, outgoing))
-      }).pipe(Effect.mapError((error) => toRequestError(request, error)))
-    )
-  })
+): Effect.Effect<HttpClient.HttpClient, never, Bandwidth.Bandwidth | Scope> =>
+  Effect.map(makeTransport(options), makeClient)
+
+const makeClient = (transport: RoundTrip.Transport): HttpClient.HttpClient =>
+  HttpClient.make((request, url, signal) =>
+    Effect.gen(function* () {
+      const body = yield* fromHttpBody(request.body)
+      const outgoing = { request, url, body, signal, options: yield* Exchange }
+      return new Response(request, yield* RoundTrip.run(transport, outgoing))
+    }).pipe(Effect.mapError((error) => toRequestError(request, error)))
+  )
 
 /** `Encode` is the platform's word for a body that could not be produced, and is not taken for transient. */
 const toRequestError = (
@@ -149,7 +174,12 @@ const toRequestError = (
  */
 export type Provided = HttpClient.HttpClient | TransportCapabilities | Bandwidth.Bandwidth
 
-const capabilities = Layer.succeed(TransportCapabilities, { interimResponses: true, expectContinue: true })
+const capabilitiesOf = ({ network, waiting }: RoundTrip.Transport) =>
+  Layer.succeed(TransportCapabilities, {
+    interimResponses: true,
+    expectContinue: true,
+    connectAhead: (url) => (URL.canParse(url) ? Ahead.open(network, waiting, new URL(url)) : Effect.void)
+  })
 
 /**
  * `bandwidth` is the limit to start with, in bytes per second; without it there is none.
@@ -168,9 +198,15 @@ const capabilities = Layer.succeed(TransportCapabilities, { interimResponses: tr
 export const layer = (
   options: UploadHttpClientOptions & { readonly bandwidth?: number | undefined } = {}
 ): Layer.Layer<Provided> =>
-  HttpClient.layerMergedContext(make(options)).pipe(
-    Layer.provideMerge(Bandwidth.layer(options.bandwidth)),
-    Layer.merge(capabilities)
+  makeTransport(options).pipe(
+    Effect.map((transport) =>
+      Layer.merge(
+        HttpClient.layerMergedContext(Effect.succeed(makeClient(transport))),
+        capabilitiesOf(transport)
+      )
+    ),
+    Layer.unwrapScoped,
+    Layer.provideMerge(Bandwidth.layer(options.bandwidth))
   )
 
 const limit = (
@@ -221,8 +257,11 @@ export const config = Config.all({
     description: "Maximum time for one request altogether"
   }),
   expectThreshold: Variable.bytes("EC_UPLOAD_EXPECT_THRESHOLD", { example: "1MiB" }).pipe(
-    Config.withDefault(defaults.expectThreshold),
-    Config.withDescription("Size from which a body waits for 100 Continue, such as 5MB (default: 1 MiB).")
+    Config.option,
+    Config.map(Option.getOrUndefined),
+    Config.withDescription(
+      "Size from which a body waits for 100 Continue, such as 5MB (default: 1 MiB, where the wait is short)."
+    )
   ),
   continueTimeout: limit("EC_UPLOAD_CONTINUE_TIMEOUT", {
     example: "1s",

@@ -108,7 +108,8 @@ const run = <R>(request: UploadRequest<R>, begun: Option.Option<JournalRecord>) 
     const subject = yield* digest(extensionId, inspected, known)
     return yield* Effect.gen(function* () {
       yield* requireSameArchive(begun)
-      // 2. Decide what to do, by what the journal and the server know.
+      // 2. Decide what to do, by what the journal and the server know, while the upload's connection is opened.
+      yield* connectAhead(extensionId)
       const plan = yield* decide(known, Option.fromNullable(request.expected))
       // 3. to 5. Journal the intent, transfer the archive, verify what the server holds.
       const result = yield* carryOut(plan, journal)
@@ -543,6 +544,12 @@ const discard = Effect.fnUntraced(function* (journal: UploadJournal.JournalSessi
   yield* journal.remove
   yield* emit({ _tag: "StaleUploadDiscarded", name: archive.name })
 })
+
+const connectAhead = (extensionId: ExtensionId) =>
+  Effect.flatMap(ExtensionsClient.ExtensionsClient, (client) => {
+    const { request, transport } = client.uploadTarget(extensionId)
+    return transport.capabilities.connectAhead(request.url)
+  })
 
 const makeReceipt = (
   { _tag, archive, extensionId }: UploadPlan,

@@ -290,13 +290,13 @@ describe("ExtensionsClient", () => {
 })
 
 describe("uploadWith", () => {
+  const capabilities = { interimResponses: true, expectContinue: false, connectAhead: () => Effect.void }
+
   it.effect("hands over the prepared request, a bare client and what the transport can do", () =>
     Effect.gen(function* () {
       const seen: Array<ExtensionsClient.UploadTransport> = []
       const { origin, requests } = yield* scriptedServer(answer(200))
-      const layer = clientFor(origin).pipe(
-        Layer.provide(Layer.succeed(TransportCapabilities, { interimResponses: true, expectContinue: false }))
-      )
+      const layer = clientFor(origin).pipe(Layer.provide(Layer.succeed(TransportCapabilities, capabilities)))
       const { extension } = yield* Effect.flatMap(ExtensionsClient.ExtensionsClient, (client) =>
         client.uploadWith(id, (transport, request) =>
           Effect.gen(function* () {
@@ -313,9 +313,7 @@ describe("uploadWith", () => {
       ).pipe(Effect.provide(layer))
 
       expect(extension.id).toBe(id)
-      expect(seen).toMatchObject([
-        { origin, capabilities: { interimResponses: true, expectContinue: false } }
-      ])
+      expect(seen).toMatchObject([{ origin, capabilities }])
       expect(requests.map(({ method, headers }) => [method, headers.authorization])).toEqual([
         ["HEAD", undefined],
         ["PUT", `ApiKey ${apiKey}`]

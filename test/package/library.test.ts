@@ -21,7 +21,17 @@ import { places } from "../support/package/places.ts"
 import { zipOf } from "../support/upload/archives.ts"
 import { apiKey, held, seed, sha256, world } from "../support/upload/world.ts"
 
-const rooms = ["archive", "journal", "transfer", "staging", "cloud", "upload", "publish", "testing", "workflow"] as const
+const rooms = [
+  "archive",
+  "journal",
+  "transfer",
+  "staging",
+  "cloud",
+  "upload",
+  "publish",
+  "testing",
+  "workflow"
+] as const
 const modulesOf = (room: string): ReadonlyArray<string> =>
   readdirSync(join(root, "src", room))
     .filter((name) => name.endsWith(".ts"))

@@ -1,6 +1,6 @@
 /** An archive goes by way of an object store, and nothing of it is left there. Judged by what store and service received. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Option, Schema } from "effect"
+import { Effect, Fiber, Layer, Option, Runtime, Schema } from "effect"
 import * as Archive from "../../src/archive/Archive.ts"
 import * as UploadJournal from "../../src/journal/UploadJournal.ts"
 import * as ArchiveDelivery from "../../src/publish/ArchiveDelivery.ts"
@@ -276,6 +276,48 @@ describe("cut off", () => {
   )
 })
 
+describe("two who stage the same archive at once", () => {
+  it.scopedLive("for one extension: both end with the archive in place, and nothing is left", () =>
+    withStore((store) =>
+      Effect.gen(function* () {
+        const { archive, bytes } = yield* bundleOf(4)
+        const extensionId = yield* seed()
+        const machine = Effect.provide(
+          ArchiveDelivery.deliver({ extensionId, archive }),
+          machineFor(store, { settings: { directUploadLimitBytes: 1000 } })
+        )
+        const receipts = yield* Effect.all([machine, machine], { concurrency: 2 })
+        // The file that one looks at may be replaced by the other's, which is the same.
+        expect(receipts.every(({ proof }) => proof !== "response")).toBe(true)
+        expect(yield* held(extensionId)).toMatchObject({ sha256: sha256(bytes), uploads: 0 })
+        expect(yield* links).toEqual([undefined])
+        expect(store.objects.size).toBe(0)
+      })
+    )
+  )
+
+  it.scopedLive("where one takes the object away too early: the other stages it once more", () =>
+    withStore((store) =>
+      Effect.gen(function* () {
+        const { archive, bytes, key } = yield* bundleOf(2)
+        const extensionId = yield* seed()
+        const receipt = yield* ArchiveDelivery.deliver({
+          extensionId,
+          archive,
+          onEvent: (event) =>
+            Effect.sync(() => {
+              if (event._tag === "DownloadStarted" && store.takenParts.length === 2) store.objects.delete(key)
+            })
+        })
+        expect(receipt).toMatchObject({ _tag: "Uploaded", proof: "hash" })
+        expect([...store.takenParts].sort()).toEqual([1, 1, 2, 2])
+        expect(yield* held(extensionId)).toMatchObject({ sha256: sha256(bytes) })
+        expect([store.objects.size, store.uploads.size]).toEqual([0, 0])
+      })
+    )
+  )
+})
+
 describe("what goes wrong on the side of the service", () => {
   it.scopedLive("a download that it refuses: what was staged stays, and costs no part again", () =>
     withStore((store) =>
@@ -306,6 +348,7 @@ describe("what goes wrong on the side of the service", () => {
           const { archive, bytes } = yield* bundleOf(2)
           const extensionId = yield* seed()
           const isSeen = yield* Effect.makeLatch(false)
+          const runtime = yield* Effect.runtime<never>()
           const receipt = yield* ArchiveDelivery.deliver({
             extensionId,
             archive,
@@ -314,7 +357,10 @@ describe("what goes wrong on the side of the service", () => {
               if (event._tag === "DownloadPolled") return isSeen.open
               return Effect.sync(() => {
                 if (event._tag !== "DownloadStarted") return
-                store.plan("GetObject", { _tag: "Run", effect: () => Effect.runPromise(isSeen.await) })
+                store.plan("GetObject", {
+                  _tag: "Run",
+                  effect: () => Runtime.runPromise(runtime)(isSeen.await)
+                })
               })
             }
           })

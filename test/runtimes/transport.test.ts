@@ -14,6 +14,7 @@ import { type Runtime, run, runtimes } from "../support/runtimes/runtimes.ts"
 import { byPath, flooded } from "../support/runtimes/scripts.ts"
 import type { Addresses, Probe } from "../support/runtimes/transport-probe.ts"
 import { authority } from "../support/transfer/authority.ts"
+import { type CountingServer, countingServer } from "../support/transfer/counting.ts"
 import { proxyTo } from "../support/transfer/proxy.ts"
 import { eventually, type Received, serve } from "../support/transfer/wire.ts"
 
@@ -38,6 +39,10 @@ interface Column {
   readonly seen: Probe
   readonly received: (path: string) => ReadonlyArray<Received>
   readonly tunnels: ReadonlyArray<string>
+  /** The requests of each connection to a server that counts them. */
+  readonly counted: Readonly<Record<"plain" | "secure", CountingServer>>
+  /** Time from the last answer to the end of the process. */
+  readonly endedAfter: () => number
 }
 
 const column = (runtime: Runtime): Promise<Column> =>
@@ -49,6 +54,9 @@ const column = (runtime: Runtime): Promise<Column> =>
     const extra = yield* serve(byPath, other.server)
     const extraFile = yield* temporaryFile(other.ca)
     const proxy = yield* proxyTo(secure)
+    const counting = yield* countingServer()
+    const countingSecure = yield* countingServer({ tls: keys })
+    const countingProxy = yield* proxyTo(countingSecure)
     const gone = yield* Effect.scoped(serve({}))
     const addresses: Addresses = {
       plain: plain.url,
@@ -56,7 +64,10 @@ const column = (runtime: Runtime): Promise<Column> =>
       extra: extra.url,
       proxy: proxy.url,
       nobody: gone.url,
-      ca
+      ca,
+      counting: counting.url,
+      countingSecure: countingSecure.url,
+      countingProxy: countingProxy.url
     }
     const output = yield* Effect.promise(() =>
       run(runtime, "test/support/runtimes/transport-probe.ts", [JSON.stringify(addresses), "run"], {
@@ -65,12 +76,15 @@ const column = (runtime: Runtime): Promise<Column> =>
         NODE_EXTRA_CA_CERTS: extraFile
       })
     )
+    const ended = performance.now()
     const seen: Probe = JSON.parse(output)
     const all = () => [plain, secure, extra].flatMap((server) => server.connections)
     return {
       seen,
       received: (path: string) => all().filter((one) => one.target === `/${path}`),
-      tunnels: proxy.tunnels.map(({ target }) => target)
+      tunnels: proxy.tunnels.map(({ target }) => target),
+      counted: { plain: counting, secure: countingSecure },
+      endedAfter: () => ended - (counting.lastRequestAt() ?? 0)
     }
   }).pipe(Scope.extend(scope), Effect.runPromise)
 
@@ -202,6 +216,17 @@ const rows: Readonly<Record<string, (column: Column) => void | Promise<void>>> =
   },
   "an unknown authority": ({ seen }) => {
     expect(seen.untrusted).toMatchObject({ tag: "ConnectionFailed", phase: "securing", bytesSent: 0 })
+  },
+  "reads share a connection, and content has the one that was opened ahead": ({ counted, seen }) => {
+    expect([seen.shared, seen.sharedSecure, seen.sharedByProxy]).toEqual(["stored", "stored", "stored"])
+    const reads = (path: string) => [[`GET ${path}`, `GET ${path}`], [`PUT ${path}`]]
+    expect(counted.plain.requests()).toEqual([...reads("/shared"), ["GET /last"]])
+    expect(counted.secure.requests()).toEqual([...reads("/shared"), ...reads("/proxied-reads")])
+    // None was opened for nothing.
+    expect([counted.plain, counted.secure].map(({ connections }) => connections.length)).toEqual([3, 4])
+  },
+  "a kept connection does not hold up the end of the process": ({ endedAfter }) => {
+    expect(endedAfter()).toBeLessThan(3900)
   },
   "a proxy": ({ seen, tunnels }) => {
     expect(seen.proxied).toEqual(stored(5))

@@ -1,6 +1,6 @@
 /** An archive gets into the store whole, and nothing that is there is sent again. Judged by what the store received. */
 import { describe, expect, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Redacted } from "effect"
+import { Deferred, Effect, Exit, Redacted, Runtime } from "effect"
 import * as Archive from "../../src/archive/Archive.ts"
 import * as ArchiveDigest from "../../src/archive/ArchiveDigest.ts"
 import * as ArchiveStaging from "../../src/staging/ArchiveStaging.ts"
@@ -111,6 +111,7 @@ describe("stage", () => {
     Effect.gen(function* () {
       const store = yield* objectStore()
       const { archive } = archiveOf(8)
+      const runtime = yield* Effect.runtime()
       const full = yield* Deferred.make<void>()
       let under = 0
       let most = 0
@@ -118,7 +119,7 @@ describe("stage", () => {
         under += 1
         most = Math.max(most, under)
         if (under === 3) Deferred.unsafeDone(full, Exit.void)
-        return Effect.runPromise(Deferred.await(full)).then(() => {
+        return Runtime.runPromise(runtime)(Deferred.await(full)).then(() => {
           under -= 1
         })
       }

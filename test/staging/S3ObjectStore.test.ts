@@ -364,7 +364,7 @@ describe("signatures", () => {
       const server = yield* objectStore()
       const names = FastCheck.sample(
         FastCheck.string({ unit: "binary", minLength: 1, maxLength: 20 }),
-        60
+        20
       ).filter((name) => !/^\.{0,2}$/.test(name))
       const ascii = Array.from({ length: 94 }, (_, index) => String.fromCharCode(33 + index)).join("")
       yield* ask(server, (store) =>

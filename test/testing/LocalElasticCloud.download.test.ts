@@ -43,27 +43,30 @@ const slowHost = (archive: Buffer, ready: Effect.Effect<void>) =>
 /** Answers GET alone, where `password` is given to those who know it. */
 const strictHost = (archive: Buffer, password?: string) =>
   Effect.acquireRelease(
-    Effect.async<{ readonly origin: string; readonly methods: ReadonlyArray<string>; readonly stop: () => void }>(
-      (resume) => {
-        const methods: Array<string> = []
-        const server = Http.createServer((request, response) => {
-          methods.push(request.method ?? "")
-          const wanted = password === undefined ? undefined : `Basic ${Buffer.from(password).toString("base64")}`
-          if (request.url === "/moved.zip") response.writeHead(302, { location: "/a.zip" }).end()
-          else if (request.method !== "GET" || request.headers.authorization !== wanted) {
-            response.writeHead(403).end()
-          } else response.end(archive)
-        })
-        server.listen(0, "127.0.0.1", () => {
-          const { port } = server.address() as AddressInfo
-          const stop = () => {
-            server.closeAllConnections()
-            server.close()
-          }
-          resume(Effect.succeed({ origin: `127.0.0.1:${port}`, methods, stop }))
-        })
-      }
-    ),
+    Effect.async<{
+      readonly origin: string
+      readonly methods: ReadonlyArray<string>
+      readonly stop: () => void
+    }>((resume) => {
+      const methods: Array<string> = []
+      const server = Http.createServer((request, response) => {
+        methods.push(request.method ?? "")
+        const wanted =
+          password === undefined ? undefined : `Basic ${Buffer.from(password).toString("base64")}`
+        if (request.url === "/moved.zip") response.writeHead(302, { location: "/a.zip" }).end()
+        else if (request.method !== "GET" || request.headers.authorization !== wanted) {
+          response.writeHead(403).end()
+        } else response.end(archive)
+      })
+      server.listen(0, "127.0.0.1", () => {
+        const { port } = server.address() as AddressInfo
+        const stop = () => {
+          server.closeAllConnections()
+          server.close()
+        }
+        resume(Effect.succeed({ origin: `127.0.0.1:${port}`, methods, stop }))
+      })
+    }),
     ({ stop }) => Effect.sync(stop)
   )
 
@@ -75,7 +78,7 @@ describe("a download_url", () => {
       const { methods, origin } = yield* strictHost(yield* zip({ "dictionaries/a.dic": "1\na" }))
       const moved = yield* post(EXTENSIONS, { ...BUNDLE, download_url: `http://${origin}/moved.zip` })
       expect(moved.status).toBe(400)
-      expect(JSON.parse(moved.body.toString())).toMatchObject(refusal)
+      expect(moved.json()).toMatchObject(refusal)
       expect(methods).toEqual(["GET"])
     }).pipe(withCloud())
   )
@@ -105,7 +108,7 @@ describe("a download_url", () => {
       const { url } = yield* slowHost(yield* zip({ "dictionaries/a.dic": "1\na" }), Effect.never)
       const created = yield* post(EXTENSIONS, { ...BUNDLE, download_url: url })
       expect(created.status).toBe(400)
-      expect(created.body.toString()).toContain("it sent nothing for too long")
+      expect(created.text).toContain("it sent nothing for too long")
     }).pipe(withCloud({ downloadTimeout: 100 }))
   )
 })

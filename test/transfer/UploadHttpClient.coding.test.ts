@@ -15,7 +15,8 @@ const json = JSON.stringify({ name: "analysis-acme", padding: "x".repeat(100_000
 const coded = (coding: string, bytes: Uint8Array, options: { readonly cut?: boolean } = {}): Script => ({
   onHead: ({ socket }) => {
     const length = options.cut === true ? bytes.byteLength + 10 : bytes.byteLength
-    socket.write(`HTTP/1.1 200 OK\r\ncontent-encoding: ${coding}\r\ncontent-length: ${length}\r\n\r\n`)
+    const fields = [`content-encoding: ${coding}`, `content-length: ${length}`, "connection: close"]
+    socket.write(`HTTP/1.1 200 OK\r\n${fields.join("\r\n")}\r\n\r\n`)
     socket.write(bytes.subarray(0, 50))
     setTimeout(() => {
       socket.write(bytes.subarray(50))

@@ -321,7 +321,7 @@ describe("layerConfig", () => {
     Effect.gen(function* () {
       const configured = yield* UploadHttpClient.config
       expect(Duration.toMillis(configured.stallTimeout)).toBe(60_000)
-      expect(configured.expectThreshold).toBe(mebibyte)
+      expect(configured.expectThreshold).toBeUndefined()
       expect(configured.bandwidth).toBe(Number.POSITIVE_INFINITY)
     }).pipe(withEnvironment())
   )

@@ -95,6 +95,14 @@ describe("a connection that breaks", () => {
       expect(events).toContainEqual({ _tag: "Reconciled", outcome: "NotApplied" })
       const lines = yield* traffic
       expect(lines.filter((line) => line.startsWith("PUT"))).toEqual([`${whole} unanswered`, `${whole} 200`])
+      // All that is asked before, meanwhile and afterwards shares one connection; each PUT has one of its own.
+      const { requests } = yield* LocalElasticCloud
+      const all = yield* requests
+      const connections = (method: string) =>
+        new Set(all.filter((one) => one.method === method).map(({ connection }) => connection))
+      expect(all.filter(({ method }) => method === "GET").length).toBeGreaterThan(3)
+      expect(connections("GET").size).toBe(1)
+      expect(connections("PUT").size).toBe(2)
       expect(yield* held(id)).toMatchObject({ sha256: sha256(content), uploads: 1 })
     }).pipe(Effect.provide(world()))
   )

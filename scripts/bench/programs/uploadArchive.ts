@@ -1,6 +1,6 @@
 /**
  * The whole library: it inspects, hashes, journals and sends the archive, and decodes the answer. Configured by the
- * environment. A number as second argument uploads to that many extensions at once.
+ * environment. A number as second argument uploads to that many extensions, at once or `CONCURRENCY` at a time.
  */
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
@@ -16,7 +16,7 @@ const extensions = Arr.makeBy(Number(uploads), (index) => `benchmark-${index}`)
 
 NodeRuntime.runMain(
   Effect.forEach(extensions, (extensionId) => ExtensionUpload.upload({ extensionId, archive }), {
-    concurrency: "unbounded",
+    concurrency: Number(process.env["CONCURRENCY"] ?? uploads),
     discard: true
   }).pipe(Effect.provide(ExtensionUpload.layerConfig), Effect.provide(NodeContext.layer))
 )

@@ -22,11 +22,14 @@ export const runtimes: Section = {
   run: Effect.gen(function* () {
     const { archive, contenders, size } = yield* Workbench
     const entered = yield* archive(size)
-    const { library, libraryOnBun, libraryOnDeno } = contenders
+    const { library, libraryOnBun, libraryOnDeno, libraryOnNewestNode } = contenders
     const results = yield* contest(
-      [library, libraryOnBun, libraryOnDeno].map((contender) => ({ contender, archive: entered }))
+      [library, libraryOnNewestNode, libraryOnBun, libraryOnDeno].map((contender) => ({
+        contender,
+        archive: entered
+      }))
     )
-    const names = ["Node", "Bun", "Deno"]
+    const names = [`Node ${process.versions.node}`, "Node, newest", "Bun", "Deno"]
     const rows = results.map((result, index) => row(names[index] ?? "", result))
     return { markdown: markdownTable(["runtime", "wall", "processor", "peak memory"], rows) }
   })

@@ -111,8 +111,12 @@ export const pending = Command.define({
         yield* output.note(`${elsewhere} more at other endpoints: choose one with --endpoint.`)
       yield* Effect.forEach(corrupt, ({ message }) => output.note(message), { discard: true })
     }).pipe(
-      Effect.provide(Layer.provideMerge(ArchiveDelivery.layerStore, UploadHttpClient.layerConfig)),
-      Effect.provide(UploadJournal.layerConfig)
+      Effect.provide(
+        Layer.merge(
+          UploadJournal.layerConfig,
+          Layer.provide(ArchiveDelivery.layerStore, UploadHttpClient.layerConfig)
+        )
+      )
     )
 })
 

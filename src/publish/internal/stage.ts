@@ -28,7 +28,7 @@ import {
   type UploadReceipt
 } from "../../upload/UploadReceipt.ts"
 import * as UploadSettings from "../../upload/UploadSettings.ts"
-import { StagingNotConfigured } from "../PublishError.ts"
+import { type DeliveryError, StagingNotConfigured } from "../PublishError.ts"
 import { emit } from "../PublishEvent.ts"
 import { StagePlan } from "../PublishPlan.ts"
 import { type Aim, update } from "./ensure.ts"
@@ -86,9 +86,11 @@ const unlimited = UploadSettings.override({ directUploadLimitBytes: Number.POSIT
 const read = Effect.fnUntraced(function* <R>({ archive, begun, extensionId }: Request<R>) {
   const id = yield* ExtensionUpload.decodeId(extensionId)
   const inspected = yield* LocalArchive.inspect(archive)
-  yield* LocalArchive.requireUsable(inspected.inspection)
+  // What the archive was allowed when its upload began need not be allowed again.
+  const requireUsable = Option.isSome(begun) ? Effect.succeed : LocalArchive.requireUsable
+  yield* requireUsable(inspected.inspection)
   const digested = yield* LocalArchive.digest(inspected)
-  yield* LocalArchive.requireUsable(digested.inspection)
+  yield* requireUsable(digested.inspection)
   if (Option.exists(begun, (record) => record.archive.sha256 !== digested.digest.sha256)) {
     return yield* new ArchiveChanged({
       path: archive.path,
@@ -122,7 +124,8 @@ const decide = Effect.fnUntraced(function* (
   )
   yield* requireReplaceable(extension)
   const standing = yield* ArchiveStaging.look(content)
-  const own = Option.filter(known, isStaged(content))
+  const { location } = yield* ObjectStore
+  const own = Option.filter(known, isStaged(content, location))
   const record = yield* Option.match(own, {
     onNone: () => newRecord(subject, stored),
     onSome: Effect.succeed
@@ -130,10 +133,11 @@ const decide = Effect.fnUntraced(function* (
   return StagePlan.Stage({ ...planned, standing, record })
 })
 
+/** Whether a record is of this archive, on its way by this store. */
 const isStaged =
-  ({ sha256 }: Pick<StoredArchive.Content, "sha256">) =>
+  ({ sha256 }: Pick<StoredArchive.Content, "sha256">, location: string) =>
   ({ archive, staging }: JournalRecord.JournalRecord): boolean =>
-    staging !== undefined && archive.sha256 === sha256
+    staging === location && archive.sha256 === sha256
 
 const newRecord = Effect.fnUntraced(function* (subject: Subject, { told }: StoredArchive.StoredArchive) {
   const { baseUrl: origin } = yield* ExtensionsClient
@@ -180,10 +184,12 @@ export const run = Effect.fnUntraced(function* <R>(request: Request<R>) {
     const subject = yield* read(request)
     const content = contentOf(subject)
     const plan = yield* decide(subject, known, request.expected)
-    if (!Option.exists(known, isStaged(content))) yield* discard(journal)
+    const { location } = yield* ObjectStore
+    const isOwn = Option.exists(known, isStaged(content, location))
+    if (!isOwn) yield* discard(journal)
     const outcome =
       plan._tag === "AlreadyCurrent"
-        ? yield* found(plan.found, content, Option.isSome(known))
+        ? yield* found(plan.found, content, isOwn)
         : yield* deliver(subject, plan.record, journal, request)
     yield* journal.remove
     const receipt = receiptOf(extensionId, content, outcome, yield* elapsed)
@@ -216,7 +222,10 @@ const found = Effect.fnUntraced(function* (
 ) {
   const { told } = StoredArchive.fromExtension(versioned)
   const { after } = yield* update(versioned.extension, aimAt(content))
-  if (isBegun) yield* removeUnlessKept(content)
+  if (isBegun) {
+    yield* Effect.ignore(ArchiveStaging.abandon(content))
+    yield* removeUnlessKept(content)
+  }
   yield* emit({ _tag: "Verified", proof: "hash" })
   return {
     proof: "hash",
@@ -236,7 +245,37 @@ const aimAt = ({ sha256 }: Content): Aim => ({
   isSpent: (noted) => noted.includes(`/${sha256}/`) && noted.includes("?")
 })
 
-const deliver = Effect.fnUntraced(function* <R>(
+/**
+ * Whoever else stages the same archive takes the object away when they are done. Then the archive is there, or it is staged
+ * once more.
+ */
+const deliver = <R>(
+  subject: Subject,
+  record: JournalRecord.JournalRecord,
+  journal: JournalSession,
+  request: Request<R>
+) => {
+  const once = stageAndFetch(subject, record, journal, request)
+  const content = contentOf(subject)
+  return once.pipe(
+    Effect.catchIf(isAboutTheLink, (error) =>
+      Effect.gen(function* () {
+        const now = yield* StoredArchive.readExtension(subject.extensionId)
+        if (yield* StoredArchive.isProvedSame(StoredArchive.fromExtension(now), content)) {
+          return yield* found(now, content, true)
+        }
+        return (yield* ArchiveStaging.look(content))._tag === "Staged" ? yield* error : yield* once
+      })
+    )
+  )
+}
+
+const isAboutTheLink = (
+  error: DeliveryError
+): error is Extract<DeliveryError, { readonly _tag: "DownloadUrlUnusable" | "DownloadFailed" }> =>
+  error._tag === "DownloadUrlUnusable" || (error._tag === "DownloadFailed" && error.reason === "NotFetched")
+
+const stageAndFetch = Effect.fnUntraced(function* <R>(
   subject: Subject,
   record: JournalRecord.JournalRecord,
   journal: JournalSession,
@@ -244,7 +283,7 @@ const deliver = Effect.fnUntraced(function* <R>(
 ) {
   yield* journal.save(record)
   const content = contentOf(subject)
-  const link = yield* linkTo(content, timeout)
+  const link = linkTo(yield* ObjectStore, content, timeout)
   // It dies with the credentials that sign it: better to learn now that they are about to expire.
   const { origin } = new URL(Redacted.value(yield* link))
   const archive = yield* ArchiveStaging.stage(subject.archive, { digest: subject.digested.digest })
@@ -272,14 +311,14 @@ const deliver = Effect.fnUntraced(function* <R>(
 })
 
 /** As long as it is waited for: a service that is cut off may fetch again in that time. */
-const linkTo = Effect.fnUntraced(function* (content: Content, lifetime: Duration.Duration) {
-  const store = yield* ObjectStore
-  const atLeast = Duration.min(lifetime, Duration.minutes(10))
-  return ArchiveStaging.link({ key: ArchiveStaging.keyOf(content) }, { lifetime, atLeast }).pipe(
+const linkTo = (store: ObjectStoreService, content: Content, lifetime: Duration.Duration) =>
+  ArchiveStaging.link(
+    { key: ArchiveStaging.keyOf(content) },
+    { lifetime, atLeast: Duration.min(lifetime, Duration.minutes(10)) }
+  ).pipe(
     Effect.map(({ url }) => url),
     Effect.provideService(ObjectStore, store)
   )
-})
 
 /**
  * Staging takes its time, and somebody else may have written meanwhile. Whether what is there now is our archive; another

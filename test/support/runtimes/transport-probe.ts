@@ -8,9 +8,11 @@ import type * as HttpClientError from "@effect/platform/HttpClientError"
 import * as Chunk from "effect/Chunk"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { Exchange } from "../../../src/transfer/Exchange.ts"
+import { Exchange, TransportCapabilities } from "../../../src/transfer/Exchange.ts"
 import { fromHttpClientError } from "../../../src/transfer/TransferError.ts"
 import * as UploadHttpClient from "../../../src/transfer/UploadHttpClient.ts"
 
@@ -22,6 +24,10 @@ export interface Addresses {
   /** Its authority is named in `NODE_EXTRA_CA_CERTS`. */
   readonly extra: string
   readonly ca: string
+  /** Servers that count connections. */
+  readonly counting: string
+  readonly countingSecure: string
+  readonly countingProxy: string
 }
 
 const mebibyte = 1024 * 1024
@@ -132,7 +138,7 @@ const firstPart = (url: string) =>
     Effect.provide(UploadHttpClient.layer())
   )
 
-const { ca, extra, nobody, plain, proxy, secure } = addresses
+const { ca, counting, countingProxy, countingSecure, extra, nobody, plain, proxy, secure } = addresses
 /** `Expect`, but no long wait for a server that says nothing. */
 const soon = { continueTimeout: "50 millis" } as const
 const quick = {
@@ -141,6 +147,17 @@ const quick = {
   responseTimeout: "300 millis",
   connectTimeout: "300 millis"
 } as const
+
+/** Two reads, and an upload whose connection is opened during the first of them. */
+const inThreeRequests = (url: string, options: Options) =>
+  Effect.gen(function* () {
+    const { connectAhead } = yield* TransportCapabilities
+    yield* connectAhead(url)
+    const read = Effect.flatMap(HttpClient.get(url), (response) => response.text)
+    yield* read
+    yield* Effect.flatMap(HttpClient.put(url, { body: body(2) }), (response) => response.text)
+    return yield* read
+  }).pipe(Effect.scoped, Effect.provide(UploadHttpClient.layer(options)), Effect.orDie)
 
 export type Probe = Effect.Effect.Success<typeof probe>
 
@@ -179,10 +196,25 @@ const probe = Effect.all({
   extra: status(`${extra}/extra`, body(2), soon),
   untrusted: status(`${secure}/untrusted`, body(1)),
   proxied: status("https://upload.test/proxied", body(5), { ...soon, ca: [ca], proxy }),
+  shared: inThreeRequests(`${counting}/shared`, soon),
+  sharedSecure: inThreeRequests(`${countingSecure}/shared`, { ...soon, ca: [ca] }),
+  sharedByProxy: inThreeRequests("https://upload.test/proxied-reads", {
+    ...soon,
+    ca: [ca],
+    proxy: countingProxy
+  }),
   proxiedByEnvironment: status("https://upload.test/environment", body(1), { ...soon, ca: [ca] })
 })
 
 if (process.argv[3] === "run") {
   const seenHere = await Effect.runPromise(probe)
   process.stdout.write(JSON.stringify(seenHere))
+  // A client that nobody closes must not hold up the end of the process.
+  const leftOpen = Effect.flatMap(Layer.build(UploadHttpClient.layer()), (context) =>
+    Effect.provide(
+      Effect.flatMap(HttpClient.get(`${counting}/last`), (response) => response.text),
+      context
+    )
+  )
+  await Effect.runPromise(Scope.extend(leftOpen, Effect.runSync(Scope.make())))
 }

@@ -137,10 +137,10 @@ const defaults: Settings = {
   hidesAbsence: false
 }
 
-class Failure extends Error {
+/** An answer that is an error: thrown from wherever it is found out. */
+class Failure {
   readonly refusal: Refusal
   constructor(status: number, code: string, message: string = code, extra?: Refusal["extra"]) {
-    super(code)
     this.refusal = { status, code, message, ...(extra === undefined ? {} : { extra }) }
   }
 }

@@ -35,7 +35,7 @@ export class Received {
 export interface Conversation {
   readonly socket: Net.Socket
   readonly received: Received
-  /** Sends a response; the body's length is announced. */
+  /** Sends a response; the body's length is announced, and that this connection takes no other request. */
   readonly answer: (status: number, body?: string, headers?: Readonly<Record<string, string>>) => void
   readonly write: (text: string) => void
 }
@@ -57,7 +57,7 @@ const converse = (socket: Net.Socket, received: Received): Conversation => ({
   received,
   write: (text) => socket.write(text),
   answer: (status, body = "", headers = {}) => {
-    const fields = { "content-length": String(Buffer.byteLength(body)), ...headers }
+    const fields = { "content-length": String(Buffer.byteLength(body)), connection: "close", ...headers }
     const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`)
     socket.write(`HTTP/1.1 ${status} Status\r\n${lines.join("")}\r\n${body}`)
   }

@@ -33,7 +33,13 @@ export const client = (options: WorldOptions = {}) =>
   Layer.mergeAll(
     ExtensionsClient.layer.pipe(
       Layer.provide(
-        options.transport ?? UploadHttpClient.layer({ continueTimeout: "200 millis", ...options.http })
+        options.transport ??
+          UploadHttpClient.layer({
+            continueTimeout: "200 millis",
+            // By default it depends on how quick the stand-in is on this machine.
+            expectThreshold: 1024 * 1024,
+            ...options.http
+          })
       ),
       Layer.provide(
         Layer.unwrapEffect(

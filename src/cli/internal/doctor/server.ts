@@ -19,6 +19,7 @@ import * as HttpProxy from "../../../transfer/HttpProxy.ts"
 import * as ResumableUpload from "../../../transfer/ResumableUpload.ts"
 import { ResumptionUnsupported } from "../../../transfer/ResumableUploadError.ts"
 import { fromHttpClientError, type Phase, type TransferError } from "../../../transfer/TransferError.ts"
+import * as UploadHttpClient from "../../../transfer/UploadHttpClient.ts"
 import type { UploadOptions } from "../../../upload/UploadSettings.ts"
 import { bytes, duration, plural } from "../text.ts"
 import { type Finding, failed, ok, problem, warning } from "./finding.ts"
@@ -165,7 +166,7 @@ export const examineTransfer = Effect.fnUntraced(function* (
 
 export interface TransferSettings extends Pick<UploadOptions, "interopVersion" | "resumable"> {
   /** Bytes from which a body is announced before it is sent; infinite for never. */
-  readonly expectThreshold: number
+  readonly expectThreshold: number | undefined
 }
 
 /** What came back when an upload was announced. */
@@ -183,7 +184,7 @@ interface Seen {
  */
 const announce = Effect.fnUntraced(function* (
   client: ExtensionsClientService,
-  { expectThreshold, interopVersion }: TransferSettings
+  { expectThreshold = UploadHttpClient.leastExpecting, interopVersion }: TransferSettings
 ): Effect.fn.Return<Seen> {
   if (!Number.isFinite(expectThreshold)) return { interim: [], wanted: false, outcome: Option.none() }
   const wanted = yield* Ref.make(false)
@@ -207,6 +208,7 @@ const announce = Effect.fnUntraced(function* (
     )
   ).pipe(
     Effect.provideService(Exchange, {
+      expectContinue: true,
       onInterim: ({ status }) => Ref.update(interim, (statuses) => [...statuses, status])
     }),
     Effect.flip,
@@ -267,7 +269,7 @@ const noResumption = (origin: string, mode: UploadOptions["resumable"]): Finding
 
 const expectFinding = (
   { interim, outcome, wanted }: Seen,
-  { expectThreshold }: TransferSettings
+  { expectThreshold = UploadHttpClient.leastExpecting }: TransferSettings
 ): Finding => {
   if (!Number.isFinite(expectThreshold)) return ok("expect", "switched off by EC_UPLOAD_EXPECT_THRESHOLD")
   if (wanted) {

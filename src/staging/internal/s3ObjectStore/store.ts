@@ -237,23 +237,22 @@ export const make = (settings: Settings): Effect.Effect<ObjectStoreService, neve
         ask({ operation: "remove", method: "DELETE", key: keyOf(key) }, Answer.readNothing).pipe(
           Effect.catchTag("StoreUploadLost", () => Effect.void)
         ),
-      link: (key, options) =>
-        Effect.gen(function* () {
-          const wanted = Math.min(maxLinkMillis, Duration.toMillis(options.lifetime))
-          const needed = Math.min(wanted, Duration.toMillis(options.atLeast ?? options.lifetime))
-          const keys = yield* keyring.current
-          const lasting = (yield* leftMillis(keys)) >= wanted ? keys : yield* keyring.renewed(keys)
-          const left = yield* leftMillis(lasting)
-          if (left < needed) {
-            return yield* new LinkTooShort({
-              operation: "link",
-              store: location,
-              leftMillis: left,
-              neededMillis: needed
-            })
-          }
-          return yield* Request.presign(settings, lasting, keyOf(key), Math.min(wanted, left))
-        }).pipe(Effect.withSpan("ObjectStore.link", { captureStackTrace: false }))
+      link: Effect.fn("ObjectStore.link")(function* (key, options) {
+        const wanted = Math.min(maxLinkMillis, Duration.toMillis(options.lifetime))
+        const needed = Math.min(wanted, Duration.toMillis(options.atLeast ?? options.lifetime))
+        const keys = yield* keyring.current
+        const lasting = (yield* leftMillis(keys)) >= wanted ? keys : yield* keyring.renewed(keys)
+        const left = yield* leftMillis(lasting)
+        if (left < needed) {
+          return yield* new LinkTooShort({
+            operation: "link",
+            store: location,
+            leftMillis: left,
+            neededMillis: needed
+          })
+        }
+        return yield* Request.presign(settings, lasting, keyOf(key), Math.min(wanted, left))
+      })
     }
   })
 
@@ -282,7 +281,7 @@ const readSize: Reader<Option.Option<{ readonly size: number }>> = (asked, respo
 }
 
 /** A list that goes on for ever, or in a circle, is not one. */
-const maxPages = 1000
+const maxPages = 100
 
 interface Page<A, M> {
   readonly items: ReadonlyArray<A>

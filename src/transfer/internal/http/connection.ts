@@ -1,4 +1,4 @@
-/** One request on one connection of its own, its events turned into things an effect can wait for. */
+/** One request on one connection, its events turned into things an effect can wait for. */
 import * as Http from "node:http"
 import * as Https from "node:https"
 import { isIP, type Socket } from "node:net"
@@ -14,6 +14,7 @@ import * as HttpProxy from "../../HttpProxy.ts"
 import { ConnectionFailed, InvalidProxy } from "../../TransferError.ts"
 import type { Interim } from "./interim.ts"
 import type { Progress } from "./limits.ts"
+import type { Line, Lines } from "./lines.ts"
 
 /** How connections are made. */
 export interface Network {
@@ -22,6 +23,7 @@ export interface Network {
   readonly secureContext: (() => Tls.SecureContext) | undefined
   /** In milliseconds, or `Infinity`. */
   readonly connectLimit: number
+  readonly lines: Lines
 }
 
 /**
@@ -40,46 +42,99 @@ const defaultAuthorities = (): ReadonlyArray<string> => {
     : Tls.rootCertificates
 }
 
+/** The way to a server. */
+export interface Route {
+  readonly url: URL
+  readonly proxy: Option.Option<HttpProxy.HttpProxy>
+  /** Tells apart what must not share a connection: origins, proxies, and what a proxy knows its user by. */
+  readonly place: string
+}
+
+export const routeTo = (network: Network, progress: Progress, url: URL): Effect.Effect<Route, InvalidProxy> =>
+  HttpProxy.forUrl(url, network.proxy).pipe(
+    Effect.mapError((error) => new InvalidProxy({ ...error, ...progress.snapshot, phase: error.phase })),
+    Effect.map((proxy) => ({
+      url,
+      proxy,
+      place: Option.match(proxy, {
+        onNone: () => url.origin,
+        onSome: (proxy) => `${url.origin} ${Redacted.value(proxy.url).href}`
+      })
+    }))
+  )
+
 interface Opened {
   readonly request: Http.ClientRequest
-  readonly tunnel: Option.Option<Tunnel>
+  readonly line: Line
+  readonly isShared: boolean
+}
+
+/** What a connection is for. A shared one is kept for the next read when the answer has been read. */
+export interface Purpose {
+  readonly progress: Progress
+  readonly method: string
+  readonly headers: Http.OutgoingHttpHeaders
+  readonly isShared: boolean
+  /** One that was kept. */
+  readonly line: Option.Option<Line>
 }
 
 /**
- * A request on a fresh connection that serves no other: a connection that dies with its request half done is never a reason
- * for the runtime to send the request again by itself.
+ * A request on a connection of its own, unless it is given one. A connection that dies with its request half done is never
+ * a reason for the runtime to send the request again by itself.
  */
 export const open = Effect.fnUntraced(function* (
   network: Network,
-  progress: Progress,
-  target: { readonly url: URL; readonly method: string; readonly headers: Http.OutgoingHttpHeaders }
+  route: Route,
+  { headers, isShared, line: kept, method, progress }: Purpose
 ) {
-  const { headers, method, url } = target
-  const proxy = yield* Effect.mapError(
-    HttpProxy.forUrl(url, network.proxy),
-    (error) => new InvalidProxy({ ...error, ...progress.snapshot, phase: error.phase })
-  )
-  progress.proxy = Option.getOrUndefined(Option.map(proxy, ({ address }) => address))
+  const { place, url } = route
   const attempts = { autoSelectFamilyAttemptTimeout: attemptMillis(network.connectLimit) }
-  const tunnel = yield* Effect.transposeMapOption(proxy, ({ url }) => dig(Redacted.value(url), attempts))
-  const agent = Option.getOrUndefined(Option.map(tunnel, (tunnel) => tunnel.agent))
+  const line = Option.isSome(kept) ? kept.value : yield* makeLine(network, route, isShared, attempts)
   const request = yield* Effect.try({
     try: () => {
-      const options = { method, headers, ...attempts }
-      if (url.protocol !== "https:") {
-        return Http.request(url, { ...options, agent: agent ?? new Http.Agent({ keepAlive: false }) })
-      }
+      const options = { method, headers, agent: line.agent, ...attempts }
+      if (url.protocol !== "https:") return Http.request(url, options)
       const secureContext = network.secureContext?.()
+      const { session } = network.lines.known(place)
       return Https.request(url, {
         ...options,
-        agent: agent ?? new Https.Agent({ keepAlive: false }),
-        ...(secureContext === undefined ? {} : { secureContext })
+        ...(secureContext === undefined ? {} : { secureContext }),
+        ...(session === undefined ? {} : { session })
       })
     },
     catch: (error) => notMade(progress, error)
   })
-  return { request, tunnel } satisfies Opened
+  return { request, line, isShared } satisfies Opened
 })
+
+/** The module for proxies is loaded when the first one is met: most processes never need it. */
+const makeLine = (
+  { lines }: Network,
+  { place, proxy, url }: Route,
+  isShared: boolean,
+  attempts: { readonly autoSelectFamilyAttemptTimeout: number }
+): Effect.Effect<Line> =>
+  Option.match(proxy, {
+    onNone: () =>
+      Effect.sync((): Line => {
+        const { Agent } = url.protocol === "https:" ? Https : Http
+        return { agent: new Agent({ keepAlive: isShared }), abandon: () => {} }
+      }),
+    onSome: (proxy) =>
+      Effect.map(
+        Effect.promise(() => import("https-proxy-agent")),
+        ({ HttpsProxyAgent }): Line => {
+          const controller = new AbortController()
+          const agent = new HttpsProxyAgent(Redacted.value(proxy.url), {
+            keepAlive: isShared,
+            signal: controller.signal,
+            ...attempts
+          })
+          return { agent, abandon: () => controller.abort() }
+        }
+      )
+  }).pipe(Effect.map((line) => (isShared ? lines.share(place, line) : line)))
 
 /**
  * How long one of a host's addresses is tried before the next. Node's own 250 ms are less than a slow line needs for its
@@ -96,99 +151,178 @@ const notMade = (progress: Progress, error: unknown): ConnectionFailed => {
   return new ConnectionFailed({ ...progress.snapshot, code, detail: message })
 }
 
-interface Tunnel {
-  readonly agent: Http.Agent
-  /** Gives up a tunnel that is still being dug: until it is there, no request knows its socket. */
-  readonly abandon: () => void
+/** Who uses a connection, and hears of it. */
+export interface User {
+  readonly progress: Progress
+  readonly interim: Interim
+  readonly signal: AbortSignal
 }
 
-/** The module is loaded when the first proxy is met: most processes never need it. */
-const dig = (
-  proxy: URL,
-  options: { readonly autoSelectFamilyAttemptTimeout: number }
-): Effect.Effect<Tunnel> =>
-  Effect.map(
-    Effect.promise(() => import("https-proxy-agent")),
-    ({ HttpsProxyAgent }) => {
-      const controller = new AbortController()
-      const agent = new HttpsProxyAgent(proxy, { keepAlive: false, signal: controller.signal, ...options })
-      return { agent, abandon: () => controller.abort() }
-    }
-  )
-
-export interface Connection {
+export class Connection {
   readonly request: Http.ClientRequest
-  readonly progress: Progress
   /** The connection is there, TLS included. */
   readonly ready: Effect.Effect<void>
   /** The server asked for the body: 100, or 104, which says the same and more. */
   readonly goAhead: Effect.Effect<void>
   /** The final response, whenever it comes, or what became of the connection instead. */
   readonly answer: Effect.Effect<Http.IncomingMessage, ConnectionFailed>
+  /** Whether others may use the connection after this request. */
+  readonly isShared: boolean
+  readonly #line: Line
+  readonly #answer: Deferred.Deferred<Http.IncomingMessage, ConnectionFailed>
+  #progress: Progress
+  #interim: Option.Option<Interim> = Option.none()
+  #signal: Option.Option<AbortSignal> = Option.none()
+  #isOver = false
+  #isSettled = false
+
+  constructor(
+    { isShared, line, request }: Opened,
+    options: {
+      readonly network: Network
+      readonly route: Route
+      readonly progress: Progress
+      readonly fiberId: FiberId
+    }
+  ) {
+    const { fiberId, network, progress, route } = options
+    const ready = Deferred.unsafeMake<void>(fiberId)
+    const goAhead = Deferred.unsafeMake<void>(fiberId)
+    this.request = request
+    this.isShared = isShared
+    this.#line = line
+    this.#progress = progress
+    this.#answer = Deferred.unsafeMake(fiberId)
+    this.ready = Deferred.await(ready)
+    this.goAhead = Deferred.await(goAhead)
+    this.answer = Deferred.await(this.#answer)
+
+    const connected = () => {
+      this.#progress.moved()
+      Deferred.unsafeDone(ready, Effect.void)
+    }
+    request.once("socket", (socket) => {
+      if (request.reusedSocket) return connected()
+      // A read has nothing that a server would stop reading.
+      if (!isShared) makePatient(socket)
+      if (socket instanceof Tls.TLSSocket) rememberSession(socket, network.lines, route.place)
+      followSocket(socket, () => this.#progress, connected)
+    })
+    request.once("proxyConnect", (tunnel: { readonly statusCode: number }) => {
+      if (tunnel.statusCode !== 200) this.#fail(proxyRefused(this.#progress, tunnel.statusCode))
+    })
+    request.once("continue", () => Deferred.unsafeDone(goAhead, Effect.void))
+    request.on("information", (information: Http.InformationEvent) => {
+      this.#progress.moved()
+      if (information.statusCode === 104) Deferred.unsafeDone(goAhead, Effect.void)
+      if (Option.isSome(this.#interim)) this.#interim.value.offer(toInterimResponse(information))
+    })
+    request.once("response", (message) => {
+      const { movedAt, phase } = this.#progress
+      this.#progress.moved()
+      if (isShared && phase === "awaiting-response") {
+        network.lines.learn(route.place, { answerMillis: this.#progress.movedAt - movedAt })
+      }
+      this.#settle(Effect.succeed(message))
+    })
+    request.on("error", (error) => this.#fail(connectionFailed(this.#progress, error)))
+    request.once("close", () => {
+      if (this.#isSettled) return
+      this.#fail(connectionFailed(this.#progress, new Error("the connection was closed")))
+    })
+    const resolved = Option.isSome(route.proxy) || isIP(request.host.replace(/^\[|\]$/g, "")) !== 0
+    progress.phase = resolved ? "connecting" : "resolving"
+  }
+
+  #settle(answer: Effect.Effect<Http.IncomingMessage, ConnectionFailed>): void {
+    this.#isSettled = true
+    Deferred.unsafeDone(this.#answer, answer)
+  }
+
+  #fail(error: ConnectionFailed): void {
+    this.#settle(Effect.fail(error))
+  }
+
+  get progress(): Progress {
+    return this.#progress
+  }
+
+  /** Nothing can be sent any more: the connection has ended, or its server spoke unasked. */
+  get isDead(): boolean {
+    return this.#isOver || this.#isSettled
+  }
+
+  /** Hands the connection to whoever sends on it. */
+  use({ interim, progress, signal }: User): void {
+    this.#progress = progress
+    this.#interim = Option.some(interim)
+    this.#signal = Option.some(signal)
+    signal.addEventListener("abort", this.close, { once: true })
+    if (signal.aborted) this.close()
+  }
+
   /** Closes the connection at once, whatever it is doing. Of an answer, what was received stays readable. */
-  readonly close: () => void
-}
-
-export const follow = (
-  { request, tunnel }: Opened,
-  options: {
-    readonly progress: Progress
-    readonly interim: Interim
-    readonly signal: AbortSignal
-    readonly fiberId: FiberId
-  }
-): Connection => {
-  const { interim, progress } = options
-  const ready = Deferred.unsafeMake<void>(options.fiberId)
-  const goAhead = Deferred.unsafeMake<void>(options.fiberId)
-  const answer = Deferred.unsafeMake<Http.IncomingMessage, ConnectionFailed>(options.fiberId)
-  const fail = (error: ConnectionFailed) => Deferred.unsafeDone(answer, Effect.fail(error))
-
-  const connected = () => {
-    progress.moved()
-    Deferred.unsafeDone(ready, Effect.void)
-  }
-  request.once("socket", (socket) => {
-    makePatient(socket)
-    followSocket(socket, progress, connected)
-  })
-  request.once("proxyConnect", (tunnel: { readonly statusCode: number }) => {
-    if (tunnel.statusCode !== 200) fail(proxyRefused(progress, tunnel.statusCode))
-  })
-  request.once("continue", () => Deferred.unsafeDone(goAhead, Effect.void))
-  request.on("information", (information: Http.InformationEvent) => {
-    progress.moved()
-    if (information.statusCode === 104) Deferred.unsafeDone(goAhead, Effect.void)
-    interim.offer(toInterimResponse(information))
-  })
-  request.once("response", (message) => {
-    progress.moved()
-    Deferred.unsafeDone(answer, Effect.succeed(message))
-  })
-  request.on("error", (error) => fail(connectionFailed(progress, error)))
-  request.once("close", () => fail(connectionFailed(progress, new Error("the connection was closed"))))
-
-  const close = () => {
+  readonly close = (): void => {
+    if (!this.#leave()) return
+    const { request } = this
     if (request.socket === null) {
       request.destroy()
-      if (Option.isSome(tunnel)) tunnel.value.abandon()
+      this.#line.abandon()
     } else {
       request.socket.destroy()
     }
   }
-  options.signal.addEventListener("abort", close, { once: true })
-  if (options.signal.aborted) close()
 
-  const resolved = Option.isSome(tunnel) || isIP(request.host.replace(/^\[|\]$/g, "")) !== 0
-  progress.phase = resolved ? "connecting" : "resolving"
-  return {
-    request,
-    progress,
-    ready: Deferred.await(ready),
-    goAhead: Deferred.await(goAhead),
-    answer: Deferred.await(answer),
-    close
+  /** The answer was received to its end: a shared connection goes back to the others, any other is closed. */
+  finish(): void {
+    if (this.isShared) this.#leave()
+    else this.close()
   }
+
+  /** From here on the connection is not ours to close: it may serve somebody else. */
+  #leave(): boolean {
+    if (this.#isOver) return false
+    this.#isOver = true
+    if (Option.isSome(this.#signal)) this.#signal.value.removeEventListener("abort", this.close)
+    return true
+  }
+}
+
+/** Makes a connection's request, of which nothing was sent yet, the one that is wanted. */
+export const give = (
+  { progress, request }: Connection,
+  wanted: { readonly method: string; readonly path: string; readonly headers: Http.OutgoingHttpHeaders }
+): Effect.Effect<void, ConnectionFailed> =>
+  Effect.try({
+    try: () => {
+      request.method = wanted.method
+      request.path = wanted.path
+      for (const [name, value] of Object.entries(wanted.headers)) {
+        if (value !== undefined) request.setHeader(name, value)
+      }
+      if (request.hasHeader("expect")) flushHead(request)
+    },
+    catch: (error) => notMade(progress, error)
+  })
+
+/** In one write: flushing makes an empty one as well, and over TLS Deno never gets past that. */
+const flushHead = (request: Http.ClientRequest): void => {
+  request.cork()
+  request.flushHeaders()
+  request.uncork()
+}
+
+/** Only of a server that has shown who it is: the name in the certificate is not looked at again when one is resumed. */
+const rememberSession = (socket: Tls.TLSSocket, lines: Lines, place: string): void => {
+  let latest: Buffer | undefined
+  const remember = () => {
+    if (latest !== undefined && socket.authorized) lines.learn(place, { session: latest })
+  }
+  socket.on("session", (session: Buffer) => {
+    latest = session
+    remember()
+  })
+  socket.once("secureConnect", remember)
 }
 
 const toInterimResponse = (information: Http.InformationEvent): InterimResponse => ({
@@ -196,18 +330,18 @@ const toInterimResponse = (information: Http.InformationEvent): InterimResponse 
   headers: Headers.fromInput(information.headers)
 })
 
-const followSocket = (socket: Socket, progress: Progress, connected: () => void): void => {
+const followSocket = (socket: Socket, progress: () => Progress, connected: () => void): void => {
   const secured = socket instanceof Tls.TLSSocket
   socket.on("lookup", (error) => {
-    if (!error) progress.enter("connecting")
+    if (!error) progress().enter("connecting")
   })
   // Deno resolves the name before it hands out the socket, and then says only that it could not be connected.
   socket.prependOnceListener("error", (error: NodeJS.ErrnoException) => {
-    if (error.syscall === "connect") progress.enter("connecting")
+    if (error.syscall === "connect") progress().enter("connecting")
   })
-  if (!socket.connecting) progress.enter(secured ? "securing" : "connecting")
+  if (!socket.connecting) progress().enter(secured ? "securing" : "connecting")
   if (secured) {
-    socket.once("connect", () => progress.enter("securing"))
+    socket.once("connect", () => progress().enter("securing"))
     socket.once("secureConnect", connected)
   } else if (socket.connecting) {
     socket.once("connect", connected)

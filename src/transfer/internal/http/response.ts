@@ -33,8 +33,8 @@ export interface FinalResponse {
 }
 
 /**
- * A response on a connection of its own. What it holds on to does not hold on to it: when nobody can read it any more,
- * the platform's registry closes the connection.
+ * A response and its connection. What it holds on to does not hold on to it: when nobody can read it any more, the
+ * platform's registry closes the connection.
  */
 export class Response extends Inspectable.Class implements HttpClientResponse.HttpClientResponse {
   readonly [HttpIncomingMessage.TypeId]: HttpIncomingMessage.TypeId = HttpIncomingMessage.TypeId
@@ -143,7 +143,8 @@ const join = (parts: ReadonlyArray<Uint8Array>, size: number): Uint8Array<ArrayB
 }
 
 /**
- * The body of a response, pulled: the socket is read no further than was asked for, and closed at the body's end.
+ * The body of a response, pulled: the socket is read no further than was asked for, and done with at the body's end. What is
+ * there whole is taken at once, so that it keeps no connection from serving others.
  *
  * It listens for the end from the moment it is made, because an answer can be cut before anyone reads it.
  */
@@ -154,8 +155,9 @@ const makeBody = (answer: FinalResponse): Stream.Stream<Uint8Array, ReceivingErr
   let ended = false
   source.once("end", () => {
     ended = true
-    connection.close()
   })
+  // A decoder may still be busy when the connection serves somebody else.
+  message.once("end", () => connection.finish())
   const failed = (error: Error) => {
     failure ??= error
   }
@@ -168,7 +170,12 @@ const makeBody = (answer: FinalResponse): Stream.Stream<Uint8Array, ReceivingErr
   })
 
   const limited = withinSilence(connection.progress, answer.limits, answer.deadlineAt)
-  const read = (): Uint8Array | null => source.read()
+  let whole: Uint8Array | null = message.complete && source === message ? message.read() : null
+  const read = (): Uint8Array | null => {
+    const bytes: Uint8Array | null = whole ?? source.read()
+    whole = null
+    return bytes
+  }
   const pull: Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<ReceivingError>> = Effect.suspend(() => {
     const bytes = read()
     if (bytes !== null) return Effect.succeed(Chunk.of(bytes))

@@ -1,22 +1,27 @@
 /** One request and its answer. */
 import type * as Http from "node:http"
 import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import type { Bandwidth } from "../../Bandwidth.ts"
 import type { ExchangeOptions } from "../../Exchange.ts"
-import { RedirectRefused } from "../../TransferError.ts"
+import { ConnectionFailed, RedirectRefused, UploadStalled } from "../../TransferError.ts"
+import * as Ahead from "./ahead.ts"
 import * as Connection from "./connection.ts"
 import * as Interim from "./interim.ts"
 import * as Limits from "./limits.ts"
+import type { Line } from "./lines.ts"
 import type { FinalResponse } from "./response.ts"
 import * as Sending from "./sending.ts"
 
-/** What a client decided once, for all its requests. */
+/** What a client decided once, for all its requests, and the connections that outlive them. */
 export interface Transport {
   readonly network: Connection.Network
+  readonly waiting: Ahead.Waiting
   readonly limits: Limits.Limits
-  /** Bodies of at least so many bytes ask before they are sent. */
-  readonly expectThreshold: number
+  /** Bodies of at least so many bytes ask before they are sent. None: those for which asking costs little. */
+  readonly expectThreshold: Option.Option<number>
   readonly bandwidth: typeof Bandwidth.Service
 }
 
@@ -29,28 +34,101 @@ export interface Outgoing {
   readonly signal: AbortSignal
 }
 
-/** A server that cannot do `Expect` (417) is asked again without it: it has not seen a byte of the body. */
-export const run = Effect.fnUntraced(function* (transport: Transport, outgoing: Outgoing) {
-  const { expectThreshold, limits } = transport
-  const { body, request, url } = outgoing
-  const clock = yield* Effect.clock
-  const newProgress = () =>
-    new Limits.Progress({ clock, method: request.method, url, bytesTotal: body.length })
-  const expects = body.length === undefined || body.length >= expectThreshold
-  let progress = newProgress()
-  const deadlineAt = progress.now() + limits.deadline
+/** A request on its way: where to, and how far it has come. */
+interface Trip {
+  readonly route: Connection.Route
+  readonly progress: Limits.Progress
+  readonly expectContinue: boolean
+  /** A read may go out on a connection that was kept. */
+  readonly line: Option.Option<Line>
+}
 
-  const answering = Effect.flatMap(attempt(transport, outgoing, progress, expects), (first) => {
-    if (!expects || first.message.statusCode !== 417) return Effect.succeed(first)
-    first.connection.close()
-    progress = newProgress()
-    return attempt(transport, outgoing, progress, false)
-  })
+export const run = Effect.fnUntraced(function* (transport: Transport, outgoing: Outgoing) {
+  const { limits, network } = transport
+  const { body, options, request, url } = outgoing
+  const clock = yield* Effect.clock
+  let progress = new Limits.Progress({ clock, method: request.method, url, bytesTotal: body.length })
+  const route = yield* Connection.routeTo(network, progress, url)
+  const deadlineAt = progress.now() + limits.deadline
+  /** Every trip begins at nothing sent. */
+  const travel = (how: Pick<Trip, "expectContinue" | "line">) =>
+    Effect.suspend(() => {
+      progress = new Limits.Progress({ clock, method: request.method, url, bytesTotal: body.length })
+      progress.proxy = Option.getOrUndefined(Option.map(route.proxy, ({ address }) => address))
+      return attempt(transport, outgoing, { route, progress, ...how })
+    })
+  const answering = isRead(outgoing)
+    ? read(transport, route, (line) => travel({ expectContinue: false, line }))
+    : write(options.expectContinue ?? asksFirst(transport, route, body), (expectContinue) =>
+        travel({ expectContinue, line: Option.none() })
+      )
   const answered = yield* Limits.withinDeadline(() => progress, limits.deadline)(answering)
   const final: FinalResponse = { ...answered, limits, deadlineAt }
   yield* refuseRedirect(outgoing, final)
   return final
 })
+
+/** What can be asked twice without harm: it has no content, and changes nothing. */
+const isRead = ({ body, request }: Outgoing): boolean =>
+  body.length === 0 && ["GET", "HEAD", "OPTIONS"].includes(request.method)
+
+/**
+ * Asks on a connection that was kept, if there is one. Where the server has closed it meanwhile, or no longer hears it, the
+ * answer does not come, and a connection of its own is tried at once.
+ */
+const read = <E, R>(
+  { limits, network }: Transport,
+  { place }: Connection.Route,
+  travel: (line: Option.Option<Line>) => Effect.Effect<Answered, E | ConnectionFailed | UploadStalled, R>
+) =>
+  Effect.suspend(() => {
+    const afresh = travel(Option.none())
+    const kept = network.lines.take(place)
+    if (Option.isNone(kept)) return afresh
+    return travel(kept).pipe(
+      Effect.timeoutOption(Duration.millis(limits.connect)),
+      Effect.catchIf(isLost, () => Effect.succeed(Option.none<Answered>())),
+      Effect.flatMap(Option.match({ onNone: () => afresh, onSome: Effect.succeed }))
+    )
+  })
+
+const isLost = (error: unknown): boolean =>
+  error instanceof ConnectionFailed || error instanceof UploadStalled
+
+/** A server that cannot do `Expect` (417) is asked again without it: it has not seen a byte of the body. */
+const write = <E, R>(
+  asksFirst: boolean,
+  travel: (expectContinue: boolean) => Effect.Effect<Answered, E, R>
+) =>
+  Effect.flatMap(travel(asksFirst), (first) => {
+    if (!asksFirst || first.message.statusCode !== 417) return Effect.succeed(first)
+    first.connection.close()
+    return travel(false)
+  })
+
+/** Smaller bodies are sent without asking, in bytes. */
+export const leastExpecting = 1024 * 1024
+
+/** The rate that a line is thought to have at least, in bytes per millisecond: 100 Mbit/s. */
+const supposedRate = 12_500
+
+/** What asking first may add to the time that the body takes. */
+const mostAdded = 0.05
+
+/**
+ * Whether a body waits for the server to ask for it. A refusal is heard while a body is sent as well, so the wait saves no
+ * more than what a line carries in the meantime; it costs the time that a read before has taken.
+ */
+const asksFirst = (
+  { expectThreshold, network }: Transport,
+  { place }: Connection.Route,
+  { length }: Sending.RequestBody
+): boolean => {
+  if (length === undefined) return true
+  if (Option.isSome(expectThreshold)) return length >= expectThreshold.value
+  const { answerMillis = 0 } = network.lines.known(place)
+  return length >= leastExpecting && answerMillis <= (length / supposedRate) * mostAdded
+}
 
 interface Answered {
   readonly connection: Connection.Connection
@@ -59,22 +137,16 @@ interface Answered {
 }
 
 /** Everything that goes on while the answer is awaited ends when it comes, and the other way round. */
-const attempt = Effect.fnUntraced(function* (
-  { bandwidth, limits, network }: Transport,
-  { body, options, request, signal, url }: Outgoing,
-  progress: Limits.Progress,
-  expectContinue: boolean
-) {
-  const opened = yield* Connection.open(network, progress, {
-    url,
-    method: request.method,
-    headers: toHeaders(request, body, expectContinue)
-  })
+const attempt = Effect.fnUntraced(function* (transport: Transport, outgoing: Outgoing, trip: Trip) {
+  const { bandwidth, limits } = transport
+  const { body, options, signal } = outgoing
+  const { expectContinue, progress } = trip
+  const connection = yield* connect(transport, outgoing, trip)
   const interim = Interim.make(options.onInterim, {
-    pause: () => opened.request.socket?.pause(),
-    resume: () => opened.request.socket?.resume()
+    pause: () => connection.request.socket?.pause(),
+    resume: () => connection.request.socket?.resume()
   })
-  const connection = Connection.follow(opened, { progress, interim, signal, fiberId: yield* Effect.fiberId })
+  connection.use({ progress, interim, signal })
   const sending = connection.ready.pipe(
     Limits.connectWithin(progress, limits.connect),
     Effect.zipRight(expectContinue ? Sending.awaitContinue(connection, limits.continue) : Effect.void),
@@ -93,8 +165,32 @@ const attempt = Effect.fnUntraced(function* (
   ).pipe(Effect.onError(() => Effect.sync(connection.close)))
   progress.enter("receiving")
   const { remoteAddress } = message.socket
-  if (message.complete) connection.close()
+  if (message.complete && !connection.isShared) connection.close()
   return { connection, message, remoteAddress } satisfies Answered
+})
+
+/** A read has the connection it is given, or one that others may have after it; content has one that served no other. */
+const connect = Effect.fnUntraced(function* (
+  { limits, network, waiting }: Transport,
+  outgoing: Outgoing,
+  { expectContinue, line, progress, route }: Trip
+) {
+  const { body, request, url } = outgoing
+  const { method } = request
+  const headers = toHeaders(request, body, expectContinue)
+  const isShared = isRead(outgoing)
+  if (body.length !== 0) {
+    const path = `${url.pathname}${url.search}`
+    const claimed = yield* Ahead.claim(waiting, route.place, {
+      method,
+      path,
+      headers,
+      connectLimit: limits.connect
+    })
+    if (Option.isSome(claimed)) return claimed.value
+  }
+  const opened = yield* Connection.open(network, route, { progress, method, headers, isShared, line })
+  return new Connection.Connection(opened, { network, route, progress, fiberId: yield* Effect.fiberId })
 })
 
 const toHeaders = (

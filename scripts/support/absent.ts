@@ -1,0 +1,2 @@
+/** What a bundle has in place of a package that it never uses. */
+export {}
