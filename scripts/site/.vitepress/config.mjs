@@ -52,6 +52,7 @@ export default defineConfig({
         items: [
           page("The command line", "cli"),
           page("Pipelines", "pipelines"),
+          page("Staging", "staging"),
           page("Archives", "archives"),
           page("Errors", "errors")
         ]
