@@ -144,7 +144,7 @@ const meanings: Readonly<Record<ExitCodeName, string>> = {
   done: "what was asked for is so",
   failed: "it failed; the message says what to do",
   resumable: "an upload stopped half-way: the command that is printed goes on with it",
-  notAllowed: "the API key is missing rights, or was refused",
+  notAllowed: "the API key, or the credentials of the object store, are missing rights or were refused",
   notFound: "there is no such extension, or no unfinished upload to it",
   archiveRefused: "the archive is missing, unreadable, not fit, or was not accepted",
   conflict: "somebody else is at it, or was meanwhile; or deployments are in the way",

@@ -34,7 +34,8 @@ export const create = Command.define({
   name: "create",
   summary: "Create an extension, to upload an archive to later.",
   details: [
-    "Names need not be unique, so creating twice makes two extensions. publish finds an extension by its name instead, and creates it only if there is none."
+    "Names need not be unique, so creating twice makes two extensions. publish finds an extension by its name instead, and creates it only if there is none.",
+    "A download URL stays in the extension, and whoever can read the extension sees it: for one with credentials, use publish, which takes it away again."
   ],
   examples: [
     ["create --name hunspell-en --type bundle --version '*'", "A bundle for every version of Elasticsearch."],

@@ -39,7 +39,8 @@ export const update = Command.define({
   name: "update",
   summary: "Change the name, version, description or download URL of an extension.",
   details: [
-    "Sends only what differs, and nothing when nothing does. The archive stays, unless a download URL makes the service fetch another. The type of an extension cannot be changed."
+    "Sends only what differs, and nothing when nothing does. The archive stays, unless a download URL makes the service fetch another. The type of an extension cannot be changed.",
+    "A download URL stays in the extension, and whoever can read the extension sees it: for one with credentials, use publish, which takes it away again."
   ],
   examples: [
     ["update 882519870 --version 8.17.1", "After a plugin was built for the next Elasticsearch."],
