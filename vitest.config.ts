@@ -10,6 +10,8 @@ const crashes = [
   "test/workflow/{cluster,crashes,database,machines,storing}.test.ts"
 ]
 const packed = ["test/package/**/*.test.ts"]
+/** Needs a store of its own: Ceph's gateway, or a given one. */
+const objectStore = ["test/s3/**/*.test.ts"]
 
 /** The examples import the library by its name, as its users do; here that is the source. */
 const source = (path: string) => fileURLToPath(new URL(`./src/${path}`, import.meta.url))
@@ -36,11 +38,12 @@ export default defineConfig({
         test: {
           name: "suite",
           include: ["test/**/*.test.ts", "examples/*.test.ts"],
-          exclude: [...crashes, ...packed, "**/node_modules"]
+          exclude: [...crashes, ...packed, ...objectStore, "**/node_modules"]
         }
       },
       { extends: true, test: { name: "crashes", include: crashes } },
-      { extends: true, test: { name: "package", include: packed } }
+      { extends: true, test: { name: "package", include: packed } },
+      { extends: true, test: { name: "s3", include: objectStore } }
     ],
     coverage: {
       provider: "v8",

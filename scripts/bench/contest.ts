@@ -113,7 +113,7 @@ const medianKnown = (values: ReadonlyArray<Option.Option<number>>): Option.Optio
   return Arr.isNonEmptyArray(known) ? Option.some(median(known)) : Option.none()
 }
 
-export const medians = (runs: Arr.NonEmptyReadonlyArray<Run>): Medians => ({
+export const medians = (runs: Arr.NonEmptyReadonlyArray<Usage>): Medians => ({
   wallMillis: median(Arr.map(runs, ({ wallMillis }) => wallMillis)),
   cpuMillis: medianKnown(runs.map(({ cpuMillis }) => cpuMillis)),
   peakBytes: medianKnown(runs.map(({ peakBytes }) => peakBytes))

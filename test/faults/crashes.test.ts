@@ -8,8 +8,9 @@ import * as NodeContext from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, Random } from "effect"
 import * as LocalElasticCloud from "../../src/testing/LocalElasticCloud.ts"
-import { bundleChild, type Runtime, runChild } from "../support/faults/crashes.ts"
+import { runChild } from "../support/faults/crashes.ts"
 import { ledger } from "../support/faults/ledger.ts"
+import { bundleChild, type Runtime } from "../support/runtimes/child.ts"
 import { fileWith, type Way, ways, zipOf } from "../support/upload/archives.ts"
 import { held, seed, sha256 } from "../support/upload/world.ts"
 
@@ -28,7 +29,7 @@ const program = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
   const cloud = yield* LocalElasticCloud.LocalElasticCloud
   const folder = yield* fs.makeTempDirectoryScoped({ prefix: "crashes-" })
-  const bundle = yield* bundleChild(folder)
+  const bundle = yield* bundleChild(folder, "faults/crashChild.ts")
   const content = yield* zipOf(size)
   const archive = yield* fileWith(content)
   const contentSha256 = sha256(content)

@@ -53,6 +53,7 @@ export default defineConfig({
           page("The command line", "cli"),
           page("Pipelines", "pipelines"),
           page("Lines of JSON", "json"),
+          page("Staging", "staging"),
           page("Archives", "archives"),
           page("Errors", "errors")
         ]

@@ -1,0 +1,22 @@
+/** What the library does to stage an archive: it hashes it, asks the store, and sends the parts that are missing. */
+import * as v8 from "node:v8"
+import * as NodeContext from "@effect/platform-node/NodeContext"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Archive from "../../src/archive/Archive.ts"
+import * as ArchiveStaging from "../../src/staging/ArchiveStaging.ts"
+import * as S3ObjectStore from "../../src/staging/S3ObjectStore.ts"
+import * as UploadHttpClient from "../../src/transfer/UploadHttpClient.ts"
+
+// As the command does: see src/cli/bin.ts.
+v8.setFlagsFromString("--semi-space-growth-factor=1")
+
+const [path = ""] = process.argv.slice(2)
+
+NodeRuntime.runMain(
+  ArchiveStaging.stage(Archive.file(path)).pipe(
+    Effect.provide(Layer.provide(S3ObjectStore.layerConfig, UploadHttpClient.layerConfig)),
+    Effect.provide(NodeContext.layer)
+  )
+)
