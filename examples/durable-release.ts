@@ -7,7 +7,7 @@
  */
 import { parseArgs } from "node:util"
 import { NodeContext, NodeRuntime } from "@effect/platform-node"
-import { Console, Effect, Layer, Schema } from "effect"
+import { Console, Effect, Layer, Logger, Schema } from "effect"
 import { ArchiveLocator, UploadHttpClient } from "effect-elastic-extensions"
 import * as Announcement from "effect-elastic-extensions/workflow/Announcement"
 import * as EngineSqlite from "effect-elastic-extensions/workflow/EngineSqlite"
@@ -52,5 +52,7 @@ program.pipe(
   Effect.provide(UploadHttpClient.layerConfig),
   Effect.provide(NodeContext.layer),
   Effect.tapError((error) => Console.error(String(error))),
+  // Standard output is the receipt's alone.
+  Effect.provide(Logger.replace(Logger.defaultLogger, Logger.withConsoleError(Logger.logfmtLogger))),
   NodeRuntime.runMain({ disableErrorReporting: true })
 )

@@ -7,6 +7,7 @@ import * as UploadJournal from "../../src/journal/UploadJournal.ts"
 import * as Fault from "../../src/testing/Fault.ts"
 import * as LocalElasticCloud from "../../src/testing/LocalElasticCloud.ts"
 import type { ResumableOptions } from "../../src/testing/ResumableUploads.ts"
+import type { RetryPolicyOptions } from "../../src/transfer/RetryPolicy.ts"
 import * as ExtensionUpload from "../../src/upload/ExtensionUpload.ts"
 import type { UploadOptions } from "../../src/upload/UploadSettings.ts"
 import { ledger } from "../support/faults/ledger.ts"
@@ -19,6 +20,7 @@ interface Row {
   readonly name: string
   readonly server?: ResumableOptions
   readonly settings?: Partial<UploadOptions>
+  readonly retry?: RetryPolicyOptions
   /** Done to the first upload resource after the line was cut at 1 MiB. */
   readonly meanwhile?: (cloud: LocalElasticCloud.LocalElasticCloudService, url: string) => Effect.Effect<void>
   /** `Uploaded` unless named. */
@@ -59,6 +61,7 @@ const rows: ReadonlyArray<Row> = [
     meanwhile: (cloud) => cloud.restart,
     // A restart takes as long as it takes; nothing is waited out when the server is there again.
     settings: { reconcileWindow: "15 seconds" },
+    retry: { maxRetries: 1000 },
     requests: ["PUT 1M/N", "PATCH N-1M/N-1M"]
   },
   {
@@ -156,7 +159,7 @@ describe("an upload resource after the line was cut", () => {
     }).pipe(
       Effect.provide(
         Layer.mergeAll(
-          client({ settings: { reconcileWindow: "60 millis", ...row.settings } }),
+          client({ settings: { reconcileWindow: "60 millis", ...row.settings }, retry: row.retry ?? {} }),
           UploadJournal.layerMemory
         ).pipe(
           Layer.provideMerge(LocalElasticCloud.layer({ resumable: row.server ?? {} })),

@@ -335,7 +335,8 @@ describe("a wall clock that is set while it waits", () => {
       expect(Exit.isFailure(exit)).toBe(true)
       const took = (begun.at(-1) ?? 0) - (begun[0] ?? 0)
       expect(begun.length).toBeGreaterThan(1)
-      expect(took).toBeLessThanOrEqual(400)
+      // A wait may end late on a busy machine, but by no hour.
+      expect(took).toBeLessThan(10_000)
     })
   )
 })
