@@ -54,5 +54,5 @@ program.pipe(
   Effect.tapError((error) => Console.error(String(error))),
   // Standard output is the receipt's alone.
   Effect.provide(Logger.replace(Logger.defaultLogger, Logger.withConsoleError(Logger.logfmtLogger))),
-  NodeRuntime.runMain({ disableErrorReporting: true })
+  NodeRuntime.runMain({ disableErrorReporting: true, disablePrettyLogger: true })
 )
