@@ -6,8 +6,9 @@
 import * as ConfigError from "effect/ConfigError"
 import * as Schema from "effect/Schema"
 import { ExtensionType } from "../cloud/Extension.ts"
+import { printable } from "../outsideText.ts"
 import { PublishError } from "../publish/PublishError.ts"
-import { commandLine, commandName, plural, printable } from "./internal/text.ts"
+import { commandLine, commandName, plural } from "./internal/text.ts"
 import type { Given } from "./internal/variables.ts"
 import { issues } from "./Project.ts"
 

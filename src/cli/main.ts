@@ -21,8 +21,18 @@ import { update } from "./commands/update.ts"
 import { upload } from "./commands/upload.ts"
 import type { Exited } from "./internal/output.ts"
 import { makeProgram } from "./internal/program.ts"
-import type { Stdio } from "./internal/terminal.ts"
+import { Stdio } from "./internal/terminal.ts"
 import { commandName } from "./internal/text.ts"
+
+export {
+  /**
+   * Where it writes.
+   *
+   * @since 0.1.0
+   * @category running
+   */
+  Stdio
+}
 
 /** In the order in which help lists them. */
 const commands = [

@@ -92,6 +92,7 @@ const UnavailableReason = Schema.Literal(
   "DiskFull",
   "NotAFolder",
   "NotAFile",
+  "NotPrivate",
   "LockLost",
   "Failed"
 )
@@ -102,6 +103,8 @@ const remedies: Record<typeof UnavailableReason.Type, string> = {
   DiskFull: "Free some space, or set EC_UPLOAD_JOURNAL to a folder on another disk.",
   NotAFolder: "Set EC_UPLOAD_JOURNAL to the path of a folder.",
   NotAFile: "Remove it, or set EC_UPLOAD_JOURNAL to a folder that only the journal uses.",
+  NotPrivate:
+    "Who can write there can tell this program what to send where. Take their right away (chmod -R go-w), own it, or set EC_UPLOAD_JOURNAL to a folder that only the journal uses.",
   LockLost:
     "Its lock was removed while in use. Make sure no other process uploads to this extension, then run again.",
   Failed: "Run again; if it persists, use another folder or store."
@@ -185,6 +188,8 @@ const reasonOf = (error: PlatformError): JournalUnavailable["reason"] => {
     case "EEXIST":
       return "NotAFolder"
     default:
-      return error._tag === "SystemError" && error.reason === "BadResource" ? "NotAFile" : "Failed"
+      if (error._tag !== "SystemError") return "Failed"
+      if (error.reason === "PermissionDenied") return "NotPrivate"
+      return error.reason === "BadResource" ? "NotAFile" : "Failed"
   }
 }

@@ -264,7 +264,7 @@ export interface PendingResult {
 /**
  * Finishes the uploads that earlier processes left unfinished at this endpoint, one after the other. Each is finished
  * with the very archive it was begun with: one that has changed since is an `ArchiveChanged`, and its upload is given up.
- * What the archive was allowed when its first bytes left need not be allowed again.
+ * The archive is inspected again, and what it was allowed has to be allowed again: a record excuses nothing.
  *
  * @example
  * ```ts
@@ -456,9 +456,8 @@ const peekJournal = Effect.fnUntraced(function* (extensionId: ExtensionId) {
 })
 
 /**
- * The digest tells whether an upload that has begun is of this archive, and only then may it go on as it is. Else the
- * archive has to be usable, which takes less time to find out; and whether the digest is worth a reading of its own is for
- * the extension to tell.
+ * The archive has to be usable, whatever a record says of it. The digest tells whether an upload that has begun is of this
+ * archive; else, whether the digest is worth a reading of its own is for the extension to tell.
  */
 const prepare = Effect.fnUntraced(function* (
   extensionId: ExtensionId,
@@ -471,15 +470,14 @@ const prepare = Effect.fnUntraced(function* (
     onSome: ({ checkpoints }) => checkpoints.map(({ offset }) => offset)
   })
   const hashing = yield* makeHashing(inspected, leftOffAt)
-  if (Option.isNone(begun)) yield* LocalArchive.requireUsable(inspected.inspection)
+  yield* LocalArchive.requireUsable(inspected.inspection)
   if (Option.isSome(begun) || (yield* mustBeHashedFirst(inspected))) yield* hashing.whole
   return { extensionId, inspected, hashing }
 })
 
 /**
  * Whether the digest has to come first, whatever the extension holds: for an archive that is read in one piece; for one of
- * which nothing but its bytes could tell that it is no longer the one that was inspected; and for one that may be damaged,
- * because what is allowed when the first bytes leave is not asked again.
+ * which nothing but its bytes could tell that it is no longer the one that was inspected; and for one that may be damaged.
  */
 const mustBeHashedFirst = Effect.fnUntraced(function* ({
   stat: { etag, modifiedMillis, size }

@@ -29,6 +29,7 @@ import { ExtensionId } from "../cloud/ExtensionId.ts"
 import { ExtensionsClient } from "../cloud/ExtensionsClient.ts"
 import { ExtensionsError } from "../cloud/ExtensionsError.ts"
 import { UploadJournal } from "../journal/UploadJournal.ts"
+import { shownLine } from "../outsideText.ts"
 import * as ArchiveDelivery from "../publish/ArchiveDelivery.ts"
 import * as ExtensionPublish from "../publish/ExtensionPublish.ts"
 import { AmbiguousExtension, DeliveryError, NameTaken } from "../publish/PublishError.ts"
@@ -372,7 +373,7 @@ const orLog =
   <A, R>(self: Effect.Effect<A, DeliveryError, R>): Effect.Effect<void, never, R> =>
     self.pipe(
       RetryPolicy.retry(),
-      Effect.catchAll((error) => Effect.logWarning(`${what}: ${error.message}`)),
+      Effect.catchAll((error) => Effect.logWarning(shownLine(`${what}: ${error.message}`))),
       Effect.asVoid
     )
 

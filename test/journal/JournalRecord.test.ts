@@ -20,8 +20,16 @@ import { key, otherKey, prepared, secretUrl, withUpload } from "../support/journ
 const sameRecord = Schema.equivalence(JournalRecord)
 
 describe("JournalRecord", () => {
-  it.effect.prop("any record survives its JSON", [JournalRecord], ([record]) =>
+  it.effect.prop("any record survives its JSON", [JournalRecord], ([{ multipartBoundary: _, ...any }]) =>
     Effect.gen(function* () {
+      // Of an upload that a run can have made: its id is its key's, and its sizes go together.
+      const size = Math.max(any.representationSize, any.upload?.offset ?? 0)
+      const record: JournalRecord = {
+        ...any,
+        id: journalId(any),
+        archive: { ...any.archive, size },
+        representationSize: size
+      }
       const back = yield* decode(record.id, yield* encode(record))
       assert.isTrue(sameRecord(back, record))
       const url = (of: JournalRecord) => of.upload && Redacted.value(of.upload.url)

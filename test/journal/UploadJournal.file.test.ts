@@ -287,6 +287,16 @@ describe("UploadJournal.layerFileSystem: records that cannot be understood", () 
       reason: "InvalidRecord",
       says: "upload.offset"
     },
+    "is nested without end": {
+      text: "[".repeat(100_000) + "]".repeat(100_000),
+      reason: "InvalidJson",
+      says: "levels deep"
+    },
+    "has checkpoints without end": {
+      text: `{"schemaVersion":2,"checkpoints":[${"1,".repeat(1_000_000)}1]}`,
+      reason: "InvalidRecord",
+      says: "checkpoints"
+    },
     "was written by a newer release": {
       text: JSON.stringify({ schemaVersion: 4, url: secretUrl }),
       reason: "NewerVersion",
@@ -354,6 +364,29 @@ describe("UploadJournal.layerFileSystem: records that cannot be understood", () 
         yield* fs.copyFile(`${folder}/${id}.json`, `${folder}/${journalId(otherKey)}.json`)
         const error = yield* Effect.flip(Effect.scoped(journal.open(otherKey)))
         assert.include(error.message, `it is the record of upload ${id}`)
+        const planted = yield* Effect.map(fs.readFileString(`${folder}/${id}.json`), (text) =>
+          text.replaceAll(id, journalId(otherKey))
+        )
+        yield* fs.writeFileString(`${folder}/${journalId(otherKey)}.json`, planted)
+        const other = yield* Effect.flip(Effect.scoped(journal.open(otherKey)))
+        assert.include(other.message, `it is the record of upload ${id}`)
+      })
+    )
+  )
+
+  it.effect("one whose sizes contradict each other is none", () =>
+    withJournal(({ fs, folder, journal }) =>
+      Effect.gen(function* () {
+        yield* save(journal)
+        const text = yield* fs.readFileString(`${folder}/${id}.json`)
+        for (const [said, planted] of [
+          ['"representationSize": 10', '"representationSize": 9'],
+          ['"offset": 4', '"offset": 11'],
+          ['"phase"', '"multipartBoundary": "a\\r\\nb", "phase"']
+        ] as const) {
+          yield* fs.writeFileString(`${folder}/${id}.json`, text.replace(said, planted))
+          assert.include((yield* Effect.flip(journal.get(id))).message, "sizes contradict")
+        }
       })
     )
   )
@@ -414,17 +447,67 @@ describe("UploadJournal.layerFileSystem: what is no file", () => {
   }
 
   it.effect("a link to nothing in a lock's place is refused", () =>
-    refuses(`${id}.lock`, link, "a symbolic link to nothing")
+    refuses(`${id}.lock`, link, "SymbolicLink")
   )
 
-  it.effect("a link to nothing in a record's place makes way for the record", () =>
+  it.effect("a link to nothing in a record's place is refused", () =>
+    refuses(`${id}.json`, link, "SymbolicLink")
+  )
+
+  for (const ending of ["json", "lock"]) {
+    it.effect(`a link to a file that somebody else keeps is not followed (${ending})`, () =>
+      withJournal(({ folder, fs, journal }) =>
+        Effect.gen(function* () {
+          yield* fs.makeDirectory(folder, { recursive: true })
+          const elsewhere = `${yield* fs.makeTempDirectoryScoped()}/kept`
+          yield* fs.writeFileString(elsewhere, "{}")
+          yield* fs.symlink(elsewhere, `${folder}/${id}.${ending}`)
+          const error = yield* Effect.flip(Effect.scoped(journal.open(key)))
+          assert.deepInclude({ ...error }, { _tag: "JournalUnavailable", reason: "NotAFile" })
+          assert.strictEqual(yield* fs.readFileString(elsewhere), "{}")
+        }).pipe(Effect.scoped)
+      )
+    )
+  }
+
+  it.effect("a record larger than any is refused before it is read", () =>
     withJournal(({ folder, fs, journal }) =>
       Effect.gen(function* () {
-        yield* fs.makeDirectory(folder, { recursive: true })
-        yield* link(fs, `${folder}/${id}.json`)
-        yield* save(journal, 9)
-        assert.strictEqual(Option.getOrThrow(yield* journal.get(id)).upload?.offset, 9)
-        assert.deepStrictEqual(yield* fs.readDirectory(folder), [`${id}.json`])
+        yield* save(journal)
+        yield* fs.truncate(`${folder}/${id}.json`, 10_000_000_000)
+        const error = yield* Effect.flip(journal.get(id))
+        assert.deepInclude({ ...error }, { _tag: "JournalUnavailable", reason: "NotAFile" })
+      })
+    )
+  )
+})
+
+describe("UploadJournal.layerFileSystem: who else can write there", () => {
+  it.effect("makes a folder, a record or a lock not to be believed", () =>
+    withJournal(({ folder, fs, journal }) =>
+      Effect.gen(function* () {
+        yield* save(journal)
+        const notBelieved = Effect.gen(function* () {
+          for (const use of [Effect.asVoid(journal.list), Effect.asVoid(Effect.scoped(journal.open(key)))]) {
+            const error = yield* Effect.flip(use)
+            assert.deepInclude({ ...error }, { _tag: "JournalUnavailable", reason: "NotPrivate" })
+            assert.include(error.message, "can be written by other users")
+          }
+        })
+        for (const [path, open, kept] of [
+          [folder, 0o777, 0o700],
+          [folder, 0o720, 0o700],
+          [`${folder}/${id}.json`, 0o666, 0o600],
+          [`${folder}/${id}.json`, 0o620, 0o600]
+        ] as const) {
+          yield* fs.chmod(path, open)
+          yield* notBelieved
+          yield* fs.chmod(path, kept)
+        }
+        assert.strictEqual((yield* journal.list).records.length, 1)
+        yield* fs.writeFileString(`${folder}/${id}.lock`, "x")
+        yield* fs.chmod(`${folder}/${id}.lock`, 0o666)
+        yield* notBelieved
       })
     )
   )

@@ -265,21 +265,35 @@ describe("an archive whose errors were allowed when its upload began", () => {
   const questionable = zip([dictionary, { ...evil, data: "x".repeat(20_000), method: 0 }])
   const begun = interrupted(questionable, ["unsafe-path"])
 
-  it.scopedLive("goes on without being allowed again", () =>
+  it.scopedLive("goes on when it is allowed again: a record, whoever wrote it, excuses nothing", () =>
     Effect.gen(function* () {
       const { extensionId, path } = yield* begun
       const { milestones, onEvent } = recordEvents()
-      const receipt = yield* ExtensionUpload.upload({ extensionId, archive: Archive.file(path), onEvent })
+      const archive = Archive.file(path)
+      for (const refused of [
+        Effect.asVoid(ExtensionUpload.upload({ extensionId, archive })),
+        Effect.asVoid(ExtensionUpload.plan({ extensionId, archive })),
+        Effect.asVoid(ExtensionUpload.resume(extensionId))
+      ]) {
+        expect(yield* Effect.flip(refused)).toMatchObject({ _tag: "InvalidArchive" })
+      }
+      expect(yield* traffic).toEqual([])
+      const receipt = yield* ExtensionUpload.upload({
+        extensionId,
+        archive,
+        allow: ["unsafe-path"],
+        onEvent
+      })
       expect(receipt).toMatchObject({ _tag: "Uploaded", proof: "hash" })
       expect(milestones()).toContain("UploadContinued")
       expect((yield* held(extensionId)).sha256).toBe(sha256(questionable))
     }).pipe(Effect.provide(world()))
   )
 
-  it.scopedLive("is finished by resumePending", () =>
+  it.scopedLive("is finished by resumePending, which is told the same", () =>
     Effect.gen(function* () {
       const { extensionId } = yield* begun
-      expect(yield* ExtensionUpload.resumePending()).toMatchObject([
+      expect(yield* ExtensionUpload.resumePending({ allow: ["unsafe-path"] })).toMatchObject([
         { result: { _tag: "Right", right: { _tag: "Uploaded", extensionId } } }
       ])
       expect((yield* held(extensionId)).sha256).toBe(sha256(questionable))

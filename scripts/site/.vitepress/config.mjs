@@ -74,6 +74,7 @@ export default defineConfig({
           page("What survives what", "resumability"),
           page("Runtimes", "runtimes"),
           page("Performance", "performance"),
+          page("Reliability", "reliability"),
           page("Scale of releases", "workflow-scale")
         ]
       },

@@ -6,6 +6,7 @@
 import * as Options from "@effect/cli/Options"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import { printable } from "../../outsideText.ts"
 import type { LocalElasticCloudService } from "../../testing/LocalElasticCloud.ts"
 import { exitCodes } from "../ExitCode.ts"
 import { UsageError } from "../Failure.ts"
@@ -13,7 +14,7 @@ import * as Command from "../internal/command.ts"
 import { Exited, Output } from "../internal/output.ts"
 import * as Parameters from "../internal/parameters.ts"
 import * as Results from "../internal/results.ts"
-import { facts, printable, shellWord } from "../internal/text.ts"
+import { facts, shellWord } from "../internal/text.ts"
 import * as Variables from "../internal/variables.ts"
 
 const extensionNames = Parameters.value(

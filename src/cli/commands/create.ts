@@ -6,12 +6,13 @@
 import * as Effect from "effect/Effect"
 import { CreateExtensionRequest } from "../../cloud/Extension.ts"
 import { ExtensionsClient } from "../../cloud/ExtensionsClient.ts"
+import { printable } from "../../outsideText.ts"
 import * as Command from "../internal/command.ts"
 import * as Extensions from "../internal/extensions.ts"
 import { Output } from "../internal/output.ts"
 import * as Parameters from "../internal/parameters.ts"
 import * as Results from "../internal/results.ts"
-import { commandName, printable } from "../internal/text.ts"
+import { commandName } from "../internal/text.ts"
 import * as Variables from "../internal/variables.ts"
 
 /**

@@ -6,12 +6,13 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { ExtensionsClient } from "../../cloud/ExtensionsClient.ts"
+import { printable } from "../../outsideText.ts"
 import * as Command from "../internal/command.ts"
 import * as Extensions from "../internal/extensions.ts"
 import { Output } from "../internal/output.ts"
 import * as Parameters from "../internal/parameters.ts"
 import * as Results from "../internal/results.ts"
-import { bytes, printable, table } from "../internal/text.ts"
+import { bytes, table } from "../internal/text.ts"
 import * as Variables from "../internal/variables.ts"
 
 /**

@@ -12,6 +12,7 @@ import type { Extension, ExtensionType } from "../../cloud/Extension.ts"
 import { ExtensionId } from "../../cloud/ExtensionId.ts"
 import * as ExtensionsClient from "../../cloud/ExtensionsClient.ts"
 import { type InvalidRequest, invalidRequest, type Operation } from "../../cloud/ExtensionsError.ts"
+import { printable } from "../../outsideText.ts"
 import * as RetryPolicy from "../../transfer/RetryPolicy.ts"
 import * as UploadHttpClient from "../../transfer/UploadHttpClient.ts"
 import * as Variable from "../../transfer/Variable.ts"
@@ -19,7 +20,7 @@ import { AmbiguousName, NameNotFound, UsageError } from "../Failure.ts"
 import { waiting } from "./live.ts"
 import { Output } from "./output.ts"
 import type { ExtensionView } from "./results.ts"
-import { announceRetry, nearest, printable } from "./text.ts"
+import { announceRetry, nearest } from "./text.ts"
 
 const maxTries = Variable.count("EC_UPLOAD_READ_TRIES", { min: 1, max: 1000 }).pipe(Config.withDefault(3))
 

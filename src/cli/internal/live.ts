@@ -7,7 +7,7 @@ import * as Ref from "effect/Ref"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import { Output } from "./output.ts"
-import { type Sink, Stdio } from "./terminal.ts"
+import { ours, type Sink, Stdio, unended } from "./terminal.ts"
 import { clock, widthOf } from "./text.ts"
 
 export interface Live {
@@ -37,17 +37,25 @@ export const make = Effect.fnUntraced(function* (
     const line = yield* render((yield* err.columns) - 1)
     if (line === (yield* Ref.get(drawn))) return
     const erased = yield* erase
-    yield* err.write(erased + line)
+    yield* err.write(ours(erased + unended(line)))
     yield* Ref.set(drawn, line)
   }).pipe(turn.withPermits(1))
 
-  yield* Effect.addFinalizer(() => turn.withPermits(1)(Effect.flatMap(erase, err.write)))
+  yield* Effect.addFinalizer(() =>
+    turn.withPermits(1)(Effect.flatMap(erase, (erased) => err.write(ours(erased))))
+  )
   // Forked where nothing may be interrupted, it would never end by itself.
   const drawing = Effect.repeat(Effect.uninterruptible(draw), Schedule.spaced(renderMillis))
   yield* Effect.forkScoped(Effect.interruptible(drawing))
 
   return {
-    above: (writing) => turn.withPermits(1)(Effect.zipRight(Effect.flatMap(erase, err.write), writing))
+    above: (writing) =>
+      turn.withPermits(1)(
+        Effect.zipRight(
+          Effect.flatMap(erase, (erased) => err.write(ours(erased))),
+          writing
+        )
+      )
   }
 })
 

@@ -11,11 +11,12 @@ import * as Ref from "effect/Ref"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type { Problem } from "../../archive/ArchiveProblem.ts"
+import { bounded } from "../../outsideText.ts"
 import { byTag, exitCodes } from "../ExitCode.ts"
 import { Failure, OutputUnwritable, UsageError } from "../Failure.ts"
 import type { Line } from "../Line.ts"
 import type { OutputOptions } from "./parameters.ts"
-import { type Sink, Stdio, type Style, styleOf } from "./terminal.ts"
+import { jsonLine, lines, type Shown, type Sink, Stdio, type Style, styleOf } from "./terminal.ts"
 import { commandLine, commandName, hanging, indent, pageWidthOf, wrap } from "./text.ts"
 
 /** What a command found or did. */
@@ -82,12 +83,12 @@ export const layer = (
       const firstLoss = yield* Ref.make(Option.none<OutputUnwritable>())
 
       /** The work goes on when nobody can be told of it. */
-      const writeLines = (sink: Lines, lines: ReadonlyArray<string>): Effect.Effect<void> =>
-        lines.length === 0
-          ? Effect.void
-          : Effect.catchAll(sink.write(`${lines.join("\n")}\n`), (loss) =>
-              Ref.update(firstLoss, (first) => Option.orElseSome(first, () => loss))
-            )
+      const write = (sink: Lines, text: Shown): Effect.Effect<void> =>
+        Effect.catchAll(sink.write(text), (loss) =>
+          Ref.update(firstLoss, (first) => Option.orElseSome(first, () => loss))
+        )
+      const writeLines = (sink: Lines, texts: ReadonlyArray<string>): Effect.Effect<void> =>
+        texts.length === 0 ? Effect.void : write(sink, lines(texts))
       const jsonSinks = (onOut: boolean): ReadonlyArray<Lines> => [
         ...(options.json && onOut ? [out] : []),
         ...Option.toArray(file)
@@ -101,7 +102,7 @@ export const layer = (
           if (sinks.length === 0) return
           const fields = yield* Effect.orDie(Schema.encode(schema)(value))
           const line = lineOf(fields, yield* DateTime.now)
-          yield* Effect.forEach(sinks, (sink) => writeLines(sink, [line]), { discard: true })
+          yield* Effect.forEach(sinks, (sink) => write(sink, jsonLine(line)), { discard: true })
         })
       const forPeople = <A, I extends Line>({ lines, quietLines = [] }: Result<A, I>) =>
         options.json ? Effect.void : writeLines(out, options.quiet ? quietLines : lines)
@@ -123,7 +124,7 @@ export const layer = (
         part: (part) => Effect.zipRight(event(part.schema, part.value), forPeople(part)),
         note: (line) =>
           isForPeople
-            ? Effect.flatMap(err.columns, (width) => writeLines(err, hanging(line, width)))
+            ? Effect.flatMap(err.columns, (width) => writeLines(err, hanging(bounded(line), width)))
             : Effect.void,
         ending: (ending) =>
           Effect.gen(function* () {
@@ -152,7 +153,7 @@ export const openFile = (
       (error) => new UsageError({ problem: `--json-file: ${path} cannot be written: ${detailOf(error)}.` })
     )
     return {
-      write: (text: string) =>
+      write: (text: Shown) =>
         Effect.mapError(
           file.writeAll(new TextEncoder().encode(text)),
           (error) => new OutputUnwritable({ target: path, detail: detailOf(error) })
@@ -191,9 +192,11 @@ const endingJson = (ending: Ending, exitCode: number): Effect.Effect<object> => 
 
 const endingLines = (ending: Ending, style: Style, width: number): ReadonlyArray<string> => {
   const { happened, remedy } = accountOf(ending.failure)
+  // Only our own mistakes have an account of several lines.
+  const accounts = ending.failure._tag === "Defect" ? happened.split("\n") : [happened]
   return [
     style.red(style.bold(ending.failure._tag)),
-    ...[happened, remedy].flatMap((text) => indent(wrap(text, width - 2), 2)),
+    ...[...accounts, remedy].flatMap((text) => indent(wrap(bounded(text), width - 2), 2)),
     ...(ending._tag === "Resumable" ? ["To resume:", `  ${style.bold(ending.resume)}`] : [])
   ]
 }

@@ -1,10 +1,11 @@
 /** The library's plans, as a dry run shows them: as JSON, and for people. */
 import * as Option from "effect/Option"
+import { printable } from "../../outsideText.ts"
 import type { Wanted } from "../../publish/ExtensionPublish.ts"
 import * as Publish from "../../publish/PublishPlan.ts"
 import * as Upload from "../../upload/UploadPlan.ts"
 import type { PublishPlan, UploadPlan } from "./results.ts"
-import { bytes, facts, printable } from "./text.ts"
+import { bytes, facts } from "./text.ts"
 
 export const ofUpload = (plan: Upload.UploadPlan): UploadPlan => {
   const { deployments, extensionId } = plan

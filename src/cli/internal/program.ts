@@ -15,7 +15,7 @@ import { type Exited, Failed, Output } from "./output.ts"
 import { type Entry, namesOf, type OutputOptions, parsedVersion } from "./parameters.ts"
 import { programOptions, Request, requestOf } from "./request.ts"
 import { linesVersion, Version } from "./results.ts"
-import { Stdio, styleOf, withoutAnsi } from "./terminal.ts"
+import { ours, Stdio, styleOf, withoutAnsi } from "./terminal.ts"
 import { commandName, pageWidthOf } from "./text.ts"
 
 /** Makes the program of its command and the commands below it, in the order in which help lists them. */
@@ -85,7 +85,7 @@ const plain: OutputOptions = { json: false, jsonFile: Option.none(), quiet: fals
 const print = Effect.fnUntraced(function* (page: (screen: Help.Screen) => string) {
   const { out } = yield* Stdio
   const screen = { style: yield* styleOf(out), width: pageWidthOf(yield* out.columns) }
-  yield* Effect.catchAll(out.write(page(screen)), (failure) =>
+  yield* Effect.catchAll(out.write(ours(page(screen))), (failure) =>
     withOutput(plain)(exit(new Failed({ failure })))
   )
 })

@@ -2,15 +2,17 @@
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import { identity } from "effect/Function"
 import * as Option from "effect/Option"
 import * as Ref from "effect/Ref"
 import type * as Scope from "effect/Scope"
+import { bounded } from "../../outsideText.ts"
 import { PublishEvent } from "../../publish/PublishEvent.ts"
 import * as RetryPolicy from "../../transfer/RetryPolicy.ts"
 import * as Live from "./live.ts"
 import { Output } from "./output.ts"
 import * as Progress from "./progress.ts"
-import { type Sink, Stdio, type Style, styleOf } from "./terminal.ts"
+import { lines, type Sink, Stdio, type Style, styleOf } from "./terminal.ts"
 import { announceRetry, bytes, duration, hanging, plural } from "./text.ts"
 
 export type Report = (event: PublishEvent) => Effect.Effect<void>
@@ -124,7 +126,7 @@ const asBar = Effect.fnUntraced(function* (
   const say = (line: string) =>
     live.above(
       Effect.flatMap(err.columns, (columns) =>
-        err.write(`${paint(hanging(line, columns).join("\n"), style)}\n`)
+        err.write(lines(hanging(bounded(line), columns).map(paintAs(line, style))))
       )
     )
   return (event) =>
@@ -135,8 +137,8 @@ const asBar = Effect.fnUntraced(function* (
     })
 })
 
-const paint = (line: string, style: Style): string =>
-  line.startsWith("! ") || line.startsWith("warning: ") ? style.yellow(line) : line
+const paintAs = (line: string, style: Style): ((text: string) => string) =>
+  line.startsWith("! ") || line.startsWith("warning: ") ? style.yellow : identity
 
 /** One line for everything worth knowing that is no step. */
 const sentenceOf = (event: Exclude<PublishEvent, Progress.Step>, retries: number): Option.Option<string> => {

@@ -1,13 +1,21 @@
 /** The process's streams and the person behind them: what is written, in which colours, and what is asked. */
+import { randomInt } from "node:crypto"
 import process from "node:process"
 import { createInterface } from "node:readline/promises"
 import type { WriteStream } from "node:tty"
+import * as Brand from "effect/Brand"
 import * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import { shown, shownJson, shownLine } from "../../outsideText.ts"
 import { OutputUnwritable } from "../Failure.ts"
+
+/** Text that moves and colours nothing but what this program has coloured itself, whoever has written its words. */
+export type Shown = string & Brand.Brand<"Shown">
+
+const Shown = Brand.nominal<Shown>()
 
 /** One stream of text. */
 export interface Sink<out E = never> {
@@ -15,7 +23,7 @@ export interface Sink<out E = never> {
   /** Of the terminal as it is now; 80 where nothing tells. */
   readonly columns: Effect.Effect<number>
   /** Returns when the text has left the process, so that an exit right after cannot cut it off. */
-  readonly write: (text: string) => Effect.Effect<void, E>
+  readonly write: (text: Shown) => Effect.Effect<void, E>
 }
 
 /** Where the command line writes: what it was run for, and what happens meanwhile, which may get lost. */
@@ -89,10 +97,40 @@ const plain: Style = {
   green: (text) => text
 }
 
+/** Tells our own sequences from those that others write. Nobody outside of this process can know it. */
+const own = randomInt(2 ** 40)
+
 const ansi =
   (begin: number, end: number) =>
   (text: string): string =>
-    `\u001b[${begin}m${text}\u001b[${end}m`
+    `\u001b[${begin};${own}m${text}\u001b[${end};${own}m`
+
+const ownSequences = new RegExp(`(${"\u001b"}\\[\\d+);${own}m`, "g")
+
+/** Our own words, which may take several lines and move the cursor. */
+export const ours = (text: string): Shown => Shown(text.replace(ownSequences, "$1m"))
+
+const line = (text: string): string => {
+  const parts = text.split(ownSequences)
+  // A runner of a pipeline looks for its commands at the first words, whatever their colour.
+  const first = parts.findIndex((part, index) => index % 2 === 0 && part.trim() !== "")
+  return parts
+    .map((part, index) => {
+      if (index % 2 === 1) return `${part}m`
+      return index === first ? shownLine(part) : shown(part)
+    })
+    .join("")
+}
+
+/** One line for each text, whatever is in it. */
+export const lines = (texts: ReadonlyArray<string>): Shown =>
+  Shown(texts.map((text) => `${line(text)}\n`).join(""))
+
+/** A part of a line that is not ended. */
+export const unended = (text: string): Shown => Shown(line(text))
+
+/** A line of JSON, whose meaning stays what it is. */
+export const jsonLine = (json: string): Shown => Shown(`${shownJson(json)}\n`)
 
 const coloured: Style = {
   bold: ansi(1, 22),
@@ -112,7 +150,7 @@ interface Person {
   /**
    * The line that was typed; Ctrl-C interrupts. The question goes to standard error: standard output is for results.
    */
-  readonly ask: (question: string) => Effect.Effect<string>
+  readonly ask: (question: Shown) => Effect.Effect<string>
 }
 
 const askProcess = (question: string): Effect.Effect<string> =>
@@ -145,5 +183,5 @@ export class Confirmation extends Context.Reference<Confirmation>()(
 /** Whether the answer was yes, in full or its first letter. */
 export const confirm = (question: string): Effect.Effect<boolean> =>
   Effect.flatMap(Confirmation, ({ ask }) =>
-    Effect.map(ask(`${question} [y/N] `), (answer) => /^y(es)?$/i.test(answer.trim()))
+    Effect.map(ask(unended(`${question} [y/N] `)), (answer) => /^y(es)?$/i.test(answer.trim()))
   )

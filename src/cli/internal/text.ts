@@ -49,16 +49,6 @@ export const announceRetry = (retry: number, retries: number, delayMillis: numbe
 export const plural = (count: number, one: string, many = `${one}s`): string =>
   `${count} ${count === 1 ? one : many}`
 
-/**
- * What somebody else has written, fit for a terminal: control characters, which could move the cursor or change the
- * window, and marks that turn the direction of text, are shown by their code.
- */
-export const printable = (text: string): string =>
-  text.replace(
-    /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu,
-    (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`
-  )
-
 /** A word of a shell command, quoted where it needs to be. */
 export const shellWord = (word: string): string =>
   /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`

@@ -2,7 +2,7 @@
  * One file a record: `<id>.json`, beside it `<id>.lock` while somebody works on it, and `….tmp` for the moment of a
  * write.
  */
-import { type PlatformError, SystemError } from "@effect/platform/Error"
+import type { PlatformError } from "@effect/platform/Error"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Path from "@effect/platform/Path"
 import * as Clock from "effect/Clock"
@@ -26,6 +26,7 @@ import {
   staleAfterMillis,
   toLocked
 } from "./owner.ts"
+import { requireOwnFile, requirePrivateFolder } from "./privacy.ts"
 import { checkHeldBy, type Holder, type JournalStore, releasedOnFailure } from "./store.ts"
 
 const recordEnding = ".json"
@@ -67,9 +68,9 @@ export const makeFileStore = Effect.fnUntraced(function* (directory: string) {
     yield* syncFolder
   }, Effect.uninterruptible)
 
-  const entries = fs
-    .readDirectory(directory)
-    .pipe(Effect.catchIf(hasReason("NotFound"), () => Effect.succeed<Array<string>>([])))
+  const entries = Effect.zipRight(requirePrivateFolder(fs, directory), fs.readDirectory(directory)).pipe(
+    Effect.catchIf(hasReason("NotFound"), () => Effect.succeed<Array<string>>([]))
+  )
 
   const entriesEndingWith = (ending: string) =>
     Effect.map(entries, (names) =>
@@ -110,6 +111,7 @@ export const makeFileStore = Effect.fnUntraced(function* (directory: string) {
   const lock = Effect.fnUntraced(
     function* (id: JournalId, extensionId: Option.Option<string>) {
       yield* makeFolder
+      yield* requirePrivateFolder(fs, directory)
       const held = yield* holdFileLock(fs, isSilent, locateLock(id), id, extensionId)
       yield* sweep(id, held.takenAtMillis)
       const check = checkHeldBy(held.token, directory, failed("lock")(held.holder))
@@ -126,10 +128,12 @@ export const makeFileStore = Effect.fnUntraced(function* (directory: string) {
     lockable: Effect.map(entriesEndingWith(lockEnding), (names) => names.filter(isJournalId)),
     names: entriesEndingWith(recordEnding),
     read: (name) =>
-      Effect.map(
-        readFile(fs, locate(name)),
-        Option.map(({ text }) => text)
-      ).pipe(failed("read")),
+      requirePrivateFolder(fs, directory).pipe(
+        Effect.zipRight(readFile(fs, locate(name))),
+        Effect.map(Option.map(({ text }) => text)),
+        Effect.catchIf(hasReason("NotFound"), () => Effect.succeedNone),
+        failed("read")
+      ),
     write: (name, text) => failed("write")(write(name, text)),
     move: (from, to) =>
       fs
@@ -151,30 +155,16 @@ const hasReason =
   (error: { readonly _tag: string; readonly reason?: string }): boolean =>
     error._tag === "SystemError" && error.reason === reason
 
-const notAFile = (path: string, what: string) =>
-  new SystemError({
-    module: "FileSystem",
-    method: "readFile",
-    reason: "BadResource",
-    pathOrDescriptor: path,
-    description: `"${path}" is no file (${what})`
-  })
-
 interface Content {
   readonly info: FileSystem.File.Info
   readonly text: string
 }
 
-/** Only what is a file is opened: to read from a named pipe is to wait for ever. */
 const readFile = (
   fs: FileSystem.FileSystem,
   path: string
 ): Effect.Effect<Option.Option<Content>, PlatformError> =>
-  fs.stat(path).pipe(
-    Effect.filterOrFail(
-      (info) => info.type === "File",
-      (info) => notAFile(path, info.type)
-    ),
+  requireOwnFile(fs, path).pipe(
     Effect.flatMap((info) => Effect.map(fs.readFileString(path), (text) => Option.some({ info, text }))),
     Effect.catchIf(hasReason("NotFound"), () => Effect.succeedNone)
   )
@@ -295,15 +285,9 @@ const holdFileLock = Effect.fnUntraced(function* (
     Effect.flatMap(
       inspect(fs, path, id),
       Option.match({
-        onNone: () => refuseDanglingLink(path),
+        onNone: () => Effect.void,
         onSome: (holder) => clearDead(path, holder)
       })
-    )
-
-  /** It exists for who wants to create a file there, and does not for who reads: nobody ever lets go of it. */
-  const refuseDanglingLink = (path: string) =>
-    Effect.flatMap(Effect.option(fs.readLink(path)), (target) =>
-      Option.isSome(target) ? notAFile(path, "a symbolic link to nothing") : Effect.void
     )
 
   /**

@@ -10,7 +10,7 @@ import { ExtensionsClient } from "../../cloud/ExtensionsClient.ts"
 import * as JournalRecord from "../../journal/JournalRecord.ts"
 import { randomBoundary } from "../../transfer/Representation.ts"
 import { deploymentsOf, requireReplaceable } from "../Deployments.ts"
-import { requireMatch, requireUsable, requireUsableContent } from "../LocalArchive.ts"
+import { requireMatch, requireUsable } from "../LocalArchive.ts"
 import * as StoredArchive from "../StoredArchive.ts"
 import { type Planned, PlannedDigest, UploadPlan } from "../UploadPlan.ts"
 import { type UploadOptions, UploadSettings } from "../UploadSettings.ts"
@@ -30,14 +30,14 @@ export const decide = Effect.fnUntraced(function* (
   const own = Option.filter(known, (record) =>
     Option.exists(digested, ({ digest }) => isOfThisUpload(record, digest, settings))
   )
-  if (Option.isSome(own)) return yield* goOn(own.value)
+  // A record excuses nothing: whoever can write to the journal could allow what nobody has.
   yield* requireUsable(
     Option.match(digested, { onNone: () => inspected, onSome: (whole) => whole }).inspection
   )
-  return yield* startOver(known, expected)
+  return Option.isSome(own) ? yield* goOn(own.value) : yield* startOver(known, expected)
 })
 
-/** Whether bytes may have left for this upload. Its archive was found usable before that, as far as that was known then. */
+/** Whether bytes may have left for this upload. */
 export const hasBegun = ({ phase }: Record): boolean => phase !== "Prepared"
 
 /** Whether this run can go on with what the record tells of: same content, same framing, and resuming wanted. */
@@ -78,8 +78,6 @@ const goOn = Effect.fnUntraced(function* (begun: Record) {
   const { extensionId, hashing } = yield* Run.Subject
   const { reconcileWindow } = yield* UploadSettings
   const digested = yield* hashing.whole
-  // Cut off before all of its content was checked: what was found since has not been judged.
-  if (begun.archive.sha256 === undefined) yield* requireUsableContent(digested)
   const record = Run.withDigest(begun, digested.digest)
   // Read first, so that nothing comes between the proof that follows and its consequence.
   const { extension } = yield* StoredArchive.readExtension(extensionId)

@@ -1,5 +1,6 @@
 /** Whether the journal can be written, what it holds, and who is working on which upload. */
 import { statfs } from "node:fs/promises"
+import process from "node:process"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Path from "@effect/platform/Path"
 import * as Effect from "effect/Effect"
@@ -7,7 +8,7 @@ import * as Option from "effect/Option"
 import { JournalUnavailable, unavailable } from "../../../journal/JournalError.ts"
 import * as UploadJournal from "../../../journal/UploadJournal.ts"
 import { fromConfigError } from "../../Failure.ts"
-import { commandLine, plural } from "../text.ts"
+import { commandLine, plural, shellWord } from "../text.ts"
 import { type Finding, failed, ok, warning } from "./finding.ts"
 
 /** A record takes a few kilobytes, and a new one is written beside the old one. */
@@ -32,14 +33,33 @@ const examineFolder = (folder: string) =>
       yield* fs.access(nearest, { writable: true })
       return ok("journal", `${folder} will be created when first needed`)
     }
+    const { mode } = yield* fs.stat(folder)
+    if (hasModes && (mode & 0o022) !== 0) return failed("journal", notPrivate(folder))
     const file = yield* fs.makeTempFileScoped({ directory: folder, prefix: ".doctor-" })
     yield* fs.writeFileString(file, "writable")
-    return ok("journal", `${folder} can be written`)
+    return hasModes && (mode & 0o055) !== 0
+      ? warning(
+          "journal",
+          `${folder} can be written, and other users can see what is in it`,
+          `Keep them out: chmod 700 ${shellWord(folder)}`
+        )
+      : ok("journal", `${folder} can be written`)
   }).pipe(
     Effect.scoped,
     Effect.mapError(unavailable(folder, "write")),
     Effect.catchTag("JournalUnavailable", (error) => Effect.succeed(failed("journal", error)))
   )
+
+/** Windows has rights of another kind. */
+const hasModes = process.platform !== "win32"
+
+const notPrivate = (folder: string) =>
+  new JournalUnavailable({
+    location: folder,
+    operation: "read",
+    reason: "NotPrivate",
+    detail: `"${folder}" can be written by other users`
+  })
 
 /** `free` is in bytes. An upload that cannot be remembered is not begun. */
 export const spaceFindings = (folder: string, free: number): ReadonlyArray<Finding> =>

@@ -34,29 +34,39 @@ const judge = (url: URL, target: string): Location => {
 }
 
 /**
- * Cancelling an upload must never delete what it was for, whatever a server or a journal says. So neither the target
- * itself, in any spelling, nor what it is a part of, nor its siblings are taken for an upload resource.
+ * Cancelling an upload must never delete what it was for, nor anything else that the API manages, whatever a server or a
+ * journal says. So within the target's first folder, which is the API's, only what lies below the target itself is taken for
+ * an upload resource; and neither the target nor what it is a part of, in any spelling.
  */
 const isGuarded = (url: URL, target: URL): boolean => {
   const own = segmentsOf(target)
   const other = segmentsOf(url)
-  const shared = other.every((segment, index) => segment === own[index])
-  if (shared && other.length <= own.length) return true
-  const parent = own.slice(0, -1)
-  return (
-    parent.length > 0 &&
-    other.length === own.length &&
-    parent.every((segment, index) => segment === other[index])
-  )
+  const common = other.findIndex((segment, index) => segment !== own[index])
+  const shared = common === -1 ? other.length : common
+  if (shared === other.length && other.length <= own.length) return true
+  return shared > 0 && shared < own.length
 }
 
 const decoded = Option.liftThrowable(decodeURIComponent)
 
-const segmentsOf = ({ pathname }: URL): ReadonlyArray<string> =>
-  Option.getOrElse(decoded(pathname), () => pathname)
-    .toLowerCase()
-    .split("/")
-    .filter((segment) => segment !== "")
+/** As the most lenient server would read it: decoded until nothing is left to decode. */
+const fullyDecoded = (path: string): string => {
+  const next = Option.getOrElse(decoded(path), () =>
+    path.replace(/%[0-9a-f]{2}/gi, (triplet) => Option.getOrElse(decoded(triplet), () => triplet))
+  )
+  return next === path ? path : fullyDecoded(next)
+}
+
+/** Without what some servers ignore: case, empty segments, parameters of a segment, and blanks around it. */
+const segmentsOf = ({ pathname }: URL): ReadonlyArray<string> => {
+  const path: Array<string> = []
+  for (const part of fullyDecoded(pathname).normalize("NFKC").toLowerCase().split(/[/\\]/)) {
+    const segment = part.replace(/;.*$/s, "").replace(/^[\s\p{C}]+|[\s\p{C}]+$/gu, "")
+    if (segment === "..") path.pop()
+    else if (segment !== "" && segment !== ".") path.push(segment)
+  }
+  return path
+}
 
 /**
  * A request to an upload resource, with the credentials of the upload request. `None` when its address may not be one:

@@ -27,8 +27,8 @@ export type Mode = "auto" | "never" | "required"
 
 /**
  * Why a `Location` is not used as the address of the upload resource: it lies on another scheme, host or port, where
- * neither credentials nor content are sent; it is the target itself, one above it or one beside it, which a cancellation
- * would delete; or it is no usable URL.
+ * neither credentials nor content are sent; it is the target itself, or lies with it in the folder of the API and not
+ * below it, where a cancellation would delete something else; or it is no usable URL.
  */
 export type IgnoredReason = "AnotherOrigin" | "NotAnUploadResource" | "Malformed"
 

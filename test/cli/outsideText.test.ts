@@ -1,0 +1,338 @@
+/** Whatever a server, an archive, a file name, a record or a variable says: a terminal and a pipeline only show it. */
+import * as FileSystem from "@effect/platform/FileSystem"
+import * as NodeContext from "@effect/platform-node/NodeContext"
+import { describe, expect, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { cancel } from "../../src/cli/commands/cancel.ts"
+import { create } from "../../src/cli/commands/create.ts"
+import { delete as delete_ } from "../../src/cli/commands/delete.ts"
+import { doctor } from "../../src/cli/commands/doctor.ts"
+import { inspect } from "../../src/cli/commands/inspect.ts"
+import { list } from "../../src/cli/commands/list.ts"
+import { pending } from "../../src/cli/commands/pending.ts"
+import { publish } from "../../src/cli/commands/publish.ts"
+import { resume } from "../../src/cli/commands/resume.ts"
+import { show } from "../../src/cli/commands/show.ts"
+import { update } from "../../src/cli/commands/update.ts"
+import { upload } from "../../src/cli/commands/upload.ts"
+import type { Page } from "../../src/cli/internal/command.ts"
+import { journalId } from "../../src/journal/JournalRecord.ts"
+import { zip } from "../support/archive/zip.ts"
+import { linesIn } from "../support/cli/lines.ts"
+import { type Environment, type Ran, run } from "../support/cli/program.ts"
+import {
+  type Answer,
+  extensionBody,
+  resourceHeaders,
+  scriptedServer
+} from "../support/cloud/scriptedServer.ts"
+import { fileWith, zipOf } from "../support/upload/archives.ts"
+
+/** Everything that a terminal or a runner of pipelines obeys, around words that can be found again. */
+const canary = (where: string) =>
+  `::add-mask::${where}\r\n::add-mask::${where} ::stop-commands::x\n ##[error]${where} ##vso[task.setvariable]${where} ##teamcity[x` +
+  "\u001b]0;title\u0007\u001b[2J\u001b[35m\u009b31m\u0085::warning::w\u2028::error::e\u202e\u2066\u200f\ufeff::x\u0000\u007f\ud800"
+
+/** What may stand in a header. */
+const narrow = (where: string) => canary(where).replace(/[^\x20-\x7e\x80-\xff]/g, " ")
+
+/** Our own colours and movements; no canary has any of these. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: this is about control characters.
+const ours = /\u001b\[(?:1|2|22|31|32|33|39)m|\u001b\[2K(?:\u001b\[1A)?|\r(?=\u001b\[2K)/g
+
+const expectHarmless = (text: string) => {
+  const words = text.replace(ours, "")
+  expect(words).not.toMatch(/[^\P{Cc}\n]|[\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u)
+  for (const line of words.split("\n")) {
+    expect(line).not.toMatch(/^\s*::/)
+    expect(line).not.toMatch(/##\w*\[/)
+  }
+}
+
+/** How often an output shows a canary: what shows none, was not tested. */
+const sightings = ({ err, out }: Ran) => (`${out}${err}`.match(/add-mask/g) ?? []).length
+
+/** In a pipeline and for programs, and where it is asked for, on a terminal; everything that was written is searched. */
+const look = (args: ReadonlyArray<string>, env: Environment, onTerminal = false) =>
+  Effect.gen(function* () {
+    const plain = yield* run(args, { env })
+    const json = yield* run([...args, "--json"], { env })
+    const all = onTerminal ? [plain, json, yield* run(args, { env, columns: 60 })] : [plain, json]
+    for (const { err, out } of all) {
+      expectHarmless(out)
+      expectHarmless(err)
+    }
+    linesIn(json.out)
+    return { json, seen: all.reduce((sum, ran) => sum + sightings(ran), 0) }
+  })
+
+const id = "882519870"
+
+const hostile = {
+  ...extensionBody,
+  name: canary("name"),
+  url: canary("url"),
+  description: canary("description"),
+  download_url: canary("download"),
+  deployments: [canary("d1"), canary("d2")],
+  file_metadata: { ...extensionBody.file_metadata, size: 7, url: canary("link") }
+}
+
+const hostileHeaders = { ...resourceHeaders, "x-cloud-resource-version": narrow("version") }
+
+const errorBody = {
+  errors: [{ code: canary("code"), message: canary("message"), fields: [canary("field")] }]
+}
+
+const refusal = (status: number): Answer => ({
+  status,
+  body: errorBody,
+  headers: {
+    "x-cloud-error-codes": narrow("codes"),
+    "x-request-id": narrow("request"),
+    server: narrow("server")
+  }
+})
+
+const place = Effect.gen(function* () {
+  const fs = yield* FileSystem.FileSystem
+  const journal = yield* fs.makeTempDirectoryScoped({ prefix: "journal-" })
+  const archive = yield* fileWith(yield* zipOf(500))
+  const env = (origin: string): Environment => ({
+    EC_API_KEY: "local-key",
+    EC_ENDPOINT: origin,
+    EC_UPLOAD_JOURNAL: journal,
+    EC_UPLOAD_RETRIES: "1",
+    EC_UPLOAD_RETRY_BASE_DELAY: "1 millis",
+    EC_UPLOAD_RECONCILE_WINDOW: "1 millis",
+    EC_UPLOAD_CONTINUE_TIMEOUT: "1 millis"
+  })
+  return { archive, env, fs, journal }
+})
+
+const commandsOn = (archive: string): ReadonlyArray<ReadonlyArray<string>> => [
+  ["list"],
+  ["show", id, "--deployments"],
+  ["show", "no-such-name"],
+  ["create", "--name", "words", "--type", "bundle", "--version", "*"],
+  ["update", id, "--description", "new"],
+  ["delete", id, "--yes"],
+  ["upload", id, archive],
+  ["upload", id, archive, "--dry-run"],
+  ["publish", archive, "--name", "words", "--type", "bundle", "--version", "*"],
+  ["doctor"]
+]
+
+const live = { timeout: 60_000 }
+
+describe("what is shown, whoever has written it", () => {
+  it.scopedLive(
+    "comes from answers that succeed",
+    () =>
+      Effect.gen(function* () {
+        const { archive, env } = yield* place
+        const { origin } = yield* scriptedServer((response, { method, url }) => {
+          const body =
+            url.includes(`/extensions/${id}`) || method === "POST" ? hostile : { extensions: [hostile] }
+          response.writeHead(method === "POST" ? 201 : 200, {
+            "content-type": "application/json",
+            ...hostileHeaders
+          })
+          response.end(JSON.stringify(body))
+        })
+        for (const args of commandsOn(archive)) {
+          const { seen } = yield* look(args, env(origin), true)
+          if (args[0] === "list" || args[0] === "create" || (args[0] === "show" && args[1] === id))
+            expect(seen).toBeGreaterThan(0)
+        }
+        const { json } = yield* look(["show", id, "--deployments"], env(origin))
+        expect(linesIn(json.out)).toEqual([
+          expect.objectContaining({
+            extension: expect.objectContaining({
+              name: hostile.name,
+              description: hostile.description,
+              deployments: hostile.deployments
+            })
+          })
+        ])
+      }).pipe(Effect.provide(NodeContext.layer)),
+    live
+  )
+
+  it.scopedLive(
+    "comes from answers that refuse",
+    () =>
+      Effect.gen(function* () {
+        const { archive, env } = yield* place
+        for (const status of [400, 401, 404, 409, 500]) {
+          const { origin } = yield* scriptedServer(refusal(status))
+          for (const args of commandsOn(archive)) {
+            const { seen } = yield* look(args, env(origin))
+            if (args[0] === "list" && status === 400) expect(seen).toBeGreaterThan(0)
+          }
+        }
+        for (const body of [
+          canary("text"),
+          `<html>${canary("html")}</html>`,
+          `{"errors":[{"code":"${canary("cut")}`
+        ]) {
+          for (const status of [200, 403]) {
+            const { origin } = yield* scriptedServer({
+              status,
+              body,
+              headers: { "content-type": "text/html" }
+            })
+            for (const args of [["list"], ["upload", id, archive]]) yield* look(args, env(origin))
+          }
+        }
+      }).pipe(Effect.provide(NodeContext.layer)),
+    live
+  )
+
+  it.scopedLive(
+    "comes from archives and their names",
+    () =>
+      Effect.gen(function* () {
+        const { env } = yield* place
+        const { origin } = yield* scriptedServer({
+          status: 200,
+          body: extensionBody,
+          headers: resourceHeaders
+        })
+        const escaped = (text: string) =>
+          Array.from(
+            { length: text.length },
+            (_, i) => `\\u${text.charCodeAt(i).toString(16).padStart(4, "0")}`
+          ).join("")
+        const keys = [
+          "name",
+          "description",
+          "version",
+          "classname",
+          "java.version",
+          "elasticsearch.version",
+          "type"
+        ]
+        const descriptor = [...keys, "extended.plugins", "has.native.controller"]
+          .map((key) => `${key}=${escaped(canary(key))}`)
+          .join("\n")
+        const archives = [
+          zip([{ name: "plugin-descriptor.properties", data: descriptor }]),
+          zip([{ name: "plugin-descriptor.properties", data: `name=\\uZZZZ${canary("line")}` }]),
+          zip([{ name: "stable-plugin-descriptor.properties", data: descriptor }]),
+          zip([
+            { name: canary("entry").replaceAll("\0", ""), data: "x" },
+            { name: `../${canary("up")}`, data: "x" }
+          ]),
+          zip([{ name: "dictionaries/a.dic", data: "x" }], { comment: canary("comment") }),
+          Buffer.from(canary("no zip"))
+        ]
+        const name = `${canary("file").replaceAll("\0", "").replaceAll("/", "").replaceAll("\ud800", "")}.zip`
+        for (const content of archives) {
+          const file = yield* fileWith(content, name)
+          for (const args of [
+            ["inspect", file],
+            ["upload", id, file],
+            ["publish", file, "--name", "words", "--type", "plugin", "--version", "8.17.0", "--dry-run"]
+          ]) {
+            expect((yield* look(args, env(origin))).seen).toBeGreaterThan(0)
+          }
+        }
+      }).pipe(Effect.provide(NodeContext.layer)),
+    live
+  )
+
+  it.scopedLive("comes from records and locks of the journal", () =>
+    Effect.gen(function* () {
+      const { env, fs, journal } = yield* place
+      const { origin } = yield* scriptedServer(refusal(404))
+      const api = `${origin}/api/v1`
+      const record = (extensionId: string, more: object) => ({
+        schemaVersion: 2,
+        id: journalId({ origin: api, extensionId }),
+        origin: api,
+        extensionId,
+        archive: { path: canary("path"), name: canary("name"), size: 1, sha256: "ab".repeat(32) },
+        contentType: canary("type"),
+        representationSize: 1,
+        baseline: { resourceVersion: canary("version") },
+        checkpoints: [],
+        attempts: 1,
+        bytesSent: 1,
+        phase: "Sending",
+        createdAtMillis: 1,
+        updatedAtMillis: Date.now(),
+        ...more
+      })
+      const extension = canary("extension")
+      for (const kept of [
+        record(id, {}),
+        record(extension, {}),
+        record(extension, { phase: canary("phase") })
+      ]) {
+        yield* fs.writeFileString(`${journal}/${kept.id}.json`, JSON.stringify(kept), { mode: 0o600 })
+      }
+      const lock = {
+        token: "ab".repeat(16),
+        extensionId: extension,
+        pid: 1,
+        hostname: canary("host"),
+        acquiredAtMillis: 1
+      }
+      const file = `${journal}/${journalId({ origin: api, extensionId: "1" })}.lock`
+      yield* fs.writeFileString(file, JSON.stringify(lock), { mode: 0o600 })
+      yield* fs.writeFileString(`${journal}/${"ab".repeat(16)}.json`, canary("corrupt"), { mode: 0o600 })
+      for (const args of [["pending"], ["doctor"], ["cancel", "1"], ["resume", "1"], ["resume", "--all"]]) {
+        expect((yield* look(args, env(origin))).seen).toBeGreaterThan(0)
+      }
+    }).pipe(Effect.provide(NodeContext.layer))
+  )
+
+  it.scopedLive(
+    "comes from options, arguments and variables",
+    () =>
+      Effect.gen(function* () {
+        const { archive, env } = yield* place
+        const { origin } = yield* scriptedServer(refusal(404))
+        const pages: ReadonlyArray<Page> = [
+          cancel,
+          create,
+          delete_,
+          doctor,
+          inspect,
+          list,
+          pending,
+          publish,
+          resume,
+          show,
+          update,
+          upload
+        ].map(({ page }) => page)
+        const value = canary("value").replaceAll("\0", "")
+        for (const { entries, name } of pages) {
+          for (const entry of entries) {
+            // What a file for the JSON is called is up to who runs this; a folder that is not there does for all.
+            const given =
+              entry._tag === "Value" && entry.names[0] === "--json-file" ? `/nowhere/${value}` : value
+            const words = entry._tag === "Value" ? [entry.names[0] ?? "", given] : [value]
+            yield* look([name, ...words], env(origin))
+          }
+          yield* look([name, `--${value}`], env(origin))
+        }
+        expect((yield* look([value], env(origin))).seen).toBeGreaterThan(0)
+        const variables = [
+          ...Object.keys(env("")),
+          "EC_HOST",
+          "EC_UPLOAD_ALLOW",
+          "EC_UPLOAD_BANDWIDTH",
+          "HTTPS_PROXY"
+        ]
+        for (const variable of variables) {
+          for (const args of [["doctor"], ["upload", id, archive]]) {
+            yield* look(args, { ...env(origin), [variable]: `/dev/null/${value}` })
+          }
+        }
+      }).pipe(Effect.provide(NodeContext.layer)),
+    live
+  )
+})
