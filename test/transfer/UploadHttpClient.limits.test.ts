@@ -127,6 +127,22 @@ describe("limits", () => {
     })
   )
 
+  it.scopedLive("interim responses without end are no sign of life", () =>
+    Effect.gen(function* () {
+      const restless = yield* serve(
+        whenWhole(({ socket, write }) => {
+          const more = setInterval(() => write("HTTP/1.1 103 Early Hints\r\n\r\n".repeat(50)), 5)
+          socket.on("close", () => clearInterval(more))
+        })
+      )
+      const limits = { responseTimeout: "1 second", stallTimeout: "1 second" } as const
+      expect(yield* failure(restless.url, 1, limits)).toMatchObject({
+        _tag: "UploadStalled",
+        phase: "awaiting-response"
+      })
+    })
+  )
+
   it.scopedLive("awaiting continue: the phase of a connection lost there", () =>
     Effect.gen(function* () {
       const server = yield* serve({ onHead: ({ socket }) => setTimeout(() => socket.destroy(), 50) })

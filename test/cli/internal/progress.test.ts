@@ -1,6 +1,6 @@
 /** The bar, its figures and its manners, on a clock and a terminal that the test controls. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Layer, Scope, TestClock } from "effect"
+import { ConfigProvider, Effect, Layer, Scope, TestClock } from "effect"
 import * as fc from "effect/FastCheck"
 import * as Output from "../../../src/cli/internal/output.ts"
 import * as Progress from "../../../src/cli/internal/progress.ts"
@@ -120,7 +120,9 @@ const onTerminal = (columns: () => number = () => 80) =>
     const scope = yield* Scope.make()
     const report = yield* makeReport.pipe(
       Scope.extend(scope),
-      Effect.provide(Layer.provideMerge(Output.layer({ json: false, quiet: false }), stdio))
+      Effect.provide(Layer.provideMerge(Output.layer({ json: false, quiet: false }), stdio)),
+      // Whatever job these tests run in, nobody's terminal is a pipeline's.
+      Effect.withConfigProvider(ConfigProvider.fromMap(new Map()))
     )
     return { ...err, report, scope }
   })

@@ -213,7 +213,7 @@ export class Connection {
     })
     request.once("continue", () => Deferred.unsafeDone(goAhead, Effect.void))
     request.on("information", (information: Http.InformationEvent) => {
-      this.#progress.moved()
+      this.#progress.heard()
       if (information.statusCode === 104) Deferred.unsafeDone(goAhead, Effect.void)
       if (Option.isSome(this.#interim)) this.#interim.value.offer(toInterimResponse(information))
     })

@@ -16,6 +16,9 @@ export interface Limits {
   readonly deadline: number
 }
 
+/** One every ten seconds for almost three hours: longer than any service takes over what it was sent. */
+const maxInterims = 1000
+
 /**
  * How far one exchange has come. Written by the event handlers of its connection and by its sending loop, many times a
  * second, so it is plain mutable state and no `Ref`.
@@ -30,6 +33,8 @@ export class Progress {
   readonly origin: string
   readonly bytesTotal: number | undefined
   readonly #clock: Clock
+  /** Interim responses since anything else moved. */
+  #interims = 0
 
   constructor(options: {
     readonly clock: Clock
@@ -51,6 +56,14 @@ export class Progress {
 
   /** Something crossed the wire, in either direction. */
   moved(): void {
+    this.#interims = 0
+    this.movedAt = this.now()
+  }
+
+  /** An interim response is a sign of life as well, unless there is no end of them. */
+  heard(): void {
+    if (this.#interims === maxInterims) return
+    this.#interims += 1
     this.movedAt = this.now()
   }
 
