@@ -7,7 +7,7 @@
  *
  * @since 0.1.0
  */
-import { hostname, tmpdir } from "node:os"
+import { hostname, tmpdir, userInfo } from "node:os"
 import process from "node:process"
 import { pathToFileURL } from "node:url"
 import * as ClusterWorkflowEngine from "@effect/cluster/ClusterWorkflowEngine"
@@ -179,7 +179,8 @@ const inodeLock = Effect.fnUntraced(function* (file: string) {
   const path = yield* Path.Path
   yield* Effect.scoped(fs.open(file, { flag: "a", mode: 0o600 }))
   const { dev, ino } = yield* fs.stat(file)
-  const folder = path.join(tmpdir(), "effect-elastic-extensions")
+  // Of this user: another one may not write there.
+  const folder = path.join(tmpdir(), `effect-elastic-extensions-${userInfo().uid}`)
   yield* fs.makeDirectory(folder, { recursive: true, mode: 0o700 })
   return path.join(folder, `${dev}-${Option.getOrElse(ino, () => 0)}`)
 })

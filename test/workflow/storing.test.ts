@@ -1,8 +1,8 @@
 /** A database that takes no results for a while, on the settings that ship: releases go on as soon as it takes them again. */
 import { join } from "node:path"
+import * as Command from "@effect/platform/Command"
 import * as FileSystem from "@effect/platform/FileSystem"
 import { describe, expect, it } from "@effect/vitest"
-import { createClient } from "@libsql/client"
 import { Effect, Layer, Redacted, Schema } from "effect"
 import * as EnginePostgres from "../../src/workflow/EnginePostgres.ts"
 import * as EngineSqlite from "../../src/workflow/EngineSqlite.ts"
@@ -119,6 +119,28 @@ describe.skipIf(!(await Effect.runPromise(canPostgres)))("a PostgreSQL", () => {
   )
 })
 
+/**
+ * A statement of somebody else, who waits for the engine's transactions to end. In this process, waiting would hold up the
+ * engine itself.
+ */
+const inAnotherProcess = (file: string) => (statement: string) =>
+  Command.make(
+    process.execPath,
+    "--input-type=module",
+    "-e",
+    `import { createClient } from "@libsql/client"
+     const [url, statement] = process.argv.slice(1)
+     const client = createClient({ url })
+     await client.execute("PRAGMA busy_timeout = 30000")
+     await client.execute(statement)`,
+    `file:${file}`,
+    statement
+  ).pipe(
+    Command.exitCode,
+    Effect.filterOrDieMessage((code) => code === 0, `the statement failed: ${statement}`),
+    Effect.orDie
+  )
+
 describe("a database file", () => {
   it.scopedLive.each(["activity", "run"])(
     "that takes no result of a message '%s' for longer than the engine tries freezes no release",
@@ -127,22 +149,15 @@ describe("a database file", () => {
       return Effect.gen(function* () {
         const fs = yield* FileSystem.FileSystem
         const file = join(yield* fs.makeTempDirectoryScoped({ prefix: "releases-" }), "releases.db")
-        const other = yield* Effect.acquireRelease(
-          Effect.sync(() => createClient({ url: `file:${file}` })),
-          (client) => Effect.sync(() => client.close())
-        )
+        const execute = inAnotherProcess(file)
         const { content, payload } = yield* newRelease()
         yield* Effect.gen(function* () {
-          // The engine writes as well.
-          yield* Effect.promise(() => other.execute("PRAGMA busy_timeout = 30000"))
-          yield* Effect.promise(() =>
-            other.execute(`CREATE TRIGGER refuse BEFORE INSERT ON cluster_replies
+          yield* execute(`CREATE TRIGGER refuse BEFORE INSERT ON cluster_replies
               WHEN (SELECT tag FROM cluster_messages WHERE id = NEW.request_id) = '${tag}'
               BEGIN SELECT RAISE(ROLLBACK, 'database or disk is full'); END`)
-          )
           yield* ExtensionRelease.submit(payload)
           yield* untilLogged(seen, couldNotStore, refusals)
-          yield* Effect.promise(() => other.execute("DROP TRIGGER refuse"))
+          yield* execute("DROP TRIGGER refuse")
           const { extensionId } = yield* ExtensionRelease.execute(payload)
           expect(yield* held(extensionId)).toMatchObject({ sha256: sha256(content), uploads: 1 })
         }).pipe(Effect.provide(runner().pipe(Layer.provideMerge(EngineSqlite.layer(file)))))
