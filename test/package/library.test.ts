@@ -85,8 +85,8 @@ describe("the tarball", () => {
     expect(tarball.files.map(({ path }) => path).sort()).toEqual(expected.sort())
   })
 
-  it("stays below 900 kB, documentation included, and has nothing to execute", () => {
-    expect(tarball.size).toBeLessThan(900_000)
+  it("stays below 1.1 MB, documentation and the schema of the lines included, and has nothing to execute", () => {
+    expect(tarball.size).toBeLessThan(1_100_000)
     expect(tarball.files.filter(({ mode }) => (mode & 0o111) !== 0)).toEqual([])
   })
 
@@ -161,7 +161,7 @@ describe("a consumer that bundles", () => {
     const upload = await bundled(
       `import { ExtensionUpload } from "effect-elastic-extensions"; export const { upload } = ExtensionUpload`
     )
-    expect(upload.bytes).toBeLessThan(240_000)
+    expect(upload.bytes).toBeLessThan(260_000)
     expect([...upload.rooms].sort()).toEqual(["archive", "cloud", "journal", "transfer", "upload"])
     const id = await bundled(
       `import { ExtensionId } from "effect-elastic-extensions"; console.log(ExtensionId.ExtensionId)`
