@@ -13,6 +13,7 @@ import * as Ref from "effect/Ref"
  * @category models
  */
 export interface SlotObserver {
+  /** Takes the permit before another attempt, and gives it back when verifying begins. */
   readonly onEvent: (event: { readonly _tag: string; readonly attempt?: number }) => Effect.Effect<void>
 }
 
