@@ -1,5 +1,6 @@
 /** Packs files into a ZIP archive as a bundle wants them. */
 import { createWriteStream } from "node:fs"
+import { readFile } from "node:fs/promises"
 import { finished } from "node:stream/promises"
 import * as Effect from "effect/Effect"
 import yazl from "yazl"
@@ -11,7 +12,8 @@ export const buildBundle = (
 ): Effect.Effect<ReadonlyArray<string>> =>
   Effect.promise(async () => {
     const zip = new yazl.ZipFile()
-    for (const { entry, file } of files) zip.addFile(file, entry, { compress: false })
+    // From memory: a stored entry whose size is written behind it is one that Java refuses.
+    for (const { entry, file } of files) zip.addBuffer(await readFile(file), entry, { compress: false })
     zip.end()
     await finished(zip.outputStream.pipe(createWriteStream(path)))
     return files.map(({ entry }) => entry)
