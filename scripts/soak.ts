@@ -17,7 +17,7 @@ import * as Command from "@effect/platform/Command"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import { Array as Arr, Console, Data, Effect, Option, Schedule, Schema, Stream } from "effect"
+import { Array as Arr, Cause, Console, Data, Effect, Option, Schedule, Schema, Stream } from "effect"
 import * as Fault from "../src/testing/Fault.ts"
 import * as LocalElasticCloud from "../src/testing/LocalElasticCloud.ts"
 import { root, runtimes } from "./runtimes/columns.ts"
@@ -31,7 +31,8 @@ const programs = {
   bun: { name: "Bun", command: [...runtimes.bun.command] },
   deno: {
     name: "Deno",
-    command: [...runtimes.deno.command, "--v8-flags=--expose-gc"]
+    // Nothing less lets it read what the process has open.
+    command: [runtimes.deno.command[0], "run", "--no-prompt", "--allow-all", "--v8-flags=--expose-gc"]
   }
 } as const
 
@@ -145,7 +146,7 @@ const command = CliCommand.make(
       const fs = yield* FileSystem.FileSystem
       const page = join(root, "docs/reliability.md")
       if (write && (yield* fs.exists(page))) yield* fillMarks(page, [["soak", figures]])
-    }).pipe(Effect.tapErrorTag("SoakFailed", ({ message }) => Console.error(message)))
+    }).pipe(Effect.tapErrorCause((cause) => Console.error(Cause.pretty(cause))))
 )
 
 CliCommand.run(command, { name: "soak", version: "0.1.0" })(process.argv).pipe(
