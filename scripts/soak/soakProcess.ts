@@ -34,7 +34,6 @@ const collectGarbage = Effect.sync(() => {
 
 const usage = (_tag: Usage["_tag"]): Effect.Effect<Usage> =>
   collectGarbage.pipe(
-    Effect.as(undefined),
     Effect.map(() => {
       const files = openFiles()
       const { heapUsed, rss } = process.memoryUsage()

@@ -1,13 +1,12 @@
 /** From an answer to the value it holds, or to the error it stands for. */
 import type * as Headers from "@effect/platform/Headers"
-import type { HttpClientError, ResponseError } from "@effect/platform/HttpClientError"
 import type { HttpClientResponse } from "@effect/platform/HttpClientResponse"
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import * as Stream from "effect/Stream"
+import * as AnswerBody from "../../transfer/AnswerBody.ts"
 import { retryAfterMillis } from "../../transfer/RetryPolicy.ts"
 import { fromHttpClientError, type TransferError } from "../../transfer/TransferError.ts"
 import { type ApiError, ApiErrorBody } from "../Extension.ts"
@@ -54,17 +53,14 @@ const readSuccess = Effect.fnUntraced(function* <A, I>(
   check: (value: A) => Option.Option<Refusal>,
   response: HttpClientResponse
 ): Effect.fn.Return<A, Errors.ExtensionsError | TransferError> {
-  const collected: Collected = { text: "", isWhole: true }
-  const isInTime = yield* collect(response, maxAnswerBytes, collected).pipe(
-    Effect.mapError(fromHttpClientError),
-    Effect.timeoutOption(maxAnswerMillis),
-    Effect.map(Option.isSome)
+  const { end, text } = yield* Effect.mapError(
+    AnswerBody.collect(response, { maxBytes: maxAnswerBytes, maxMillis: maxAnswerMillis }),
+    fromHttpClientError
   )
-  const { isWhole, text } = collected
   const decoded =
-    isInTime && isWhole
+    end === "Whole"
       ? decodeBody(call, expected, response, text)
-      : Either.left<Refusal>({ reason: isInTime ? "TooLarge" : "TooSlow", problems: [] })
+      : Either.left<Refusal>({ reason: end, problems: [] })
   const accepted = Either.flatMap(decoded, (value) =>
     Option.match(check(value), {
       onNone: () => Either.right(value),
@@ -168,7 +164,7 @@ const isDocumented = (code: string): code is keyof typeof documented => Object.h
 
 /** The first documented code in the body, else in the header, else what the status means. */
 const errorOf = Effect.fnUntraced(function* (call: Call, response: HttpClientResponse) {
-  const body = yield* readErrorBody(response)
+  const body = yield* AnswerBody.collectError(response)
   const errors = listedErrors(call, body)
   const code = [...errors.map((error) => error.code), ...headerCodes(response.headers)].find(isDocumented)
   if (code === undefined) return yield* statusError(call, response, body, errors)
@@ -256,54 +252,3 @@ const keepBody = (call: Call, body: string): string =>
 const maxAnswerBytes = 4 * 1024 * 1024
 /** A server that sends a byte now and then is never silent for long, and never done. */
 const maxAnswerMillis = 60_000
-const maxErrorBytes = 64 * 1024
-const maxErrorMillis = 5000
-
-interface Collected {
-  text: string
-  /** Not cut at the limit. */
-  isWhole: boolean
-}
-
-/** Reads a body without trusting its length. What was collected when reading is cut short stays in `into`. */
-const collect = (
-  response: HttpClientResponse,
-  limit: number,
-  into: Collected
-): Effect.Effect<void, HttpClientError> =>
-  Effect.suspend(() => {
-    const decoder = new TextDecoder()
-    let size = 0
-    return Stream.runForEachWhile(response.stream, (chunk) =>
-      Effect.sync(() => {
-        size += chunk.length
-        into.text += decoder.decode(chunk, { stream: true })
-        into.isWhole = size <= limit
-        return into.isWhole
-      })
-    ).pipe(
-      // Some clients fail on a body that is not there instead of streaming nothing.
-      Effect.catchTag("ResponseError", (error: ResponseError) =>
-        error.reason === "EmptyBody" ? Effect.void : Effect.fail(error)
-      ),
-      Effect.zipRight(
-        Effect.sync(() => {
-          into.text += decoder.decode()
-        })
-      )
-    )
-  })
-
-/**
- * As much of an error body as comes: at most 64 KiB, within 5 s. The status has already told that the request failed, so
- * a body that breaks off, as it does when a server refuses an upload halfway, must not hide it.
- */
-const readErrorBody = (response: HttpClientResponse): Effect.Effect<string> =>
-  Effect.suspend(() => {
-    const collected: Collected = { text: "", isWhole: true }
-    return collect(response, maxErrorBytes, collected).pipe(
-      Effect.timeoutOption(maxErrorMillis),
-      Effect.ignore,
-      Effect.map(() => collected.text)
-    )
-  })

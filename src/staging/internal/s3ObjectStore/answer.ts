@@ -7,6 +7,7 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import * as AnswerBody from "../../../transfer/AnswerBody.ts"
 import { retryAfterMillis } from "../../../transfer/RetryPolicy.ts"
 import { fromHttpClientError, type TransferError } from "../../../transfer/TransferError.ts"
 import * as Errors from "../../StagingError.ts"
@@ -37,9 +38,12 @@ export const readXml =
   (asked: Asked, response: HttpClientResponse): Answered<A> =>
     Effect.gen(function* () {
       if (!isSuccess(response)) return yield* Effect.flip(errorOf(asked, response))
-      const { isWhole, text } = yield* Effect.mapError(collect(response, maxAnswerBytes), fromHttpClientError)
+      const { end, text } = yield* Effect.mapError(
+        AnswerBody.collect(response, { maxBytes: maxAnswerBytes }),
+        fromHttpClientError
+      )
       const strange = (reason: Errors.StoreAnswerInvalid["reason"]) => answerInvalid(asked, response, reason)
-      if (!isWhole) return yield* strange("TooLarge")
+      if (end !== "Whole") return yield* strange("TooLarge")
       const parsed = Xml.parseDocument(text)
       if (Either.isLeft(parsed)) return yield* strange(parsed.left)
       const { children, root: found } = parsed.right
@@ -71,7 +75,7 @@ const isHtml = (headers: HttpClientResponse["headers"]): boolean =>
 
 /** The error that an answer without success stands for. */
 export const errorOf = Effect.fnUntraced(function* (asked: Asked, response: HttpClientResponse) {
-  const text = yield* readErrorBody(response)
+  const text = yield* AnswerBody.collectError(response)
   const parsed = Xml.parseDocument(text)
   return Either.isRight(parsed) && parsed.right.root === "Error"
     ? yield* errorFrom(asked, response, parsed.right)
@@ -281,41 +285,3 @@ const aheadMillis = ({ headers }: HttpClientResponse, { serverTime }: Told) =>
 
 /** Far above a list of a thousand uploads with the longest of keys. */
 const maxAnswerBytes = 8 * 1024 * 1024
-const maxErrorBytes = 64 * 1024
-const maxErrorMillis = 5000
-
-interface Collected {
-  text: string
-  /** Not cut at the limit. */
-  isWhole: boolean
-}
-
-/** Reads a body without trusting its length. What was collected when reading is cut short stays in `into`. */
-const collect = (
-  response: HttpClientResponse,
-  limit: number,
-  into: Collected = { text: "", isWhole: true }
-) =>
-  Effect.suspend(() => {
-    const decoder = new TextDecoder()
-    let size = 0
-    return Stream.runForEachWhile(response.stream, (chunk) =>
-      Effect.sync(() => {
-        size += chunk.length
-        into.text += decoder.decode(chunk, { stream: true })
-        into.isWhole = size <= limit
-        return into.isWhole
-      })
-    ).pipe(Effect.map(() => ({ ...into, text: into.text + decoder.decode() })))
-  })
-
-/** As much of an error as comes. The status has told already that it is one: a body that breaks off must not hide it. */
-const readErrorBody = (response: HttpClientResponse): Effect.Effect<string> =>
-  Effect.suspend(() => {
-    const collected: Collected = { text: "", isWhole: true }
-    return collect(response, maxErrorBytes, collected).pipe(
-      Effect.timeoutOption(maxErrorMillis),
-      Effect.ignore,
-      Effect.map(() => collected.text)
-    )
-  })
