@@ -73,10 +73,7 @@ const signerOf = (
     signQuery: options.signQuery
   })
 
-/**
- * Signs and sends. The spans of an `HttpClient` record whole addresses and headers, so they are left out; a redirect is an
- * answer, because it tells the region.
- */
+/** Signs and sends. A redirect is an answer, because it tells the region. */
 export const execute = Effect.fnUntraced(function* (
   client: HttpClient.HttpClient,
   settings: Settings,
