@@ -4,6 +4,7 @@
  *
  * @since 0.1.0
  */
+import { Buffer } from "node:buffer"
 import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
 import type * as MetricKey from "effect/MetricKey"
@@ -91,7 +92,8 @@ const seriesOf = (name: string, labels: Sample["labels"], suffix: string): strin
 }
 
 /** Half a surrogate pair has no UTF-8. */
-const escaped = (text: string): string => text.toWellFormed().replaceAll("\\", "\\\\").replaceAll("\n", "\\n")
+const escaped = (text: string): string =>
+  Buffer.from(text, "utf8").toString("utf8").replaceAll("\\", "\\\\").replaceAll("\n", "\\n")
 
 const numberOf = (value: number | bigint): string => {
   if (value === Number.POSITIVE_INFINITY) return "+Inf"

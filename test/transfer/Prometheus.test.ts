@@ -19,7 +19,7 @@ type Tags = Readonly<Record<string, string>>
 const labels = (tags: Tags) => Object.entries(tags).map(([name, value]) => MetricLabel.make(name, value))
 
 const counter = (name: string, value: number, tags: Tags = {}, incremental = true) =>
-  MetricPair.make(
+  MetricPair.unsafeMake(
     MetricKey.taggedWithLabels(
       MetricKey.counter(name, { incremental, description: `What ${name} is.` }),
       labels(tags)
@@ -27,9 +27,12 @@ const counter = (name: string, value: number, tags: Tags = {}, incremental = tru
     MetricState.counter(value)
   )
 const gauge = (name: string, value: number, tags: Tags = {}) =>
-  MetricPair.make(MetricKey.taggedWithLabels(MetricKey.gauge(name), labels(tags)), MetricState.gauge(value))
+  MetricPair.unsafeMake(
+    MetricKey.taggedWithLabels(MetricKey.gauge(name), labels(tags)),
+    MetricState.gauge(value)
+  )
 const histogram = (name: string, bounds: ReadonlyArray<number>, tags: Tags = {}) =>
-  MetricPair.make(
+  MetricPair.unsafeMake(
     MetricKey.taggedWithLabels(
       MetricKey.histogram(name, MetricBoundaries.fromIterable(bounds)),
       labels(tags)
@@ -74,7 +77,7 @@ describe("a metric", () => {
   })
 
   it("that is a summary or a frequency is shown as well", () => {
-    const summary = MetricPair.make(
+    const summary = MetricPair.unsafeMake(
       MetricKey.summary({
         name: "size",
         maxAge: Duration.hours(1),
@@ -94,7 +97,7 @@ describe("a metric", () => {
         sum: 7
       })
     )
-    const frequency = MetricPair.make(
+    const frequency = MetricPair.unsafeMake(
       MetricKey.taggedWithLabels(MetricKey.frequency("words"), labels({ key: "mine" })),
       MetricState.frequency(new Map([["a", 2]]))
     )
@@ -164,7 +167,7 @@ describe("whatever an application measures", () => {
     ([value, tags]) => {
       const { unit: _, time_unit: __, ...shown } = tags
       const wellFormed = Object.fromEntries(
-        Object.entries(shown).map(([name, text]) => [name, text.toWellFormed()])
+        Object.entries(shown).map(([name, text]) => [name, Buffer.from(text, "utf8").toString("utf8")])
       )
       const [read] = parse(Prometheus.render([gauge("g", value, tags)])).series
       expect(read?.labels).toEqual(wellFormed)

@@ -5,6 +5,7 @@ import * as ConfigError from "effect/ConfigError"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
+import { spanned } from "../../telemetry.ts"
 import { Defect, type Failure, fromConfigError, Interrupted } from "../Failure.ts"
 import {
   type Ending,
@@ -16,6 +17,8 @@ import {
   type Resumable
 } from "./output.ts"
 import * as Parameters from "./parameters.ts"
+import { exported } from "./telemetry.ts"
+import { commandName } from "./text.ts"
 import * as Variables from "./variables.ts"
 
 export interface About {
@@ -62,7 +65,8 @@ export const define = <Name extends string, const T extends Taken, R, E extends 
   const command = CliCommand.make(
     name,
     { taken: takes, output: Parameters.output, givens: variables },
-    ({ givens, output, taken }) => reported(run(taken, givens), output, givens)
+    ({ givens, output, taken }) =>
+      reported(spanned(`${commandName} ${name}`)(run(taken, givens)), output, givens)
   ).pipe(CliCommand.withDescription(about.summary))
   const entries = [...Object.values(takes), Parameters.output, variables].flatMap(({ entries }) => entries)
   return Object.assign(command, { page: { name, ...about, entries } satisfies Page })
@@ -77,6 +81,7 @@ export const reported = <R, E extends CommandError>(
   Effect.interruptible(effect).pipe(
     Effect.zipRight(Effect.flatMap(Output, ({ written }) => written)),
     Effect.catchAllCause((cause) => Effect.flatMap(endingOf(cause, givens), exit)),
+    exported,
     Variables.provide(givens),
     withOutput(output),
     Effect.uninterruptible
