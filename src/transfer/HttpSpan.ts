@@ -10,6 +10,7 @@ import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type { HttpClientResponse } from "@effect/platform/HttpClientResponse"
 import * as Context from "effect/Context"
 import * as Data from "effect/Data"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import { attribute, serverOf } from "../telemetry.ts"
 import { fromHttpClientError } from "./TransferError.ts"
@@ -25,37 +26,23 @@ export class Resends extends Context.Reference<Resends>()("effect-elastic-extens
 }) {}
 
 /**
- * How a span ends whose request did not do what it was to do. Whatever a tracer keeps or prints of it holds neither address
- * nor headers: the outcome itself, which may, cannot be seen from outside.
+ * How a span ends whose request did not do what it was to do. The error or the answer itself, which have addresses and headers,
+ * would be kept and printed by tracers.
  */
 class RequestEnded extends Data.TaggedError("RequestEnded")<{
   readonly type: string
   readonly message: string
 }> {
-  readonly #outcome: Effect.Effect<HttpClientResponse, HttpClientError.HttpClientError>
-
-  constructor(
-    type: string,
-    message: string,
-    outcome: Effect.Effect<HttpClientResponse, HttpClientError.HttpClientError>
-  ) {
-    super({ type, message })
-    this.name = type
-    this.#outcome = outcome
-  }
-
-  static readonly outcomeOf = (ended: RequestEnded) => ended.#outcome
+  override readonly name = this.type
 }
 
 const failed = (error: HttpClientError.HttpClientError): RequestEnded => {
-  const { _tag, message } = fromHttpClientError(error)
-  return new RequestEnded(_tag, message, Effect.fail(error))
+  const { _tag: type, message } = fromHttpClientError(error)
+  return new RequestEnded({ type, message })
 }
 
-const refused = (response: HttpClientResponse): RequestEnded => {
-  const status = String(response.status)
-  return new RequestEnded(status, `The server answered ${status}.`, Effect.succeed(response))
-}
+const refused = ({ status }: HttpClientResponse): RequestEnded =>
+  new RequestEnded({ type: String(status), message: `The server answered ${status}.` })
 
 const spanOf = (request: HttpClientRequest.HttpClientRequest, resends: number) => ({
   kind: "client" as const,
@@ -80,15 +67,21 @@ export const traced = (client: HttpClient.HttpClient): HttpClient.HttpClient =>
     HttpClient.withTracerDisabledWhen(() => true),
     HttpClient.withTracerPropagation(false),
     HttpClient.transform((answer, request) =>
-      Effect.flatMap(Resends, (resends) =>
-        answer.pipe(
+      Effect.gen(function* () {
+        const resends = yield* Resends
+        const end = yield* Deferred.make<HttpClientResponse, HttpClientError.HttpClientError>()
+        return yield* answer.pipe(
+          Effect.tapBoth({
+            onSuccess: (response) => Deferred.succeed(end, response),
+            onFailure: (error) => Deferred.fail(end, error)
+          }),
           Effect.mapError(failed),
           Effect.tap(({ status }) => Effect.annotateCurrentSpan(attribute.responseStatus, status)),
           Effect.filterOrFail(({ status }) => status < 400, refused),
           Effect.tapError(({ type }) => Effect.annotateCurrentSpan(attribute.errorType, type)),
           Effect.withSpan(request.method, spanOf(request, resends)),
-          Effect.catchAll(RequestEnded.outcomeOf)
+          Effect.catchTag("RequestEnded", () => Deferred.await(end))
         )
-      )
+      })
     )
   )
