@@ -42,7 +42,11 @@ export const attribute = {
   releaseStep: "elastic.release.step",
   /** Of one step, counted from 1. */
   releaseAttempt: "elastic.release.attempt",
-  /** `released`, or `_tag` of the error that it ended with. */
+  /** What is released to: an id, or type and name. */
+  releaseExtension: "elastic.release.extension",
+  /** Of a runner's message that could not be stored, which one. */
+  releaseMessage: "elastic.release.message",
+  /** `done`, `failed`, `rejected`, `cancelled` or `superseded`. */
   releaseOutcome: "elastic.release.outcome"
 } as const
 

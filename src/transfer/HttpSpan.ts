@@ -26,8 +26,8 @@ export class Resends extends Context.Reference<Resends>()("effect-elastic-extens
 }) {}
 
 /**
- * How a span ends whose request did not do what it was to do. The error or the answer itself, which have addresses and headers,
- * would be kept and printed by tracers.
+ * How a span ends whose request did not do what it was to do. Tracers keep and print what a span ends with: error and answer
+ * themselves, which hold addresses and headers, go past it.
  */
 class RequestEnded extends Data.TaggedError("RequestEnded")<{
   readonly type: string
@@ -70,7 +70,7 @@ export const traced = (client: HttpClient.HttpClient): HttpClient.HttpClient =>
       Effect.gen(function* () {
         const resends = yield* Resends
         const end = yield* Deferred.make<HttpClientResponse, HttpClientError.HttpClientError>()
-        return yield* answer.pipe(
+        yield* answer.pipe(
           Effect.tapBoth({
             onSuccess: (response) => Deferred.succeed(end, response),
             onFailure: (error) => Deferred.fail(end, error)
@@ -79,9 +79,11 @@ export const traced = (client: HttpClient.HttpClient): HttpClient.HttpClient =>
           Effect.tap(({ status }) => Effect.annotateCurrentSpan(attribute.responseStatus, status)),
           Effect.filterOrFail(({ status }) => status < 400, refused),
           Effect.tapError(({ type }) => Effect.annotateCurrentSpan(attribute.errorType, type)),
+          Effect.asVoid,
           Effect.withSpan(request.method, spanOf(request, resends)),
-          Effect.catchTag("RequestEnded", () => Deferred.await(end))
+          Effect.ignore
         )
+        return yield* Deferred.await(end)
       })
     )
   )
