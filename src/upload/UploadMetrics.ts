@@ -131,6 +131,9 @@ const ended = (outcome: string, proof: string) =>
 
 const saved = (reason: "resumed" | "already_current") => Metric.tagged(bytesSaved, "reason", reason)
 
+/** Those that somebody should be told of at their first. */
+const alarming = ["AuthenticationFailed", "Forbidden", "OutcomeUnknown"]
+
 /**
  * Makes the metrics exist before anything has happened, so that whoever computes rates sees the first failure as a step from 0.
  *
@@ -143,6 +146,7 @@ export const initialize: Effect.Effect<void> = Effect.suspend(() =>
       ...Object.entries(proofsOf).flatMap(([outcome, proofs]) =>
         proofs.map((proof) => Metric.incrementBy(ended(outcome, proof), 0))
       ),
+      ...alarming.map((type) => Metric.incrementBy(Metric.tagged(failures, "error_type", type), 0)),
       Metric.incrementBy(bytesSent, 0),
       Metric.incrementBy(saved("resumed"), 0),
       Metric.incrementBy(saved("already_current"), 0),

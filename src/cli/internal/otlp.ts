@@ -162,7 +162,12 @@ const resourceOf = Effect.gen(function* () {
     ...attributes
   } = Object.fromEntries(pairsIn(given))
   const serviceName = Option.getOrElse(yield* orNothing("OTEL_SERVICE_NAME"), () => named)
-  return { serviceName, serviceVersion, attributes }
+  // Each run counts from 0: only as instances of their own are the figures of two runs not taken for those of one.
+  return {
+    serviceName,
+    serviceVersion,
+    attributes: { "service.instance.id": crypto.randomUUID(), ...attributes }
+  }
 })
 
 const KeyValue = Schema.Struct({

@@ -38,7 +38,8 @@ describe("an export by OTLP", () => {
         const [root] = named("elastic-extensions upload")
         expect(root?.resource).toMatchObject({
           "service.name": "releases",
-          "deployment.environment.name": "test bed"
+          "deployment.environment.name": "test bed",
+          "service.instance.id": expect.stringMatching(/^[0-9a-f-]{36}$/)
         })
         expect(new Set(spans.map(({ traceId }) => traceId)).size).toBe(1)
         expect(spans.filter(({ parentSpanId }) => parentSpanId === undefined)).toEqual([root])
