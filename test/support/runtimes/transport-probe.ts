@@ -183,7 +183,7 @@ const probe = Effect.all({
   noConnection: status(nobody, body(1)),
   handshake: status(plain.replace("http:", "https:"), body(1), quick),
   stalled: status(`${plain}/silent`, body(64), quick),
-  slow: status(`${plain}/slow`, body(32), quick),
+  slow: status(`${plain}/slow`, body(32), { ...never, stallTimeout: "1 second" }),
   unhurried: status(`${plain}/never`, body(1), quick),
   deadline: status(`${plain}/never`, body(1), { ...never, deadline: "200 millis" }),
   cut: status(`${plain}/cut`, body(1)),
