@@ -33,6 +33,8 @@ export interface Addresses {
   /** Servers that let go of connections. */
   readonly lettingGo: string
   readonly lettingGoSecure: string
+  /** A server that tells whether a TLS session was resumed. */
+  readonly resuming: string
 }
 
 const mebibyte = 1024 * 1024
@@ -154,6 +156,7 @@ const {
   nobody,
   plain,
   proxy,
+  resuming,
   secure
 } = addresses
 /** `Expect`, but no long wait for a server that says nothing. */
@@ -176,12 +179,19 @@ const inThreeRequests = (url: string, options: Options) =>
     return yield* read
   }).pipe(Effect.scoped, Effect.provide(UploadHttpClient.layer(options)), Effect.orDie)
 
-/** So long that no limit comes to the rescue of a request that hangs. */
-const patient = { connectTimeout: "1 hour", readTimeout: "1 hour" } as const
-
 const text = (
   answering: Effect.Effect<HttpClientResponse, HttpClientError.HttpClientError, HttpClient.HttpClient>
 ) => Effect.flatMap(answering, (response) => response.text)
+
+/** Two connections, one after the other. */
+const putTwice = (url: string, options: Options) =>
+  Effect.replicateEffect(text(HttpClient.put(url, { body: body(1) })), 2).pipe(
+    Effect.provide(UploadHttpClient.layer({ ...never, ...options })),
+    Effect.orDie
+  )
+
+/** So long that no limit comes to the rescue of a request that hangs. */
+const patient = { connectTimeout: "1 hour", readTimeout: "1 hour" } as const
 
 /** Two reads; the server closes the connection instead of answering the second. */
 const readAgain = (url: string, options: Options) =>
@@ -257,6 +267,7 @@ const probe = Effect.all({
     plain: passedOver(lettingGo, ["closed", "reset", "answered-unasked"], {}),
     secure: passedOver(lettingGoSecure, ["closed", "answered-unasked"], { ca: [ca] })
   }),
+  resuming: putTwice(resuming, { ca: [ca] }),
   proxiedByEnvironment: status("https://upload.test/environment", body(1), { ...soon, ca: [ca] })
 })
 
