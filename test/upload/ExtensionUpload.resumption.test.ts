@@ -42,7 +42,11 @@ const uploadThrough = ({ runs, settings = {}, ...meddling }: Scene) =>
             Layer.provide(UploadHttpClient.layer({ proxy: false })),
             Layer.provide(ElasticCloudConfig.layer({ endpoint: proxy.url, apiKey: Redacted.make(apiKey) }))
           ),
-          RetryPolicy.layer({ baseDelay: "5 millis", maxDelay: "20 millis", maxRetries: runs === undefined ? 4 : 0 }),
+          RetryPolicy.layer({
+            baseDelay: "5 millis",
+            maxDelay: "20 millis",
+            maxRetries: runs === undefined ? 4 : 0
+          }),
           UploadSettings.layer({ reconcileWindow: "60 millis", verification: "size", ...settings })
         )
       )
