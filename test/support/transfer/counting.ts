@@ -96,6 +96,13 @@ export type Ending = keyof typeof endings
 
 const isEnding = (name: string): name is Ending => Object.hasOwn(endings, name)
 
+const endUnused = async ({ connections }: CountingServer, end: (typeof endings)[Ending]): Promise<void> => {
+  const unused = () => connections.find(({ requests, socket }) => requests.length === 0 && !socket.destroyed)
+  await Effect.runPromise(eventually(() => unused() !== undefined))
+  const idle = unused()
+  if (idle !== undefined) await end(idle.socket)
+}
+
 /**
  * Asked for the path of an ending, it answers when it has ended a connection on which nothing was asked. On `/again` it
  * closes every connection instead of answering a second time.
@@ -111,16 +118,9 @@ export const lettingGo = (tls?: Https.ServerOptions): Effect.Effect<CountingServ
           return "handled"
         }
         if (method !== "GET" || !isEnding(ending)) return "answer"
-        const unused = () =>
-          server.connections.find(({ requests, socket }) => requests.length === 0 && !socket.destroyed)
-        void Effect.runPromise(
-          Effect.gen(function* () {
-            yield* eventually(() => unused() !== undefined)
-            const idle = unused()
-            if (idle !== undefined) yield* Effect.promise(() => endings[ending](idle.socket))
-            response.setHeader("content-length", 6).end("stored")
-          })
-        )
+        void endUnused(server, endings[ending]).then(() => {
+          response.setHeader("content-length", 6).end("stored")
+        })
         return "handled"
       }
     })
