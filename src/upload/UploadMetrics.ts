@@ -5,8 +5,10 @@
  * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as LogLevel from "effect/LogLevel"
 import * as Metric from "effect/Metric"
 import * as MetricBoundaries from "effect/MetricBoundaries"
 import * as Option from "effect/Option"
@@ -184,6 +186,29 @@ export interface Tally {
 }
 
 /**
+ * At which level an upload logs its end. By default `Debug`: the standard output of a program is its own. From `Info` on, a
+ * failure is a `Warning`; releases log at `Info`.
+ *
+ * @example
+ * ```ts
+ * import { Archive, ExtensionUpload, UploadMetrics } from "effect-elastic-extensions"
+ * import { Effect, LogLevel } from "effect"
+ *
+ * const program = ExtensionUpload.upload({
+ *   extensionId: "882519870",
+ *   archive: Archive.file("dist/analysis-acme-2.1.0.zip")
+ * }).pipe(Effect.provideService(UploadMetrics.OutcomeLevel, LogLevel.Info))
+ * ```
+ *
+ * @since 0.1.0
+ * @category references
+ */
+export class OutcomeLevel extends Context.Reference<OutcomeLevel>()(
+  "effect-elastic-extensions/upload/OutcomeLevel",
+  { defaultValue: (): LogLevel.LogLevel => LogLevel.Debug }
+) {}
+
+/**
  * Counts an upload, measures it, tells its end to the span around it, and leaves one line in the log.
  *
  * @since 0.1.0
@@ -283,7 +308,9 @@ const record = Effect.fnUntraced(function* (
     })
   }
   yield* Effect.annotateCurrentSpan(told)
-  yield* (outcome === "failed" ? Effect.logWarning : Effect.logInfo)(shownLine(account)).pipe(
+  const level = yield* OutcomeLevel
+  const isAlarming = outcome === "failed" && LogLevel.greaterThanEqual(level, LogLevel.Info)
+  yield* Effect.logWithLevel(isAlarming ? LogLevel.Warning : level, shownLine(account)).pipe(
     Effect.annotateLogs({
       ...told,
       [attribute.extensionId]: shown(extensionId),

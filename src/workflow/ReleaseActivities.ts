@@ -18,6 +18,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { flow } from "effect/Function"
+import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as ArchiveDigest from "../archive/ArchiveDigest.ts"
@@ -440,7 +441,10 @@ const send = Effect.fnUntraced(function* (
           discard: true
         }
       )
-  }).pipe(Effect.raceFirst(Deferred.await(changed)))
+  }).pipe(
+    Effect.provideService(UploadMetrics.OutcomeLevel, LogLevel.Info),
+    Effect.raceFirst(Deferred.await(changed))
+  )
 })
 
 const announcing = (

@@ -15,6 +15,7 @@ import * as ExecutionStrategy from "effect/ExecutionStrategy"
 import * as Exit from "effect/Exit"
 import * as FiberRef from "effect/FiberRef"
 import * as HashSet from "effect/HashSet"
+import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Ref from "effect/Ref"
@@ -26,6 +27,7 @@ import * as Bandwidth from "../../transfer/Bandwidth.ts"
 import { fromHttpClientError } from "../../transfer/TransferError.ts"
 import * as UploadHttpClient from "../../transfer/UploadHttpClient.ts"
 import * as Variable from "../../transfer/Variable.ts"
+import * as UploadMetrics from "../../upload/UploadMetrics.ts"
 import { Output } from "./output.ts"
 import { commandName } from "./text.ts"
 
@@ -66,6 +68,7 @@ export const exportingTo = <A, E, R>(
     )
     return yield* self.pipe(
       Effect.withTracer(tracer),
+      Effect.provideService(UploadMetrics.OutcomeLevel, LogLevel.Info),
       Effect.locallyWith(FiberRef.currentLoggers, HashSet.add(logger)),
       Effect.ensuring(Effect.zipRight(flush, warn))
     )

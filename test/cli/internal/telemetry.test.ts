@@ -113,6 +113,14 @@ describe("an export by OTLP", () => {
           })
           expect(Object.keys(headers)).not.toContain("traceparent")
         }
+        const asked = yield* Effect.flatMap(LocalElasticCloud, (cloud) => cloud.requests)
+        expect(asked.map(({ method }) => method)).toEqual(expect.arrayContaining(["GET", "PUT"]))
+        expect(asked.some(({ path }) => path.startsWith("/files/"))).toBe(true)
+        const headers = new Set(asked.flatMap(({ headers }) => Object.keys(headers)))
+        expect([...headers].filter((name) => /^(traceparent|tracestate|baggage|b3|x-b3)/.test(name))).toEqual(
+          []
+        )
+
         const bodies = to.received.map(({ body }) => body).join("\n")
         for (const secret of ["topsecret", "local-key", "signature=", "/files/"])
           expect(bodies).not.toContain(secret)
