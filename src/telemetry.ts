@@ -65,9 +65,12 @@ export const spanned =
   (name: string, options?: Tracer.SpanOptions) =>
   <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, Exclude<R, Tracer.ParentSpan>> =>
     self.pipe(
-      Effect.tapErrorCause((cause) =>
-        Effect.transposeMapOption(errorTypeOf(cause), (type) =>
-          Effect.annotateCurrentSpan(attribute.errorType, type)
+      // Whatever else ran after a failure in an interrupted fiber would take its place.
+      Effect.onError((cause) =>
+        Effect.asVoid(
+          Effect.transposeMapOption(errorTypeOf(cause), (type) =>
+            Effect.annotateCurrentSpan(attribute.errorType, type)
+          )
         )
       ),
       Effect.withSpan(name, { captureStackTrace: false, ...options })
