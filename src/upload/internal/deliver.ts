@@ -3,7 +3,6 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
-import * as Ref from "effect/Ref"
 import * as Struct from "effect/Struct"
 import * as ArchiveDigest from "../../archive/ArchiveDigest.ts"
 import { ExtensionsClient } from "../../cloud/ExtensionsClient.ts"
@@ -251,7 +250,7 @@ const exchange = Effect.gen(function* () {
     upload
   } = yield* Run.record
   yield* emit({ _tag: "AttemptStarted", attempt: attempts, total })
-  const progress = yield* Run.Progress
+  const context = yield* Effect.context<Run.Progress>()
   // Of a form, the digest is another one.
   const reprDigest =
     multipartBoundary === undefined ? Option.map(digest, ArchiveDigest.toReprDigest) : Option.none()
@@ -274,18 +273,14 @@ const exchange = Effect.gen(function* () {
           resource: upload,
           // Asked once: a server that cannot resume says the same every time.
           afterFailure: attemptsSoFar === 2 && bytesSent > 0,
-          observe: (event) =>
-            // The one that comes again and again, for which a context of its own would be made each time.
-            event._tag === "BytesWritten"
-              ? countWritten(progress, event.offset, total)
-              : Effect.provideService(observe(event, total), Run.Progress, progress)
+          observe: (event) => Effect.provide(observe(event, total), context)
         })
     )
   )
 })
 
 const observe = (
-  event: Exclude<ResumableUpload.SendEvent, { readonly _tag: "BytesWritten" }>,
+  event: ResumableUpload.SendEvent,
   total: number
 ): Effect.Effect<void, JournalError, Run.Progress> => {
   switch (event._tag) {
@@ -297,6 +292,8 @@ const observe = (
       return emit({ _tag: "Warning", code: "ResumptionIgnored", message: ignoredBecause(event) })
     case "PartStarted":
       return beginPart(event.offset, total)
+    case "BytesWritten":
+      return countWritten(event.offset, total)
     case "BytesAcknowledged":
       return countAcknowledged(event.offset, total)
   }
@@ -334,9 +331,9 @@ const beginPart = (offset: number, total: number) =>
     emit({ _tag: "SendingStarted", offset, total })
   )
 
-const countWritten = ({ counters }: typeof Run.Progress.Service, offset: number, total: number) =>
+const countWritten = (offset: number, total: number) =>
   Effect.zipRight(
-    Ref.update(counters, (counts) => ({
+    Run.count((counts) => ({
       ...counts,
       bytesSent: counts.bytesSent + offset - counts.written,
       written: offset
