@@ -528,6 +528,8 @@ describe("UploadJournal.layerFileSystem: locks", () => {
       const path = `${folder}/${id}.lock`
       const touched = Date.now() / 1_000 - ageSeconds
       yield* fs.makeDirectory(folder, { recursive: true })
+      // As whoever takes a lock over: another file in its place.
+      yield* fs.remove(path, { force: true })
       yield* fs.writeFileString(path, text)
       yield* fs.utimes(path, touched, touched)
     })

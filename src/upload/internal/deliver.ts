@@ -31,7 +31,10 @@ interface Failed extends RetryPolicy.Retryable {
   readonly error: UploadError
 }
 
-/** Attempt after attempt, until the server is known to hold the archive or there is no use in trying. */
+/**
+ * Attempt after attempt, until the server is known to hold the archive or there is no use in trying. The journal knows of the
+ * first one already: see `withAttempt`.
+ */
 export const deliver: Effect.Effect<Delivered, UploadError, Run.Subject | Run.Progress | ExtensionsClient> =
   Effect.suspend(() => attempt()).pipe(
     RetryPolicy.retry(
@@ -68,7 +71,24 @@ const sendUnlessSettled = Effect.gen(function* () {
   yield* hashing.settled
   const { baseline } = yield* Run.record
   const verdict = yield* act(yield* reconcile(baseline, 0), "the attempt before it failed")
-  return verdict._tag === "Delivered" ? verdict : yield* sendAndProve
+  if (verdict._tag === "Delivered") return verdict
+  const digested = yield* hashing.known
+  yield* Run.updateRecord((record) =>
+    withAttempt(
+      Option.match(digested, {
+        onNone: () => record,
+        onSome: ({ digest }) => Run.withDigest(record, digest)
+      })
+    )
+  )
+  return yield* sendAndProve
+})
+
+/** A record that says that bytes may leave from now on. */
+export const withAttempt = (record: JournalRecord): JournalRecord => ({
+  ...record,
+  phase: "Sending",
+  attempts: record.attempts + 1
 })
 
 /** What was found out about the server's archive is the baseline from then on. */
@@ -97,7 +117,8 @@ const sendAndProve: Effect.Effect<Delivered, UploadError, Run.Subject | Run.Prog
     }))
     const end = yield* send
     const { bytesSent } = yield* Run.counters
-    yield* note((record) => ({
+    // A success is about to be forgotten.
+    yield* (end._tag === "Answered" ? Run.changeRecord : note)((record) => ({
       ...record,
       phase: end._tag === "Open" ? "Sent" : record.phase,
       bytesSent: record.bytesSent + bytesSent - before.bytesSent
@@ -237,11 +258,6 @@ const exchange = Effect.gen(function* () {
   const chunkBytes = yield* Run.PieceBytes
   const { attempts } = yield* Run.counters
   const digest = Option.map(yield* hashing.known, (known) => known.digest)
-  yield* Run.updateRecord((record) => ({
-    ...Option.match(digest, { onNone: () => record, onSome: (known) => Run.withDigest(record, known) }),
-    phase: "Sending",
-    attempts: record.attempts + 1
-  }))
   const {
     attempts: attemptsSoFar,
     bytesSent,
