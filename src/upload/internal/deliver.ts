@@ -3,6 +3,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
+import * as Ref from "effect/Ref"
 import * as Struct from "effect/Struct"
 import * as ArchiveDigest from "../../archive/ArchiveDigest.ts"
 import { ExtensionsClient } from "../../cloud/ExtensionsClient.ts"
@@ -266,7 +267,7 @@ const exchange = Effect.gen(function* () {
     upload
   } = yield* Run.record
   yield* emit({ _tag: "AttemptStarted", attempt: attempts, total })
-  const context = yield* Effect.context<Run.Progress>()
+  const progress = yield* Run.Progress
   // Of a form, the digest is another one.
   const reprDigest =
     multipartBoundary === undefined ? Option.map(digest, ArchiveDigest.toReprDigest) : Option.none()
@@ -289,14 +290,18 @@ const exchange = Effect.gen(function* () {
           resource: upload,
           // Asked once: a server that cannot resume says the same every time.
           afterFailure: attemptsSoFar === 2 && bytesSent > 0,
-          observe: (event) => Effect.provide(observe(event, total), context)
+          observe: (event) =>
+            // Many times a second, and so without a context of its own.
+            event._tag === "BytesWritten"
+              ? countWritten(progress, event.offset, total)
+              : Effect.provideService(observe(event, total), Run.Progress, progress)
         })
     )
   )
 })
 
 const observe = (
-  event: ResumableUpload.SendEvent,
+  event: Exclude<ResumableUpload.SendEvent, { _tag: "BytesWritten" }>,
   total: number
 ): Effect.Effect<void, JournalError, Run.Progress> => {
   switch (event._tag) {
@@ -308,8 +313,6 @@ const observe = (
       return emit({ _tag: "Warning", code: "ResumptionIgnored", message: ignoredBecause(event) })
     case "PartStarted":
       return beginPart(event.offset, total)
-    case "BytesWritten":
-      return countWritten(event.offset, total)
     case "BytesAcknowledged":
       return countAcknowledged(event.offset, total)
   }
@@ -347,9 +350,9 @@ const beginPart = (offset: number, total: number) =>
     emit({ _tag: "SendingStarted", offset, total })
   )
 
-const countWritten = (offset: number, total: number) =>
+const countWritten = ({ counters }: typeof Run.Progress.Service, offset: number, total: number) =>
   Effect.zipRight(
-    Run.count((counts) => ({
+    Ref.update(counters, (counts) => ({
       ...counts,
       bytesSent: counts.bytesSent + offset - counts.written,
       written: offset

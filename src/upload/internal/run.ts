@@ -85,14 +85,19 @@ const confirmed = <E, E2>(
   size,
   read: (offset) => {
     let at = offset
-    const parts = (chunk: Uint8Array): Stream.Stream<Uint8Array, E2> => {
+    let sent = offset
+    const parts = (chunk: Uint8Array): ReadonlyArray<Uint8Array> => {
       at += chunk.length
-      if (at < size) return Stream.succeed(chunk)
-      const body = chunk.subarray(0, Math.max(0, chunk.length - lastBytes))
-      const end = Stream.fromEffect(Effect.as(confirm, chunk.subarray(body.length)))
-      return body.length === 0 ? end : Stream.concat(Stream.succeed(body), end)
+      if (at < size || chunk.length <= lastBytes) return [chunk]
+      return [chunk.subarray(0, -lastBytes), chunk.subarray(-lastBytes)]
     }
-    return Stream.unwrap(Effect.as(confirm, Stream.flatMap(read(offset), parts)))
+    const confirmEnd = (part: Uint8Array) => {
+      sent += part.length
+      return sent < size ? Effect.succeed(part) : Effect.as(confirm, part)
+    }
+    return Stream.unwrap(
+      Effect.as(confirm, Stream.mapEffect(Stream.mapConcat(read(offset), parts), confirmEnd))
+    )
   }
 })
 
