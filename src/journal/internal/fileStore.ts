@@ -125,7 +125,8 @@ export const makeFileStore = Effect.fnUntraced(function* (directory: string) {
       const check = Effect.asVoid(Effect.unlessEffect(checkContent, held.isUndisturbed))
       const confirm = Effect.if(held.isAsleep, {
         onFalse: () => check,
-        onTrue: () => failed("lock")(held.rouse).pipe(Effect.zipRight(checkContent), Effect.zipLeft(held.wake))
+        onTrue: () =>
+          failed("lock")(held.rouse).pipe(Effect.zipRight(checkContent), Effect.zipLeft(held.wake))
       })
       return { check, confirm }
     },
