@@ -106,7 +106,7 @@ export class Progress extends Context.Tag("effect-elastic-extensions/upload/Prog
   Progress,
   {
     readonly journal: JournalSession
-    /** What the journal holds, or will hold from the first attempt on. */
+    /** What the journal holds, or will hold after the next write. */
     readonly record: Ref.Ref<JournalRecord>
     /** One write at a time, so that the journal never goes back to an earlier record. */
     readonly writing: Effect.Semaphore
@@ -146,6 +146,12 @@ export const count = (change: (counters: Counters) => Counters): Effect.Effect<v
 export const record: Effect.Effect<JournalRecord, never, Progress> = Effect.flatMap(Progress, ({ record }) =>
   Ref.get(record)
 )
+
+/** Changes the record here alone: the journal gets it with the next write. */
+export const changeRecord = (
+  change: (record: JournalRecord) => JournalRecord
+): Effect.Effect<void, never, Progress> =>
+  Effect.flatMap(Progress, (progress) => Ref.update(progress.record, change))
 
 /** Changes the record, here and in the journal. */
 export const updateRecord = (
