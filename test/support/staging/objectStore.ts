@@ -55,6 +55,8 @@ export interface Received {
 export type Fault =
   /** Closes the connection when so many bytes of the body have arrived. */
   | { readonly _tag: "Cut"; readonly afterBytes: number }
+  /** Reads no more than about so many bytes of the body, and waits until the client is gone. */
+  | { readonly _tag: "Hold"; readonly afterBytes: number }
   /** Does what was asked, and closes the connection instead of answering. */
   | { readonly _tag: "LoseAnswer" }
   /** Answers with an error, and does nothing. */
@@ -553,6 +555,7 @@ const readBody = (
       received.bodyBytes += chunk.length
       chunks.push(chunk)
       if (fault?._tag === "Cut" && received.bodyBytes >= fault.afterBytes) request.socket.destroy()
+      if (fault?._tag === "Hold" && received.bodyBytes >= fault.afterBytes) request.pause()
     })
     request.on("end", () => {
       const isCut = fault?._tag === "Cut"
