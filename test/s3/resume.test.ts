@@ -46,17 +46,21 @@ interface Standing {
   readonly leastPart: number
 }
 
-const oneOf = <A>(...[first, ...others]: readonly [A, ...ReadonlyArray<A>]) =>
+const oneOf = <const A>(...[first, ...others]: readonly [A, ...ReadonlyArray<A>]) =>
   Effect.map(Random.shuffle([first, ...others]), (shuffled) => Chunk.unsafeHead(shuffled))
 
-const randomDeath = Effect.fnUntraced(function* ({ death, leastPart, mayFinish }: Standing) {
+const randomDeath = Effect.fnUntraced(function* ({
+  death,
+  leastPart,
+  mayFinish
+}: Standing): Effect.fn.Return<Death> {
   if ((yield* Random.next) < 0.25) {
     const kind = death === 0 ? "create" : death === kills - 1 ? "complete" : yield* oneOf("parts", "other")
-    return { _tag: "Request", kind, when: yield* oneOf("Arrived", "Answered") } satisfies Death
+    return { _tag: "Request", kind, when: yield* oneOf("Arrived", "Answered") }
   }
   const mostBytes = (mayFinish + 1) * leastPart - mostAtOnce
   const bytes = yield* Random.nextIntBetween(1, Math.min(mostBytes, (inFlight + 2) * partBytes))
-  return { _tag: "Bytes", bytes, cutOffAt: yield* oneOf(bytes, mostBytes) } satisfies Death
+  return { _tag: "Bytes", bytes, cutOffAt: yield* oneOf(bytes, mostBytes) }
 })
 
 const isPart = ({ kind }: Passed) => kind === "part"
