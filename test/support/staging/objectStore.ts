@@ -70,6 +70,8 @@ export type Fault =
   | { readonly _tag: "Answer"; readonly status: number; readonly contentType: string; readonly body: string }
   /** Does what was asked and answers with this body. */
   | { readonly _tag: "GarbleAnswer"; readonly body: string }
+  /** Does what was asked, and answers with spaces until the client has enough. */
+  | { readonly _tag: "Drip" }
   /** Changes a byte of the body, as a faulty line does. */
   | { readonly _tag: "Corrupt" }
   /** Runs before the request is looked at, and lets it pass when it is done. */
@@ -312,6 +314,13 @@ export class ObjectStoreServer {
       const done = this.perform(action, key, asked, request.headers, body)
       if (fault?._tag === "LoseAnswer") {
         request.socket.destroy()
+        return
+      }
+      if (fault?._tag === "Drip") {
+        received.status = 200
+        response.writeHead(200, { "content-type": "application/xml" })
+        const drip = setInterval(() => response.write(" "), 10)
+        response.once("close", () => clearInterval(drip))
         return
       }
       if (fault?._tag === "GarbleAnswer") answer(200, fault.body, { "content-type": "application/xml" })
