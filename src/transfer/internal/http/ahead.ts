@@ -90,7 +90,7 @@ export const claim = (
     Option.match(waiting.take(place), {
       onNone: () => Effect.succeedNone,
       onSome: (connection) =>
-        connection.ready.pipe(
+        Effect.ignore(connection.ready).pipe(
           Limits.connectWithin(connection.progress, request.connectLimit),
           // What the other side has sent meanwhile, such as the end of the connection, is heard in a turn of the event loop.
           Effect.zipRight(turn),
