@@ -165,6 +165,30 @@ export class UnknownExecution extends Schema.TaggedError<UnknownExecution>(
 }
 
 /**
+ * Several releases have this release id, so it does not tell which one is meant.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class AmbiguousRelease extends Schema.TaggedError<AmbiguousRelease>(
+  "effect-elastic-extensions/workflow/AmbiguousRelease"
+)("AmbiguousRelease", {
+  releaseId: Schema.String,
+  /** All that have it, at least two. */
+  executionIds: Schema.Array(Schema.String)
+}) {
+  readonly isRetryable = false
+
+  get remedy(): string {
+    return "Give the execution id of the one that is meant."
+  }
+
+  override get message(): string {
+    return `${this.executionIds.length} releases have the id ${JSON.stringify(this.releaseId)}: ${this.executionIds.join(", ")}. ${this.remedy}`
+  }
+}
+
+/**
  * There is nothing to decide about: the release has ended without waiting for a decision.
  *
  * @since 0.1.0
