@@ -156,7 +156,8 @@ const bytes = (count) => {
 /** @param {Release} release */
 const extensionOf = (release) => {
   const { id, name, type, version } = release.extension
-  return name === undefined ? "extension " + (id || "") : [name, type, version].join(" · ")
+  if (name === undefined) return "extension " + (id || "")
+  return [name, type, version === "*" ? "any version" : "Elasticsearch " + version].join(" · ")
 }
 
 /** @param {Release} release */
@@ -293,12 +294,15 @@ const tell = (content, isBad) => {
 
 const untell = () => show(at("notice"), false)
 
+/** Messages end with the remedy. @param {Failure} failure */
+const whatFailed = ({ message, remedy }) =>
+  remedy !== "" && message.endsWith(remedy) ? message.slice(0, -remedy.length).trim() : message
+
 /** @param {Failure} failure @returns {ReadonlyArray<Node>} */
-const failureWords = (failure) => {
-  const { message, remedy } = failure
-  const what = remedy !== "" && message.endsWith(remedy) ? message.slice(0, -remedy.length).trim() : message
-  return [said(what), ...(remedy === "" ? [] : [make("span", { class: "remedy" }, said(remedy))])]
-}
+const failureWords = (failure) => [
+  said(whatFailed(failure)),
+  ...(failure.remedy === "" ? [] : [make("span", { class: "remedy" }, said(failure.remedy))])
+]
 
 const freshness = () => {
   if (lastAnswer === 0) return setText(at("freshness"), "")
@@ -332,14 +336,14 @@ const rowOf = (release) => {
 /** @param {Row} row @param {Release} release */
 const drawRow = (row, release) => {
   const waits = release.waitsFor === null ? "" : waitsText(release.waitsFor)
-  const why = release.failure === null ? waits : short(release.failure.message, 200)
+  const why = release.failure === null ? waits : short(whatFailed(release.failure), 200)
   const when = ago(release.submittedAtMillis)
   const now = JSON.stringify([release, why, when])
   if (row.drawn === now) return
   row.drawn = now
   row.link.replaceChildren(
-    make("span", { class: "name what" }, said(titleOf(release))),
-    make("span", { class: "when" }, badge(release.state)),
+    make("span", { class: "name" }, said(titleOf(release))),
+    make("span", { class: "is" }, badge(release.state)),
     make("span", { class: "quiet what" }, said(extensionOf(release))),
     make("span", { class: "quiet when" }, moment(release.submittedAtMillis, when)),
     ...(why === "" ? [] : [make("span", { class: "waits quiet" }, said(why))])
@@ -431,12 +435,22 @@ const stepTime = (step) =>
     ? "for " + span(Math.max(0, Date.now() - step.startedAtMillis))
     : "took " + span(Math.max(0, step.endedAtMillis - step.startedAtMillis))
 
-/** @param {Array<Step>} attempts @returns {HTMLLIElement} */
-const stepItem = (attempts) => {
+/** Said elsewhere on the page. */
+const untold = ["sha256", "durationMillis"]
+
+/** Neither nothing nor what is said elsewhere. @param {Step} step */
+const factsOf = (step) =>
+  Object.entries(step.facts || {})
+    .filter(([name, value]) => value !== 0 && value !== false && !untold.includes(name))
+    .map(([name, value]) => words(name) + ": " + factText(name, value))
+
+/** @param {Array<Step>} attempts @param {Failure | null} end @returns {HTMLLIElement} */
+const stepItem = (attempts, end) => {
   const last = attempts[attempts.length - 1]
   if (last === undefined) return make("li", {})
   const tried = last.attempt > 1 ? ", attempt " + last.attempt : ""
-  const facts = Object.entries(last.facts || {}).map(([name, value]) => words(name) + ": " + factText(name, value))
+  const facts = factsOf(last)
+  const isToldAbove = last.failure !== null && end !== null && last.failure.message === end.message
   const earlier = attempts.slice(0, -1)
   return make(
     "li",
@@ -445,11 +459,11 @@ const stepItem = (attempts) => {
     make(
       "span",
       { class: "quiet" },
-      (stepStates[last.state] || last.state) + tried + ", " + stepTime(last) + ", on ",
+      (stepStates[last.state] || last.state) + tried + ", " + stepTime(last) + ", by ",
       said(last.runner)
     ),
     ...(facts.length === 0 ? [] : [make("span", { class: "quiet" }, said(facts.join(" · ")))]),
-    ...(last.failure === null ? [] : [make("span", { class: "problem" }, ...failureWords(last.failure))]),
+    ...(last.failure === null || isToldAbove ? [] : [make("span", { class: "problem" }, ...failureWords(last.failure))]),
     ...(earlier.length === 0
       ? []
       : [
@@ -487,7 +501,7 @@ const wayOf = ({ steps, summary }) => {
   const way = make("ol", { class: "way" })
   for (const step of order) {
     const attempts = byStep.get(step)
-    if (attempts !== undefined) way.append(stepItem(attempts))
+    if (attempts !== undefined) way.append(stepItem(attempts, summary.failure))
     else if (!hasEnded) way.append(make("li", { class: "ahead" }, make("strong", {}, stepName(step))))
     if (step === "request-approval") way.append(...decisionItem(summary, attempts !== undefined, hasEnded))
   }
@@ -568,6 +582,7 @@ const partsOf = (details) => {
     make(
       "div",
       { class: "head" },
+      make("a", { href: listHash, "data-key": "back" }, "All releases"),
       badge(summary.state),
       make("h1", { tabindex: "-1" }, said(titleOf(summary))),
       make("p", { class: "quiet" }, said(extensionOf(summary))),
@@ -577,7 +592,7 @@ const partsOf = (details) => {
       ? []
       : [make("div", { class: "box bad" }, make("strong", {}, said(summary.failure.tag)), ...failureWords(summary.failure))]),
     actionsOf(summary),
-    make("div", { class: "card" }, make("h2", {}, "Its way"), wayOf(details)),
+    make("div", { class: "card" }, make("h2", {}, "Steps"), wayOf(details)),
     make(
       "div",
       { class: "card" },
@@ -598,8 +613,7 @@ const partsOf = (details) => {
         ...(summary.runner === null ? [] : fact("runner", said(summary.runner))),
         ...fact("execution id", code(summary.executionId))
       )
-    ),
-    make("p", {}, make("a", { href: listHash, "data-key": "back" }, "All releases"))
+    )
   ]
 }
 

@@ -83,6 +83,7 @@ input[type="text"], input[type="password"], input[type="search"], textarea {
   background: var(--card);
 }
 textarea { resize: vertical; }
+::placeholder { color: var(--quiet); opacity: 1; }
 [aria-invalid="true"] { border-color: var(--bad) !important; }
 .problem { color: var(--bad); font-size: 0.9375rem; }
 .problem:empty { display: none; }
@@ -91,7 +92,7 @@ textarea { resize: vertical; }
 .box.bad { background: var(--bad-tint); }
 .box button { margin-block-start: 0.5rem; display: block; }
 .box strong { display: block; }
-.box .remedy { display: block; margin-block-start: 0.25rem; }
+.remedy { display: block; margin-block-start: 0.25rem; }
 
 .door { max-width: 26rem; margin: 8vh auto 0; width: 100%; display: grid; gap: 0.75rem; padding: 1.5rem; }
 .door, .releases > li, .card { background: var(--card); border: 1px solid var(--line); border-radius: 14px; }
@@ -110,14 +111,15 @@ label { font-weight: 600; }
 
 .releases { list-style: none; margin: 0 0 1rem; padding: 0; display: grid; gap: 0.625rem; }
 .releases a {
-  display: grid; grid-template-columns: minmax(0, 1fr) auto; gap: 0.125rem 1rem; align-items: start;
+  display: grid; grid-template: "name is" "what when" "waits waits" / minmax(0, 1fr) auto; gap: 0.125rem 1rem; align-items: center;
   padding: 0.875rem 1rem; color: inherit; text-decoration: none; border-radius: 14px;
 }
 .releases a:hover { background: color-mix(in srgb, var(--blue-tint) 45%, transparent); }
-.releases .name { font-weight: 650; }
-.releases .what { grid-column: 1; }
-.releases .when { grid-column: 2; text-align: end; white-space: nowrap; }
-.releases .waits { grid-column: 1 / -1; }
+.releases .name { grid-area: name; font-weight: 650; }
+.releases .is { grid-area: is; justify-self: end; }
+.releases .what { grid-area: what; }
+.releases .when { grid-area: when; justify-self: end; white-space: nowrap; }
+.releases .waits { grid-area: waits; }
 .empty { text-align: center; padding: 3rem 1rem; color: var(--quiet); }
 
 .state {
@@ -173,8 +175,8 @@ dialog form, #dialog-fields { display: grid; gap: 0.75rem; }
 dialog .actions { margin-block-start: 0.5rem; }
 
 @media (max-width: 30rem) {
-  .releases a { grid-template-columns: minmax(0, 1fr); }
-  .releases .when { grid-column: 1; text-align: start; }
+  .releases a { grid-template: "name name" "is when" "what what" "waits waits" / auto minmax(0, 1fr); row-gap: 0.25rem; }
+  .releases .is { justify-self: start; }
   .filter fieldset { flex-wrap: nowrap; overflow-x: auto; margin-inline: -1rem; padding: 3px 1rem 6px; scrollbar-width: none; }
   .filter fieldset label { flex: none; }
   dl { grid-template-columns: minmax(0, 1fr); gap: 0; }
