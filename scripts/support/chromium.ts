@@ -7,4 +7,5 @@ const executablePath = process.env["CHROMIUM"] ?? "/usr/bin/chromium"
 export const hasChromium = existsSync(executablePath)
 
 /** Without its sandbox, which needs more than a container gives: it is shown nothing but pages of ours. */
-export const launchChromium = (): Promise<Browser> => chromium.launch({ executablePath, args: ["--no-sandbox"] })
+export const launchChromium = (): Promise<Browser> =>
+  chromium.launch({ executablePath, args: ["--no-sandbox"] })

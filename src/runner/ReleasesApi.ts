@@ -26,9 +26,14 @@ import { ArchiveChanged, ArchiveUnreadable } from "../archive/ArchiveError.ts"
 import { ArchiveLocator } from "../archive/ArchiveLocator.ts"
 import { ProblemCode } from "../archive/ArchiveProblem.ts"
 import { packageVersion } from "../cloud/PackageVersion.ts"
-import { AmbiguousRelease, EngineUnavailable, NothingToDecide, UnknownExecution } from "../workflow/EngineError.ts"
-import { ReleaseDetails, ReleasePage } from "../workflow/ReleaseList.ts"
+import {
+  AmbiguousRelease,
+  EngineUnavailable,
+  NothingToDecide,
+  UnknownExecution
+} from "../workflow/EngineError.ts"
 import { InvalidPayload } from "../workflow/ReleaseError.ts"
+import { ReleaseDetails, ReleasePage } from "../workflow/ReleaseList.ts"
 import { ReleasePolicy } from "../workflow/ReleasePayload.ts"
 import { Decision } from "../workflow/ReleaseReceipt.ts"
 import { ReleaseFilter, ReleaseState } from "../workflow/ReleaseRecord.ts"
@@ -159,7 +164,9 @@ export interface ReleaseSubmission extends Schema.Schema.Type<typeof ReleaseSubm
  * @since 0.1.0
  * @category schemas
  */
-export const Submitted = Schema.Struct({ executionId: Schema.String }).annotations({ identifier: "Submitted" })
+export const Submitted = Schema.Struct({ executionId: Schema.String }).annotations({
+  identifier: "Submitted"
+})
 
 /** One line, which a log and a receipt can show. */
 const name = Schema.String.pipe(
@@ -269,7 +276,9 @@ export class Releases extends HttpApiGroup.make("releases")
       .addSuccess(DecisionReceipt)
       .addError(unknown)
       .addError(spoken(NothingToDecide, 409))
-      .annotateContext(about("Lets a release go on that is held, or will be. Only the first decision counts."))
+      .annotateContext(
+        about("Lets a release go on that is held, or will be. Only the first decision counts.")
+      )
   )
   .add(
     HttpApiEndpoint.post("reject")`/${executionId}/reject`

@@ -26,7 +26,8 @@ export class AccessTokenRequired extends Schema.TaggedError<AccessTokenRequired>
   }
 
   override get message(): string {
-    const what = this.reason === "Missing" ? "without an access token" : "with an access token that can be guessed"
+    const what =
+      this.reason === "Missing" ? "without an access token" : "with an access token that can be guessed"
     return `The API does not listen on ${JSON.stringify(this.host)} ${what}. ${this.remedy}`
   }
 }

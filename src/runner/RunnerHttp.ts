@@ -109,8 +109,7 @@ export const apiOptions: Effect.Effect<ApiOptions, ConfigError.ConfigError, File
     }
   })
 
-const unusable = (problem: string) =>
-  Effect.fail(ConfigError.InvalidData(["EC_RUNNER_TOKEN_FILE"], problem))
+const unusable = (problem: string) => Effect.fail(ConfigError.InvalidData(["EC_RUNNER_TOKEN_FILE"], problem))
 
 const tokenIn = (file: string) =>
   Effect.flatMap(FileSystem.FileSystem, (fs) => fs.readFileString(file)).pipe(
@@ -206,10 +205,11 @@ const serving = ({ api, host = defaultHost, metrics, obstacle, port = defaultPor
           Layer.mergeAll(router, page, HttpApiBuilder.middlewareOpenApi()),
           layerApi(isToken)
         )
-  return Layer.unwrapEffect(
-    Effect.map(HttpApiBuilder.httpApp, (app) => HttpServer.serve(dressed(app)))
-  ).pipe(
-    Layer.provide([parts, HttpApiBuilder.middleware(Nothing, (app) => answering(Effect.zipRight(guard, app)))]),
+  return Layer.unwrapEffect(Effect.map(HttpApiBuilder.httpApp, (app) => HttpServer.serve(dressed(app)))).pipe(
+    Layer.provide([
+      parts,
+      HttpApiBuilder.middleware(Nothing, (app) => answering(Effect.zipRight(guard, app)))
+    ]),
     Layer.provide([HttpApiBuilder.Router.Live, HttpApiBuilder.Middleware.layer]),
     // Spans tell the address of a request, and a wrong token is somebody's right one elsewhere. Probes come too often.
     HttpMiddleware.withTracerDisabledWhen(({ url }) => isProbe(url) || hasToken(url)),
@@ -220,7 +220,10 @@ const serving = ({ api, host = defaultHost, metrics, obstacle, port = defaultPor
 
 const isProbe = (url: string) => ["/healthz", "/readyz", "/metrics"].includes(url)
 
-const probes = ({ metrics, obstacle = Effect.succeedNone }: Pick<RunnerHttpOptions, "metrics" | "obstacle">) => {
+const probes = ({
+  metrics,
+  obstacle = Effect.succeedNone
+}: Pick<RunnerHttpOptions, "metrics" | "obstacle">) => {
   const ready = Effect.map(
     obstacle,
     Option.match({

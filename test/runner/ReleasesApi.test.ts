@@ -12,9 +12,9 @@ import { bundle, untilStatus } from "../support/workflow/releases.ts"
 const api = "/api/v1/releases"
 
 const client = (opens = token) =>
-  Effect.flatMap(url, (address) =>
-    ReleasesApi.client({ url: address, token: Redacted.make(opens) })
-  ).pipe(Effect.provide(FetchHttpClient.layer))
+  Effect.flatMap(url, (address) => ReleasesApi.client({ url: address, token: Redacted.make(opens) })).pipe(
+    Effect.provide(FetchHttpClient.layer)
+  )
 
 /** Submitted by way of the API, and held. */
 const heldRelease = (request: Partial<ReleasesApi.ReleaseSubmission> = {}) =>
@@ -111,7 +111,9 @@ describe("the client", () => {
       expect(yield* Effect.flip(releases.reject({ path, payload }))).toEqual(unknown)
       expect(yield* Effect.flip(releases.cancel({ path }))).toEqual(unknown)
       expect(yield* Effect.flip(releases.retry({ path }))).toEqual(unknown)
-      const refused = yield* Effect.flip((yield* client("a-wrong-token-of-the-tests")).releases.show({ path }))
+      const refused = yield* Effect.flip(
+        (yield* client("a-wrong-token-of-the-tests")).releases.show({ path })
+      )
       expect(refused).toEqual(new AccessTokenRefused({ reason: "Wrong" }))
       const missing = yield* Effect.flip(
         releases.submit({

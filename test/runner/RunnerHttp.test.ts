@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, Option, Redacted } from "effect"
-import * as RunnerHttp from "../../src/runner/RunnerHttp.ts"
+import type * as RunnerHttp from "../../src/runner/RunnerHttp.ts"
 import { address, bearer, call, get, post, serving, token } from "../support/runner/runner.ts"
 import { logs } from "../support/workflow/logs.ts"
 

@@ -13,7 +13,8 @@ export const limit = 64 * 1024
 
 const patience = Duration.seconds(15)
 
-const isAnnouncedTooLarge = (message: IncomingMessage) => Number(message.headers["content-length"] ?? 0) > limit
+const isAnnouncedTooLarge = (message: IncomingMessage) =>
+  Number(message.headers["content-length"] ?? 0) > limit
 
 /**
  * What is beyond the limit is let go as it comes: a sender that is cut off in the middle often loses the answer. How long that

@@ -11,10 +11,10 @@ export const token = "a-token-of-the-tests-4711"
 
 /** Opened by `token` unless told otherwise, on a port of its own. */
 export const serving = (options: RunnerHttp.RunnerHttpOptions = {}, world?: WorldOptions) =>
-  Layer.merge(
-    RunnerHttp.layer({ port: 0, api: { token: Redacted.make(token) }, ...options }),
-    runner()
-  ).pipe(Layer.provideMerge(EngineMemory.layer), Layer.provideMerge(place(world)))
+  Layer.merge(RunnerHttp.layer({ port: 0, api: { token: Redacted.make(token) }, ...options }), runner()).pipe(
+    Layer.provideMerge(EngineMemory.layer),
+    Layer.provideMerge(place(world))
+  )
 
 export const address = Effect.map(HttpServer.HttpServer, ({ address }) =>
   address._tag === "TcpAddress" ? address : { hostname: "", port: 0 }
@@ -67,7 +67,13 @@ export const call = ({ body = [], headers = {}, method = "GET", path = "/" }: Ca
             outgoing.destroy()
             const { statusCode: status = 0 } = incoming
             resume(
-              Effect.succeed({ status, headers: incoming.headers, text, json: parsed(text), sent: sentBefore })
+              Effect.succeed({
+                status,
+                headers: incoming.headers,
+                text,
+                json: parsed(text),
+                sent: sentBefore
+              })
             )
           })
         }
@@ -101,4 +107,5 @@ export const post = (path: string, body: unknown, headers: Readonly<Record<strin
     body: [JSON.stringify(body)]
   })
 
-export const get = (path: string, headers: Readonly<Record<string, string>> = bearer) => call({ path, headers })
+export const get = (path: string, headers: Readonly<Record<string, string>> = bearer) =>
+  call({ path, headers })

@@ -114,7 +114,7 @@ label { font-weight: 600; }
   display: grid; grid-template: "name is" "what when" "waits waits" / minmax(0, 1fr) auto; gap: 0.125rem 1rem; align-items: center;
   padding: 0.875rem 1rem; color: inherit; text-decoration: none; border-radius: 14px;
 }
-.releases a:hover { background: color-mix(in srgb, var(--blue-tint) 45%, transparent); }
+.releases > li:hover { border-color: var(--quiet); }
 .releases .name { grid-area: name; font-weight: 650; }
 .releases .is { grid-area: is; justify-self: end; }
 .releases .what { grid-area: what; }
