@@ -30,6 +30,7 @@ import {
   AmbiguousRelease,
   EngineUnavailable,
   NothingToDecide,
+  ReleaseUnfinished,
   UnknownExecution
 } from "../workflow/EngineError.ts"
 import { InvalidPayload } from "../workflow/ReleaseError.ts"
@@ -305,7 +306,8 @@ export class Releases extends HttpApiGroup.make("releases")
       .middleware(Authorization)
       .addError(unknown)
       .addError(spoken(AmbiguousRelease, 409))
-      .annotateContext(about("Submits the next attempt of a release."))
+      .addError(spoken(ReleaseUnfinished, 409))
+      .annotateContext(about("Submits the next attempt of a release that has ended."))
   )
   .addError(spoken(EngineUnavailable, 503))
   .prefix("/api/v1/releases") {}

@@ -129,6 +129,25 @@ describe("the client", () => {
   )
 })
 
+describe("an attempt after the first", () => {
+  it.scopedLive("is refused while the one before goes on, and is another release after it", () =>
+    Effect.gen(function* () {
+      const { executionId, releases } = yield* heldRelease()
+      const path = { executionId }
+      expect(yield* Effect.flip(releases.retry({ path }))).toMatchObject({ _tag: "ReleaseUnfinished" })
+      yield* releases.reject({ path, payload: { by: "bob" } })
+      yield* untilStatus(executionId, "Done")
+      const next = yield* releases.retry({ path })
+      expect(next.executionId).not.toBe(executionId)
+      yield* untilStatus(next.executionId, "Waiting")
+      yield* releases.cancel({ path: next })
+      yield* untilStatus(next.executionId, "Done")
+      const { summary } = yield* releases.show({ path: next })
+      expect(summary).toMatchObject({ releaseId: "words-1", attempt: 2, state: "cancelled" })
+    }).pipe(Effect.provide(serving()))
+  )
+})
+
 describe("an error", () => {
   it.scopedLive("comes with its message and its remedy", () =>
     Effect.gen(function* () {

@@ -26,9 +26,6 @@ const shell = (folder: string, env: Readonly<Record<string, string>>, command: s
     child.stdout.on("data", (chunk) => {
       output += chunk
     })
-    child.stderr.on("data", (chunk) => {
-      output += chunk
-    })
     child.on("close", () => resume(Effect.succeed(output)))
     return Effect.sync(() => child.kill())
   })
