@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Layer, Option, Redacted } from "effect"
+import { Effect, Fiber, Layer, Redacted, TestClock, Tracer } from "effect"
 import type * as RunnerHttp from "../../src/runner/RunnerHttp.ts"
 import { address, bearer, call, get, post, serving, token } from "../support/runner/runner.ts"
 import { logs } from "../support/workflow/logs.ts"
@@ -45,6 +45,37 @@ describe("the access token", () => {
       expect(text).not.toContain(token)
       expect(JSON.stringify(lines)).not.toContain(token)
     }).pipe(Effect.provide(serving()), Effect.provide(layer))
+  })
+
+  it.scopedLive("appears in no trace, in the address or in the header", () => {
+    const told: Array<unknown> = []
+    const tracer = Tracer.make({
+      context: (run) => run(),
+      span: (name, parent, context, links, startTime, kind) => ({
+        _tag: "Span",
+        name,
+        parent,
+        context,
+        links,
+        kind,
+        spanId: "1",
+        traceId: "1",
+        sampled: true,
+        status: { _tag: "Started", startTime },
+        attributes: new Map(),
+        attribute: (key, value) => void told.push([name, key, value]),
+        event: () => {},
+        addLinks: () => {},
+        end: () => {}
+      })
+    })
+    return Effect.gen(function* () {
+      yield* get(`${releases}?limit=7`)
+      yield* get(`${releases}?token=${token}`)
+      yield* get(`${releases}/${token}`)
+      expect(JSON.stringify(told)).toContain("limit=7")
+      expect(JSON.stringify(told)).not.toContain(token)
+    }).pipe(Effect.provide(serving()), Effect.provide(Layer.setTracer(tracer)))
   })
 
   it.scopedLive("is not needed on this machine where there is none", () =>
@@ -162,6 +193,19 @@ describe("a body", () => {
     }).pipe(Effect.provide(serving()))
   )
 
+  it.scoped("that does not come to its end is given up after 15 seconds", () =>
+    Effect.gen(function* () {
+      const headers = { ...json, "content-length": "100" }
+      const begun = yield* Effect.fork(call({ method: "POST", path: releases, headers, body: ["{"] }))
+      const passing = TestClock.adjust("5 seconds").pipe(
+        Effect.zipRight(Effect.promise(() => new Promise((resume) => setTimeout(resume, 20)))),
+        Effect.forever
+      )
+      const answer = yield* Effect.raceFirst(Fiber.join(begun), passing)
+      expect(answer).toMatchObject({ status: 408, json: { _tag: "BodyTooSlow", limitMillis: 15_000 } })
+    }).pipe(Effect.provide(serving()))
+  )
+
   it.scopedLive("that is no JSON, or not said to be, is refused by field and never repeated", () =>
     Effect.gen(function* () {
       const sending = (type: string, body: string) =>
@@ -250,7 +294,7 @@ describe("what is served", () => {
     }).pipe(
       Effect.provide(
         serving({
-          obstacle: Effect.succeed(Option.some("the database is away")),
+          obstacle: Effect.succeedSome("the database is away"),
           metrics: Effect.succeed("releases_total 1\n")
         })
       )
