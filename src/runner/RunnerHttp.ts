@@ -189,11 +189,16 @@ const requireToken = ({ api, host = defaultHost }: RunnerHttpOptions) => {
     : Effect.void
 }
 
+const warning = Effect.logWarning(
+  "The API has no access token: everybody on this machine can submit and approve releases."
+)
+
 /** Where there is no API, errors are told all the same. */
 class Nothing extends HttpApi.make("nothing").addError(RequestRefused) {}
 
 const serving = ({ api, host = defaultHost, metrics, obstacle, port = defaultPort }: RunnerHttpOptions) => {
   const isToken = Option.map(Option.fromNullable(api?.token), Token.matches)
+  const isOpen = api !== undefined && Option.isNone(isToken)
   const hasToken = Token.isInUrl(Option.getOrElse(isToken, () => () => false))
   const guard = Guard.guard({ host, names: api?.names ?? [], hasToken })
   const router = HttpApiBuilder.Router.use((all) => all.concat(probes({ metrics, obstacle })))
@@ -214,6 +219,7 @@ const serving = ({ api, host = defaultHost, metrics, obstacle, port = defaultPor
     // Spans tell the address of a request, and a wrong token is somebody's right one elsewhere. Probes come too often.
     HttpMiddleware.withTracerDisabledWhen(({ url }) => isProbe(url) || hasToken(url)),
     Layer.provideMerge(layerServer(host, port)),
+    Layer.tap(() => Effect.when(warning, () => isOpen)),
     Layer.provide(NodeHttpServer.layerContext)
   )
 }
