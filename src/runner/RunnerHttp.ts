@@ -155,8 +155,8 @@ export const layer = (
 > => Layer.unwrapEffect(Effect.as(requireToken(options), serving(options)))
 
 /**
- * The same, with the API and the page, and configured from the environment: `EC_RUNNER_HOST`, `EC_RUNNER_PORT`, and what
- * `apiOptions` reads.
+ * The same, with the API and the page, and configured from the environment: where to listen by `EC_RUNNER_LISTEN`, such as
+ * `127.0.0.1:8321`, and what `apiOptions` reads.
  *
  * @since 0.1.0
  * @category layers
@@ -170,9 +170,8 @@ export const layerConfig = (
 > =>
   Layer.unwrapEffect(
     Effect.gen(function* () {
-      const host = yield* Config.withDefault(Variable.text("EC_RUNNER_HOST"), defaultHost)
-      const port = yield* Config.withDefault(Variable.count("EC_RUNNER_PORT", { max: 65_535 }), defaultPort)
-      return layer({ ...options, host, port, api: yield* apiOptions })
+      const place = yield* Config.withDefault(Variable.address("EC_RUNNER_LISTEN"), {})
+      return layer({ ...options, ...place, api: yield* apiOptions })
     })
   )
 

@@ -371,10 +371,10 @@ describe("the environment", () => {
         )
       )
     return Effect.gen(function* () {
-      const variables = { EC_RUNNER_HOST: "127.0.0.1", EC_RUNNER_PORT: "0", EC_RUNNER_TOKEN: token }
+      const variables = { EC_RUNNER_LISTEN: "127.0.0.1:0", EC_RUNNER_TOKEN: token }
       const answer = yield* Effect.provide(verdict(get(releases)), yield* starting(variables))
       expect(answer).toEqual([200, "served"])
-      const error = yield* Effect.flip(starting({ EC_RUNNER_HOST: "0.0.0.0", EC_RUNNER_PORT: "0" }))
+      const error = yield* Effect.flip(starting({ EC_RUNNER_LISTEN: "0.0.0.0:0" }))
       expect(error).toMatchObject({ _tag: "AccessTokenRequired", host: "0.0.0.0" })
     })
   })
