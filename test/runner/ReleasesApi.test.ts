@@ -86,6 +86,26 @@ describe("the client", () => {
     }).pipe(Effect.provide(serving()))
   )
 
+  it.scopedLive("is told what a query that cannot be used should be, and not what it was", () =>
+    Effect.gen(function* () {
+      for (const [query, problem] of [
+        ["limit=canary", "limit: Expected a whole number from 1 to 1000"],
+        ["limit=1001", "limit: Expected a whole number from 1 to 1000"],
+        [
+          "submittedSinceMillis=canary",
+          "submittedSinceMillis: Expected a time in milliseconds since the epoch"
+        ],
+        ["state=canary", "state.0: Expected "],
+        ["after=canary", "after: Expected "]
+      ] as const) {
+        const { json, status, text } = yield* get(`${api}?${query}`)
+        expect([status, Object(json)._tag], query).toEqual([400, "MalformedRequest"])
+        expect(Object(json).message).toContain(problem)
+        expect(text).not.toContain("canary")
+      }
+    }).pipe(Effect.provide(serving()))
+  )
+
   it.scopedLive("submits the same release once, also with the digest in hand", () =>
     Effect.gen(function* () {
       const { releases } = yield* client()
