@@ -327,13 +327,13 @@ export const verify = (
 > =>
   Effect.gen(function* () {
     const { archive, extensionId, resourceVersion } = receipt
-    const stored = yield* StoredArchive.read(extensionId)
-    const now = stored.told.resourceVersion
+    const found = yield* StoredArchive.read(extensionId)
+    const now = found.told.resourceVersion
     if (now !== undefined && now === resourceVersion.after) return receipt.proof
-    const match = yield* StoredArchive.match(stored, archive).pipe(
+    const { match, stored } = yield* StoredArchive.compare(found, archive).pipe(
       retrying,
       Effect.catchTag("VerificationLinkRefused", () =>
-        Effect.succeed(StoredArchive.matchSize(stored, archive))
+        Effect.succeed({ match: StoredArchive.matchSize(found, archive), stored: found })
       )
     )
     switch (match._tag) {

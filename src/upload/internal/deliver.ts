@@ -200,11 +200,10 @@ const prove = Effect.fnUntraced(function* (answered: StoredArchive.StoredArchive
   const { baseline } = yield* Run.record
   const { verification } = yield* UploadSettings
   const content = yield* Run.content
-  const stored = verification === "response" ? answered : yield* StoredArchive.read(extensionId)
-  const match: StoredArchive.Match =
+  const { match, stored }: StoredArchive.Compared =
     verification === "response"
-      ? { _tag: "Unknown" }
-      : yield* StoredArchive.matchBy(verification, stored, content)
+      ? { match: { _tag: "Unknown" }, stored: answered }
+      : yield* StoredArchive.compareBy(verification, yield* StoredArchive.read(extensionId), content)
   if (match._tag === "Same" && match.proof === "hash") return { proof: match.proof, stored }
   const [said, shown] = [answered, stored].map(({ told }) => StoredArchive.replacement(baseline, told))
   // What the extension shows goes before what the answer says: that may be a lie, or the extension a moment behind.
