@@ -113,7 +113,7 @@ const command = CliCommand.make(
         Console.error("message" in error ? error.message : String(error))
       )
       if (messages.length > 0) return yield* new FuzzFailed({ message: `${messages.length} targets failed` })
-    })
+    }).pipe(Effect.tapDefect((cause) => Console.error(Cause.pretty(cause))))
 )
 
 CliCommand.run(command, { name: "fuzz", version: "0.1.0" })(process.argv).pipe(
