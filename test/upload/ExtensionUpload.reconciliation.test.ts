@@ -174,22 +174,6 @@ describe("Unknown", () => {
     }).pipe(Effect.provide(world()))
   )
 
-  it.live("when the server tells a size, ours, and nothing by which a change would show", () =>
-    Effect.gen(function* () {
-      const { cloud, content, id, outcomes, putLines, upload } = yield* prepared()
-      yield* cloud.plan({ method: "PUT", fault: Fault.cut("applied") })
-      const extension = { id, name: "n", version: "*", extension_type: "bundle", url: "repo://1" }
-      const body = JSON.stringify({ ...extension, file_metadata: { size: content.length } })
-      yield* fromGet(1, Fault.answer({ status: 200, body }))
-      expect(yield* Effect.flip(upload)).toMatchObject({
-        _tag: "OutcomeUnknown",
-        detail: expect.stringContaining("the service tells neither a version nor a date")
-      })
-      expect(outcomes()).toEqual(["Unknown"])
-      expect(yield* putLines).toEqual(["PUT SIZE/SIZE whole unanswered"])
-    }).pipe(Effect.provide(world()))
-  )
-
   it.live("before a re-send, too: what cannot be asked is not overwritten", () =>
     Effect.gen(function* () {
       const { cloud, putLines, upload } = yield* prepared()
