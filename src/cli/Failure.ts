@@ -8,6 +8,8 @@ import * as Schema from "effect/Schema"
 import { ExtensionType } from "../cloud/Extension.ts"
 import { printable } from "../outsideText.ts"
 import { PublishError } from "../publish/PublishError.ts"
+import { AccessTokenRequired, ListenFailed } from "../runner/RunnerError.ts"
+import { AddressInUse, EngineLocked, EngineMismatch, EngineUnavailable } from "../workflow/EngineError.ts"
 import { commandLine, commandName, plural } from "./internal/text.ts"
 import type { Given } from "./internal/variables.ts"
 import { issues } from "./Project.ts"
@@ -275,6 +277,31 @@ export class AmbiguousName extends Schema.TaggedError<AmbiguousName>(
 }
 
 /**
+ * What was asked for needs a package that is not part of the command.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class PackageMissing extends Schema.TaggedError<PackageMissing>(
+  "effect-elastic-extensions/cli/PackageMissing"
+)("PackageMissing", {
+  name: Schema.String,
+  /** Which versions of it will do. */
+  version: Schema.String
+}) {
+  readonly isRetryable = false
+
+  /** The next step. */
+  get remedy(): string {
+    return `Install it where the command is installed: npm install ${this.name}@${this.version} (with -g for a global one); or use PostgreSQL by DATABASE_URL.`
+  }
+
+  override get message(): string {
+    return `Releases in a file need the package ${this.name}, which is not installed. ${this.remedy}`
+  }
+}
+
+/**
  * All errors of the command line, as one schema.
  *
  * @since 0.1.0
@@ -291,7 +318,14 @@ export const Failure = Schema.Union(
   DeletionRefused,
   NoPendingUpload,
   NameNotFound,
-  AmbiguousName
+  AmbiguousName,
+  PackageMissing,
+  AddressInUse,
+  EngineLocked,
+  EngineMismatch,
+  EngineUnavailable,
+  AccessTokenRequired,
+  ListenFailed
 )
 
 /**

@@ -70,6 +70,7 @@ export const resultsOf = {
   cancel: Results.Cancelled,
   doctor: Schema.Union(Results.Found, Results.Diagnosis),
   cloud: Results.LocalCloud,
+  runner: Schema.Union(Results.RunnerStarted, Results.LogLine, Results.RunnerStopped),
   version: Results.Version
 }
 

@@ -16,6 +16,7 @@ import { list } from "./commands/list.ts"
 import { pending } from "./commands/pending.ts"
 import { publish } from "./commands/publish.ts"
 import { resume } from "./commands/resume.ts"
+import { runner } from "./commands/runner.ts"
 import { show } from "./commands/show.ts"
 import { update } from "./commands/update.ts"
 import { upload } from "./commands/upload.ts"
@@ -48,7 +49,8 @@ const commands = [
   resume,
   cancel,
   doctor,
-  cloud
+  cloud,
+  runner
 ] as const
 
 /**

@@ -215,6 +215,32 @@ export const LocalCloud = Schema.TaggedStruct("LocalCloud", {
   extensions: Schema.Array(Schema.Struct({ id: Schema.String, name: Schema.String }))
 })
 
+/** A runner is at work. Addresses are null where it does not listen. */
+export const RunnerStarted = Schema.TaggedStruct("RunnerStarted", {
+  database: Schema.String,
+  namespace: Schema.String,
+  /** Of its health, and of the API if it has a token. */
+  url: Schema.NullOr(Schema.String),
+  slots: Schema.Number,
+  preparing: Schema.Number
+})
+
+/** A runner was told to stop, and does. */
+export const RunnerStopped = Schema.TaggedStruct("RunnerStopped", {
+  /** Steps that were cut off, and go on elsewhere. */
+  handedOver: Schema.Number
+})
+
+/** What a runner tells while it works. */
+export const LogLine = Schema.TaggedStruct("Log", {
+  /** When it happened. */
+  at: Schema.String,
+  level: Schema.String,
+  message: Schema.String,
+  /** Such as `release.id`. */
+  about: Schema.Record({ key: Schema.String, value: Schema.String })
+})
+
 /**
  * Version of the contract. A line may get more fields, and there may be more kinds of lines, under the same number; it
  * changes when a field or a kind of line goes away or means something else.
