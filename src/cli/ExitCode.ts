@@ -60,6 +60,7 @@ export const byTag: Readonly<Record<Failure["_tag"], ExitCodeName>> = {
   RequestExecutionFailed: "archiveRefused",
   UploadLimitExceeded: "archiveRefused",
 
+  AccessTokenRefused: "notAllowed",
   AuthenticationFailed: "notAllowed",
   ElevatedPermissionsRequired: "notAllowed",
   Forbidden: "notAllowed",
@@ -73,10 +74,12 @@ export const byTag: Readonly<Record<Failure["_tag"], ExitCodeName>> = {
   ExtensionNotFound: "notFound",
   NameNotFound: "notFound",
   NoPendingUpload: "notFound",
+  UnknownExecution: "notFound",
 
   AddressInUse: "conflict",
   AmbiguousExtension: "conflict",
   AmbiguousName: "conflict",
+  AmbiguousRelease: "conflict",
   Conflict: "conflict",
   DeletionRefused: "conflict",
   EngineLocked: "conflict",
@@ -85,6 +88,8 @@ export const byTag: Readonly<Record<Failure["_tag"], ExitCodeName>> = {
   IdAlreadyExists: "conflict",
   JournalLocked: "conflict",
   NameTaken: "conflict",
+  NothingToDecide: "conflict",
+  ReleaseUnfinished: "conflict",
   UploadConflict: "conflict",
   VersionConflict: "conflict",
 
@@ -95,6 +100,7 @@ export const byTag: Readonly<Record<Failure["_tag"], ExitCodeName>> = {
   EngineMismatch: "usage",
   InvalidConfiguration: "usage",
   InvalidExtensionId: "usage",
+  InvalidPayload: "usage",
   InvalidProxy: "usage",
   InvalidRequest: "usage",
   PackageMissing: "usage",
@@ -121,6 +127,7 @@ export const byTag: Readonly<Record<Failure["_tag"], ExitCodeName>> = {
   RedirectRefused: "failed",
   RequestTimeout: "failed",
   ResumptionUnsupported: "failed",
+  RunnerUnreachable: "failed",
   ServiceUnavailable: "failed",
   StagedArchiveDiffers: "failed",
   StoreAnswerInvalid: "failed",
@@ -138,3 +145,20 @@ export const byTag: Readonly<Record<Failure["_tag"], ExitCodeName>> = {
   VerificationFailed: "failed",
   VerificationLinkRefused: "failed"
 }
+
+/** How releases end that no command could: somebody decided so, or another release was there. */
+const outcomes: Readonly<Record<string, ExitCodeName>> = {
+  ReleaseBlocked: "conflict",
+  ReleaseCancelled: "conflict",
+  ReleaseRejected: "conflict",
+  ReleaseSuperseded: "conflict",
+  ...byTag
+}
+
+/**
+ * The exit code of a release that ended with an error of this tag.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const ofTag = (tag: string): ExitCodeName => outcomes[tag] ?? "failed"

@@ -8,9 +8,19 @@ import * as Schema from "effect/Schema"
 import { ExtensionType } from "../cloud/Extension.ts"
 import { printable } from "../outsideText.ts"
 import { PublishError } from "../publish/PublishError.ts"
-import { AccessTokenRequired, ListenFailed } from "../runner/RunnerError.ts"
-import { AddressInUse, EngineLocked, EngineMismatch, EngineUnavailable } from "../workflow/EngineError.ts"
-import { commandLine, commandName, plural } from "./internal/text.ts"
+import { AccessTokenRefused, AccessTokenRequired, ListenFailed } from "../runner/RunnerError.ts"
+import {
+  AddressInUse,
+  AmbiguousRelease,
+  EngineLocked,
+  EngineMismatch,
+  EngineUnavailable,
+  NothingToDecide,
+  ReleaseUnfinished,
+  UnknownExecution
+} from "../workflow/EngineError.ts"
+import { InvalidPayload } from "../workflow/ReleaseError.ts"
+import { commandLine, commandName, helpRemedy, plural } from "./internal/text.ts"
 import type { Given } from "./internal/variables.ts"
 import { issues } from "./Project.ts"
 
@@ -61,7 +71,7 @@ export class UsageError extends Schema.TaggedError<UsageError>("effect-elastic-e
 
   /** The next step. */
   get remedy(): string {
-    return `For help: ${commandLine(...(this.command === undefined ? [] : [this.command]), "--help")}`
+    return helpRemedy(this.command)
   }
 
   override get message(): string {
@@ -302,6 +312,30 @@ export class PackageMissing extends Schema.TaggedError<PackageMissing>(
 }
 
 /**
+ * The runner that was to be asked does not answer, or not as a runner does.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class RunnerUnreachable extends Schema.TaggedError<RunnerUnreachable>(
+  "effect-elastic-extensions/cli/RunnerUnreachable"
+)("RunnerUnreachable", {
+  url: Schema.String,
+  detail: Schema.String
+}) {
+  readonly isRetryable = true
+
+  /** The next step. */
+  get remedy(): string {
+    return "Check that a runner is at work there and serves its API, which needs --listen and a token, and that EC_RUNNER_URL is its address."
+  }
+
+  override get message(): string {
+    return `The runner at ${this.url} cannot be asked: ${this.detail.replace(/\.$/, "")}. ${this.remedy}`
+  }
+}
+
+/**
  * All errors of the command line, as one schema.
  *
  * @since 0.1.0
@@ -320,6 +354,13 @@ export const Failure = Schema.Union(
   NameNotFound,
   AmbiguousName,
   PackageMissing,
+  RunnerUnreachable,
+  AmbiguousRelease,
+  UnknownExecution,
+  NothingToDecide,
+  ReleaseUnfinished,
+  InvalidPayload,
+  AccessTokenRefused,
   AddressInUse,
   EngineLocked,
   EngineMismatch,

@@ -79,7 +79,7 @@ const ownAddress = Effect.flatMap(Config.option(address("EC_RUNNER_ADDRESS")), (
 /** An engine that does the work, if somebody provides the workflow. */
 export const layerRunner = (database: Database): Engine =>
   Database.$match(database, {
-    File: layerFile,
+    File: layerFile("layer"),
     Postgres: ({ namespace, url }) =>
       Layer.unwrapEffect(
         Effect.gen(function* () {
@@ -93,7 +93,7 @@ export const layerRunner = (database: Database): Engine =>
 /** An engine that asks, and leaves the work to runners. */
 export const layerClient = (database: Database): Engine =>
   Database.$match(database, {
-    File: layerFile,
+    File: layerFile("layerClient"),
     Postgres: ({ namespace, url }) =>
       Layer.unwrapEffect(
         Effect.map(
@@ -104,13 +104,15 @@ export const layerClient = (database: Database): Engine =>
   })
 
 /** Its client is native, and not part of the command. */
-const layerFile = ({ namespace, path }: { readonly namespace: string; readonly path: string }): Engine =>
-  Layer.unwrapEffect(
-    Effect.tryPromise({
-      try: () => import("../../../workflow/EngineSqlite.ts"),
-      catch: () => new PackageMissing({ name: "@libsql/client", version: "^0.12.0" })
-    }).pipe(Effect.map(({ layer }) => layer(path, { namespace })))
-  )
+const layerFile =
+  (kind: "layer" | "layerClient") =>
+  ({ namespace, path }: { readonly namespace: string; readonly path: string }): Engine =>
+    Layer.unwrapEffect(
+      Effect.tryPromise({
+        try: () => import("../../../workflow/EngineSqlite.ts"),
+        catch: () => new PackageMissing({ name: "@libsql/client", version: "^0.12.0" })
+      }).pipe(Effect.map((engine) => engine[kind](path, { namespace })))
+    )
 
 export const describeDatabase = (database: Database): string =>
   Database.$match(database, {

@@ -9,7 +9,8 @@ import * as Queue from "effect/Queue"
 import { bounded } from "../../../outsideText.ts"
 import { Output } from "../output.ts"
 import * as Results from "../results.ts"
-import { lines, Stdio } from "../terminal.ts"
+import { lines } from "../shown.ts"
+import { Stdio } from "../terminal.ts"
 
 type Entry = typeof Results.LogLine.Type
 

@@ -67,7 +67,8 @@ const obstacle = (drain: RunnerDrain.RunnerDrainService, engine: Context.Context
     )
   }).pipe(Effect.provide(engine))
 
-export const run = Effect.gen(function* () {
+/** Until a signal comes. */
+export const running = Effect.gen(function* () {
   const output = yield* Output
   const chosen = yield* settings
   const place = yield* database
