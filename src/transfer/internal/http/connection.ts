@@ -202,7 +202,11 @@ export class Connection {
       Deferred.unsafeDone(ready, Effect.void)
     }
     request.once("socket", (socket) => {
-      if (request.reusedSocket) return connected()
+      if (request.reusedSocket) {
+        // Deno sends a request again by itself as long as this is true, and never gets to its end. It is for the caller.
+        request.reusedSocket = false
+        return connected()
+      }
       // A read has nothing that a server would stop reading.
       if (!isShared) makePatient(socket)
       if (socket instanceof Tls.TLSSocket) rememberSession(socket, network.lines, route.place)
