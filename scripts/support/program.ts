@@ -6,7 +6,10 @@ import { type BuildOptions, build, type Metafile, type Plugin } from "esbuild"
 const banner =
   'import { createRequire as makeRequire } from "node:module"; const require = makeRequire(import.meta.url);'
 
-type Options = Pick<BuildOptions, "alias" | "external" | "legalComments" | "minify" | "plugins" | "absWorkingDir"> & {
+type Options = Pick<
+  BuildOptions,
+  "alias" | "external" | "legalComments" | "minify" | "plugins" | "absWorkingDir"
+> & {
   /** A folder beside `outfile` for what is imported only when it is needed. Default: all is in `outfile`. */
   readonly chunks?: string
 }
