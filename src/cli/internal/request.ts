@@ -2,7 +2,7 @@
 import * as Arr from "effect/Array"
 import * as Data from "effect/Data"
 import * as Option from "effect/Option"
-import { type Shell, shells } from "./completions.ts"
+import { membersOf, type Shell, shells } from "./completions.ts"
 import type { Page } from "./definitions.ts"
 import { type Entry, isRequired, namesOf, termOf } from "./parameters.ts"
 import { commandLine, nearest } from "./text.ts"
@@ -78,10 +78,6 @@ const joined = (words: ReadonlyArray<string>, pages: ReadonlyArray<Page>): Reado
     ? [...words.slice(0, at), name, ...words.slice(at + 2)]
     : words
 }
-
-/** The second words of the commands that begin with this one. */
-export const membersOf = (name: string, pages: ReadonlyArray<Page>): ReadonlyArray<string> =>
-  pages.flatMap((page) => (page.name.startsWith(`${name} `) ? [page.name.slice(name.length + 1)] : []))
 
 const isArgument = (word: string): boolean => !/^--?[a-z]/i.test(word)
 
