@@ -2,11 +2,8 @@ import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as HttpBody from "@effect/platform/HttpBody"
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { describe, expect, it } from "@effect/vitest"
-import * as Clock from "effect/Clock"
-import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
 import * as TestClock from "effect/TestClock"
 import { ExtensionId } from "../../src/cloud/ExtensionId.ts"
@@ -19,6 +16,7 @@ import {
   type Script,
   scriptedServer
 } from "../support/cloud/scriptedServer.ts"
+import { whileTimePasses } from "../support/time.ts"
 
 const id = ExtensionId.make("882519870")
 const get = (client: ExtensionsClientService) => client.get(id)
@@ -36,14 +34,6 @@ const errorFrom = (
     if (!isExtensionsError(error)) return yield* Effect.dieMessage(`not an ExtensionsError: ${error}`)
     return error
   })
-
-/** Lets the clock run on until a fiber is done: only the fiber knows when it began to wait. */
-const whileTimePasses = <A, E>(step: Duration.DurationInput, fiber: Fiber.Fiber<A, E>) =>
-  TestClock.adjust(step).pipe(
-    Effect.zipRight(Effect.sleep("5 millis").pipe(Effect.withClock(Clock.make()))),
-    Effect.forever,
-    Effect.raceFirst(Fiber.join(fiber))
-  )
 
 const errorBody = (...codes: ReadonlyArray<string>) => ({
   errors: codes.map((code) => ({ code, message: `about ${code}` }))
@@ -126,6 +116,7 @@ describe("a documented code", () => {
 const html = "<!DOCTYPE html><html><head><title>Request blocked</title></head></html>"
 
 const undocumented: ReadonlyArray<readonly [status: number, tag: string, retryable: boolean]> = [
+  [300, "UnexpectedResponse", false],
   [302, "UnexpectedResponse", false],
   [400, "UnexpectedResponse", false],
   [401, "AuthenticationFailed", false],
@@ -148,7 +139,17 @@ const undocumented: ReadonlyArray<readonly [status: number, tag: string, retryab
 describe("an undocumented status", () => {
   it.effect.each(undocumented)("%i is %s, whatever its body", ([status, tag, retryable]) =>
     Effect.gen(function* () {
-      const bodies = [undefined, "", html, "not json", "{", "[]", errorBody("root.unknown"), { errors: null }]
+      const bodies = [
+        undefined,
+        "",
+        html,
+        "not json",
+        "{",
+        "[]",
+        errorBody("root.unknown"),
+        { errors: null },
+        extensionBody
+      ]
       const errors = yield* Effect.forEach(bodies, (body) => errorFrom({ status, body }), { concurrency: 4 })
       expect(errors.map((error) => [error._tag, error.isRetryable])).toEqual(
         bodies.map(() => [tag, retryable])
@@ -489,7 +490,13 @@ describe("secrets", () => {
   it.effect("in relative links, and in the headers that hold links, stay out", () =>
     Effect.gen(function* () {
       const link = "/u/TOKEN-0123456789"
-      const headers = { location: link, "content-location": link, link: `<${link}>; rel=next`, refresh: "1" }
+      const headers = {
+        location: link,
+        "content-location": link,
+        link: `<${link}>; rel=next`,
+        refresh: "1",
+        "x-signature": "TOKEN"
+      }
       for (const status of [302, 400, 404, 418]) {
         const error = yield* errorFrom({ status, headers, body: `no upload at ${link}` })
         expect(JSON.stringify(error) + error.message).not.toContain("TOKEN")

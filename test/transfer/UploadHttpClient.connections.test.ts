@@ -359,3 +359,16 @@ describe("Expect: 100-continue", () => {
     }).pipe(client())
   )
 })
+
+describe("an upload that is given up", () => {
+  it.scopedLive("while it connects ends at once, however far it has come", () =>
+    Effect.gen(function* () {
+      const server = yield* countingServer()
+      for (let turns = 0; turns < 40; turns++) {
+        const fiber = yield* Effect.fork(put(server.url))
+        yield* Effect.repeatN(Effect.yieldNow(), turns)
+        yield* Fiber.interrupt(fiber)
+      }
+    }).pipe(client({ connectTimeout: "1 day" }))
+  )
+})

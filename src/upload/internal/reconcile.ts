@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type { ExtensionsClient } from "../../cloud/ExtensionsClient.ts"
 import type { JournalBaseline } from "../../journal/JournalRecord.ts"
+import { spanned } from "../../telemetry.ts"
 import * as StoredArchive from "../StoredArchive.ts"
 import { conflictBetween, OutcomeUnknown, type UploadConflict } from "../UploadError.ts"
 import { emit, retrying } from "../UploadEvent.ts"
@@ -35,11 +36,10 @@ export const reconcile = Effect.fnUntraced(function* (
   const { moved, stored } = seen.right
   if (moved === "Unchanged") return notApplied
   const content = yield* Run.content
-  const isReplaced = StoredArchive.replacement(baseline, stored.told) === "Changed"
-  return yield* Effect.catchAll(judge(moved, isReplaced, stored, content), (error) =>
+  return yield* Effect.catchAll(judge(moved, baseline, stored, content), (error) =>
     Effect.succeed(unanswered(error))
   )
-})
+}, spanned("ExtensionUpload.reconcile"))
 
 const unanswered = ({ _tag, message }: { readonly _tag: string; readonly message: string }): Outcome =>
   unknown(`the service could not be asked (${_tag}: ${message})`)
@@ -52,14 +52,17 @@ const look = Effect.fnUntraced(function* (baseline: JournalBaseline) {
 
 const judge = Effect.fnUntraced(function* (
   moved: "Changed" | "Unknown",
-  isReplaced: boolean,
-  stored: StoredArchive.StoredArchive,
+  baseline: JournalBaseline,
+  seen: StoredArchive.StoredArchive,
   content: StoredArchive.Content
 ) {
-  const match = yield* StoredArchive.match(stored, content).pipe(
+  const { match, stored } = yield* StoredArchive.compare(seen, content).pipe(
     retrying,
     Effect.catchTag("VerificationLinkRefused", ({ message }) =>
-      Effect.as(StoredArchive.warnOfWeakerProof(message), StoredArchive.matchSize(stored, content))
+      Effect.as(StoredArchive.warnOfWeakerProof(message), {
+        match: StoredArchive.matchSize(seen, content),
+        stored: seen
+      })
     )
   )
   switch (match._tag) {
@@ -70,7 +73,10 @@ const judge = Effect.fnUntraced(function* (
     case "Same":
       if (match.proof === "hash") return applied(match.proof, stored)
       // Our size on the very archive of before: somebody has changed something else.
-      if (moved === "Changed") return isReplaced ? applied(match.proof, stored) : conflict(stored)
+      if (moved === "Changed") {
+        const isReplaced = StoredArchive.replacement(baseline, stored.told) === "Changed"
+        return isReplaced ? applied(match.proof, stored) : conflict(stored)
+      }
       return unknown("the service tells neither a version nor a date")
     case "Unknown":
       return unknown("the service does not tell what it holds")

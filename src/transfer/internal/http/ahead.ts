@@ -90,7 +90,7 @@ export const claim = (
     Option.match(waiting.take(place), {
       onNone: () => Effect.succeedNone,
       onSome: (connection) =>
-        connection.ready.pipe(
+        Effect.ignore(connection.ready).pipe(
           Limits.connectWithin(connection.progress, request.connectLimit),
           Effect.zipRight(listened),
           Effect.raceFirst(Effect.ignore(connection.answer)),
