@@ -6,14 +6,12 @@ import * as Config from "effect/Config"
 import * as ConfigError from "effect/ConfigError"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import * as UploadJournal from "../../../journal/UploadJournal.ts"
 import * as Variable from "../../../transfer/Variable.ts"
 import type { EngineStartError } from "../../../workflow/EngineError.ts"
-import type { Address } from "../../../workflow/EnginePostgres.ts"
 import { PackageMissing } from "../../Failure.ts"
 
 export type Database = Data.TaggedEnum<{
@@ -46,16 +44,6 @@ const orNoFolder = Option.match({
   onSome: (folder: string) => Effect.succeed(folder)
 })
 
-/** `host:port`, an IPv6 address in brackets. */
-export const address = (name: string): Config.Config<Address> =>
-  Variable.parsed(name, (text) => {
-    const [, host = "", digits = ""] = /^(\[[\da-fA-F:.]+\]|[^\s:[\]]+):(\d{1,5})$/.exec(text) ?? []
-    const port = Number(digits)
-    return host === "" || port > 65_535
-      ? Either.left('it has to be a host and a port, such as "10.0.0.5:8321"')
-      : Either.right({ host: host.replace(/^\[|\]$/g, ""), port })
-  })
-
 type Engine = Layer.Layer<
   WorkflowEngine,
   EngineStartError | PackageMissing | ConfigError.ConfigError,
@@ -63,7 +51,7 @@ type Engine = Layer.Layer<
 >
 
 /** Where the other runners find this one. Only several have to find each other. */
-const ownAddress = Effect.flatMap(Config.option(address("EC_RUNNER_ADDRESS")), (given) =>
+const ownAddress = Effect.flatMap(Config.option(Variable.address("EC_RUNNER_ADDRESS")), (given) =>
   Option.match(given, {
     onNone: () =>
       Effect.fail(

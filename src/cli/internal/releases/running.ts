@@ -11,23 +11,25 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as RunnerHttp from "../../../runner/RunnerHttp.ts"
+import * as Prometheus from "../../../transfer/Prometheus.ts"
 import * as UploadHttpClient from "../../../transfer/UploadHttpClient.ts"
 import * as Variable from "../../../transfer/Variable.ts"
 import * as ExtensionRelease from "../../../workflow/ExtensionRelease.ts"
 import * as PreparationSlots from "../../../workflow/PreparationSlots.ts"
 import * as ReleaseList from "../../../workflow/ReleaseList.ts"
+import * as ReleaseMetrics from "../../../workflow/ReleaseMetrics.ts"
 import * as RunnerDrain from "../../../workflow/RunnerDrain.ts"
 import * as TransferSlots from "../../../workflow/TransferSlots.ts"
 import { exitCodes } from "../../ExitCode.ts"
 import { Exited, Output } from "../output.ts"
 import * as Results from "../results.ts"
 import { facts, plural } from "../text.ts"
-import { address, type Database, database, describeDatabase, layerRunner } from "./database.ts"
+import { type Database, database, describeDatabase, layerRunner } from "./database.ts"
 import * as Door from "./door.ts"
 import * as Logging from "./logging.ts"
 
 const settings = Config.all({
-  listen: Config.option(address("EC_RUNNER_LISTEN")),
+  listen: Config.option(Variable.address("EC_RUNNER_LISTEN")),
   slots: Config.withDefault(Variable.count("EC_RUNNER_SLOTS", { min: 1, max: 1000 }), 4),
   preparing: Config.withDefault(Variable.count("EC_RUNNER_PREPARING", { min: 1, max: 1000 }), 8),
   drain: Config.withDefault(
@@ -87,12 +89,13 @@ export const running = Effect.gen(function* () {
     onSome: (options) =>
       Layer.unwrapEffect(
         Effect.map(Effect.context<WorkflowEngine>(), (context) =>
-          RunnerHttp.layer({ ...options, obstacle: obstacle(drain, context) })
+          RunnerHttp.layer({ ...options, obstacle: obstacle(drain, context), metrics: Prometheus.text })
         )
       )
   })
   const all = http.pipe(
     Layer.provideMerge(releases),
+    Layer.provideMerge(ReleaseMetrics.layer()),
     Layer.provideMerge(layerRunner(place)),
     Layer.provideMerge(UploadHttpClient.layerConfig)
   )
