@@ -191,6 +191,7 @@ describe("a database that cannot be used", () => {
             return { status: answer.status, text: await answer.text() }
           })
         expect(yield* probe("/readyz")).toMatchObject({ status: 200 })
+        expect((yield* probe("/metrics")).text).toContain("elastic_extensions_release")
         yield* lines.partition
         expect(yield* probe("/healthz")).toMatchObject({ status: 200 })
         expect(yield* probe("/readyz")).toMatchObject({ status: 503 })
