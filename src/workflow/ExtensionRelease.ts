@@ -89,8 +89,8 @@ export const workflow = Workflow.make({
 /**
  * Lets this process run releases. Every runner of a cluster needs it; whoever only submits and asks does not.
  *
- * `Announcement`, `ReleaseEvents`, `ReleaseRetry`, `TransferSlots`, `UploadSettings` and `RetryPolicy` are taken from the
- * context where they are provided to this layer.
+ * `Announcement`, `PreparationSlots`, `ReleaseEvents`, `ReleaseRetry`, `RunnerDrain`, `TransferSlots`, `UploadSettings` and
+ * `RetryPolicy` are taken from the context where they are provided to this layer.
  *
  * @since 0.1.0
  * @category layers
