@@ -251,22 +251,24 @@ const pings = RunnerHealth.layerPing.pipe(
 )
 
 /**
- * A message is stored, and then the runner that it is for is told. That one may just have died, which is no reason for the
- * message to fail: whoever takes over finds it.
+ * A message is stored, and then the runner that it is for is told. That one may just have died, or be frozen, which is no
+ * reason for the message to fail or to wait: where nobody waits for a reply, nobody is told, and the runner, or whoever takes
+ * over, finds the message by `entityMessagePollInterval`. A reply comes by way of the database as well.
  */
 const runners = Layer.effect(
   Runners.Runners,
-  Effect.map(Runners.Runners, (all) =>
-    Runners.Runners.of({
+  Effect.map(Runners.Runners, (all) => {
+    const untold: typeof all.notify = (options) => all.notify({ ...options, address: Option.none() })
+    return Runners.Runners.of({
       ...all,
       notify: (options) =>
-        Effect.catchSomeDefect(all.notify(options), (defect) =>
-          options.discard && isSocketError(defect)
-            ? Option.some(Effect.logDebug("A runner could not be told of a message.", defect))
-            : Option.none()
-        )
+        options.discard
+          ? untold(options)
+          : Effect.catchSomeDefect(all.notify(options), (defect) =>
+              isSocketError(defect) ? Option.some(untold(options)) : Option.none()
+            )
     })
-  )
+  })
 ).pipe(Layer.provide(Runners.layerRpc))
 
 const isSocketError = Predicate.isTagged("SocketError")
