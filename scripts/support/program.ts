@@ -9,7 +9,7 @@ const banner =
 export const bundleProgram = async (
   entryPoint: string,
   outfile: string,
-  options: Pick<BuildOptions, "alias" | "external" | "legalComments" | "minify" | "absWorkingDir"> = {}
+  options: Pick<BuildOptions, "alias" | "external" | "legalComments" | "minify" | "absWorkingDir" | "plugins"> = {}
 ): Promise<Metafile> => {
   const { metafile } = await build({
     ...options,

@@ -33,6 +33,8 @@ const settings = Config.all({
   /** Where other runners find this one, and where it listens. */
   port: Config.withDefault(Config.integer("RELEASE_PORT"), 0),
   listen: Config.withDefault(Config.integer("RELEASE_LISTEN"), 0),
+  /** Whether the cluster notices in seconds what is lost, or keeps the settings that ship. */
+  quick: Config.withDefault(Config.boolean("RELEASE_QUICK"), true),
   retention: Config.withDefault(Config.duration("RELEASE_RETENTION"), Duration.days(90)),
   /** The moment to hold on to for ever. */
   holdAt: Config.withDefault(Config.string("RELEASE_HOLD_AT"), ""),
@@ -72,7 +74,7 @@ const engine = (
         runner: { host: "127.0.0.1", port: options.port },
         listen: { host: "127.0.0.1", port: options.listen },
         retention: options.retention,
-        sharding
+        sharding: options.quick ? sharding : {}
       })
     : EngineSqlite.layer(options.database)
 
