@@ -104,12 +104,15 @@ const faults: ReadonlyArray<Fault.Fault> = [
   Fault.delay(300)
 ]
 
-/** Counts, complaints, and what the server held one after the other. */
+/** Counts, complaints, what happened when, and what the server held one after the other. */
 const makeNotes = () => {
   const counts = new Map<string, number>()
   const violations: Array<string> = []
   const contents = new Map<string, Array<string>>()
+  const told: Array<string> = []
   return {
+    told,
+    tell: (what: string) => void told.push(`[${new Date().toISOString().slice(11, 23)}] ${what}`),
     counts,
     violations,
     contents,
@@ -121,11 +124,13 @@ const makeNotes = () => {
 type Notes = ReturnType<typeof makeNotes>
 
 /** Each extension's contents in the order in which they were stored, known by its name. */
-const noteContents = (cloud: LocalElasticCloud["Type"], { contents }: Notes) =>
+const noteContents = (cloud: LocalElasticCloud["Type"], { contents, tell }: Notes) =>
   Effect.map(cloud.extensions, (extensions) => {
     for (const { file, name } of extensions) {
       const before = contents.get(name) ?? []
-      if (file !== undefined && before.at(-1) !== file.sha256) contents.set(name, [...before, file.sha256])
+      if (file === undefined || before.at(-1) === file.sha256) continue
+      contents.set(name, [...before, file.sha256])
+      tell(`${name} holds ${file.sha256}`)
     }
   })
 
@@ -326,8 +331,11 @@ const storm = (
       if (victim.isStruck) return
       victim.isStruck = true
       notes.count(name)
+      const whom = victim === machine ? machine.name : "database"
+      notes.tell(`${whom}: ${name}`)
       const over = Effect.sync(() => {
         victim.isStruck = false
+        notes.tell(`${whom}: over`)
       })
       struck.push(yield* Effect.forkScoped(Effect.ensuring(strike(machine), over)))
     })
@@ -367,6 +375,7 @@ const submitting = (submitted: Array<Submitted>, server: ArchiveServer, notes: N
       const executionId = yield* insisting(ExtensionRelease.submit(payload), notes)
       submitted.push({ executionId, lane, policy, sha256: sha256(content), size: content.length })
       notes.count("releases")
+      notes.tell(`${executionId} is release ${releaseId} of ${sha256(content)}, ${content.length} bytes`)
     }).pipe(Effect.orDie)
   return Effect.gen(function* () {
     const pause = Random.nextIntBetween(500, 2500)
@@ -521,16 +530,23 @@ export const chaos = (
       yield* Fiber.interruptAll(supervising)
       yield* judge(endings, processes, notes)
       const left = yield* rows(database.url, Left, leftOver)
-      const logs = yield* Effect.forEach(processes, ({ build, machine, process }) =>
+      const logs: ChaosReport["logs"] = yield* Effect.forEach(processes, ({ build, machine, process }) =>
         Effect.zipRight(
           process.kill,
-          Effect.map(process.ended, ({ output }) => [`${machine.name} ${build}`, output] as const)
+          Effect.map(
+            process.ended,
+            ({ output }) => [`${machine.name}-${build.replaceAll(" ", "-")}`, output] as const
+          )
         )
       )
       return {
         counts: notes.counts,
         violations: notes.violations,
-        logs: [["database", left.map(({ row }) => row).join("\n")], ...logs]
+        logs: [
+          ...logs,
+          ["database", left.map(({ row }) => row).join("\n")],
+          ["storm", notes.told.join("\n")]
+        ] satisfies ChaosReport["logs"]
       }
     }).pipe(Effect.provide(asker))
   }).pipe(Effect.withRandom(Random.make(options.seed)))
