@@ -1,8 +1,7 @@
 /** Runs the command, again where that can help, and tells the job how it ended. Ends with 0: a later step fails the job. */
 import { spawn } from "node:child_process"
-import { createWriteStream } from "node:fs"
+import { appendFileSync, existsSync, readFileSync, rmSync } from "node:fs"
 import { join, resolve } from "node:path"
-import { createInterface } from "node:readline"
 import { setTimeout as sleep } from "node:timers/promises"
 import { addSummary, annotate, setOutputs, variable } from "./runner.mjs"
 import { summaryOf } from "./summary.mjs"
@@ -21,14 +20,13 @@ const target =
         ...option("--description", variable("DESCRIPTION"))
       ]
     : ["upload", variable("EXTENSION_ID"), archive]
-const words = [...target, ...option("--stage", variable("STAGE")), "--json"]
+const temp = variable("RUNNER_TEMP")
+const linesFile = join(temp, "elastic-extensions-lines.jsonl")
+const words = [...target, ...option("--stage", variable("STAGE")), "--json-file", linesFile]
 
-const program = join(
-  variable("RUNNER_TEMP"),
-  "elastic-extensions/node_modules/elastic-extensions/elastic-extensions.js"
-)
-const reportFile = join(variable("RUNNER_TEMP"), "elastic-extensions-report.jsonl")
-const report = createWriteStream(reportFile)
+const program = join(temp, "elastic-extensions/node_modules/elastic-extensions/elastic-extensions.js")
+const report = join(temp, "elastic-extensions-report.jsonl")
+rmSync(report, { force: true })
 
 let running
 let isCancelled = false
@@ -40,32 +38,21 @@ for (const signal of ["SIGINT", "SIGTERM"]) {
   })
 }
 
-/** These come ten times a second: enough for a report, too much for a log. */
-const steps = new Set(["DigestProgress", "BytesWritten", "BytesAcknowledged", "VerificationProgress"])
-const betweenStepsMillis = 10_000
-let lastStepAt = 0
-
-const log = (event, line) => {
-  if (steps.has(event._tag)) {
-    if (Date.now() - lastStepAt < betweenStepsMillis) return
-    lastStepAt = Date.now()
-  }
-  console.log(line)
-}
-
-/** Runs the command once. Its lines go into the report and the log; the last one says how it ended. */
+/** Runs the command once. People read its progress in the log; its lines of JSON go into the report. */
 const runOnce = async () => {
-  const child = spawn(process.execPath, [program, ...words], { stdio: ["ignore", "pipe", "inherit"] })
+  rmSync(linesFile, { force: true })
+  const child = spawn(process.execPath, [program, ...words], { stdio: ["ignore", "inherit", "inherit"] })
   running = child
-  const events = []
-  const ended = new Promise((resolve) => child.once("close", (code) => resolve(code ?? 1)))
-  for await (const line of createInterface({ input: child.stdout })) {
-    const event = JSON.parse(line)
-    report.write(`${line}\n`)
-    log(event, line)
-    events.push(event)
+  const code = await new Promise((resolve) => child.once("close", (code) => resolve(code ?? 1)))
+  const lines = existsSync(linesFile) ? readFileSync(linesFile, "utf8") : ""
+  appendFileSync(report, lines)
+  return {
+    code,
+    events: lines
+      .split("\n")
+      .filter(Boolean)
+      .map((line) => JSON.parse(line))
   }
-  return { code: await ended, events }
 }
 
 const attempts = Math.max(1, Number(variable("ATTEMPTS")) || 1)
@@ -79,7 +66,6 @@ for (let attempt = 2; attempt <= attempts && worthAnotherTry.includes(run.code) 
   run = await runOnce()
   events.push(...run.events)
 }
-await new Promise((resolve) => report.end(resolve))
 
 const end = events.at(-1) ?? { _tag: "Defect", message: "The command has said nothing.", remedy: "" }
 const isResumable = worthAnotherTry.includes(run.code)
@@ -89,7 +75,7 @@ setOutputs({
   outcome: end._tag,
   "extension-id": end.extensionId ?? variable("EXTENSION_ID"),
   proof: end.proof ?? "",
-  report: reportFile
+  report
 })
 addSummary(summaryOf({ end, events, isResumable }))
 if (run.code !== 0) annotate(end._tag, end.message)

@@ -165,6 +165,54 @@ export class UnknownExecution extends Schema.TaggedError<UnknownExecution>(
 }
 
 /**
+ * Several releases have this release id, so it does not tell which one is meant.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class AmbiguousRelease extends Schema.TaggedError<AmbiguousRelease>(
+  "effect-elastic-extensions/workflow/AmbiguousRelease"
+)("AmbiguousRelease", {
+  releaseId: Schema.String,
+  /** All that have it, at least two. */
+  executionIds: Schema.Array(Schema.String)
+}) {
+  readonly isRetryable = false
+
+  get remedy(): string {
+    return "Give the execution id of the one that is meant."
+  }
+
+  override get message(): string {
+    return `${this.executionIds.length} releases have the id ${JSON.stringify(this.releaseId)}: ${this.executionIds.join(", ")}. ${this.remedy}`
+  }
+}
+
+/**
+ * The release is to be run once more, and has not ended yet.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ReleaseUnfinished extends Schema.TaggedError<ReleaseUnfinished>(
+  "effect-elastic-extensions/workflow/ReleaseUnfinished"
+)("ReleaseUnfinished", {
+  executionId: Schema.String,
+  /** Where it is. */
+  state: Schema.String
+}) {
+  readonly isRetryable = true
+
+  get remedy(): string {
+    return "Wait for its end, or cancel it first."
+  }
+
+  override get message(): string {
+    return `Release ${this.executionId} is ${this.state}, and cannot be run once more as long as it has not ended. ${this.remedy}`
+  }
+}
+
+/**
  * There is nothing to decide about: the release has ended without waiting for a decision.
  *
  * @since 0.1.0

@@ -13,6 +13,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import { EngineInsight, isRead, noDatabase } from "./internal/engine.ts"
+import { memoryRecords } from "./internal/records.ts"
 import { memoryTurns } from "./internal/turns.ts"
 
 /**
@@ -46,7 +47,8 @@ function remembering(engine: Context.Tag.Service<WorkflowEngine>) {
       isKnown: (_, executionId) => Effect.sync(() => given.has(executionId)),
       isGiven: isRead,
       ...noDatabase,
-      turns: memoryTurns(wake)
+      turns: memoryTurns(wake),
+      records: memoryRecords("this process")
     })
   )
 }

@@ -106,7 +106,7 @@ export const layer = (
     Layer.provide([server(options), runners, pings]),
     Layer.provide(NodeClusterSocket.layerClientProtocol),
     Layer.provide(address(options)),
-    Layer.provide(storage(options)),
+    Layer.provide(storage(options, nameOfRunner(options))),
     Layer.provide(database(options)),
     Layer.provide(runnerConfig(options)),
     Layer.provide(RpcSerialization.layerMsgPack)
@@ -125,7 +125,7 @@ export const layerClient = (
     Layer.provide(Sharding.layer),
     Layer.provide([runners, RunnerHealth.layerNoop]),
     Layer.provide(NodeClusterSocket.layerClientProtocol),
-    Layer.provide(storage(options)),
+    Layer.provide(storage(options, "a client")),
     Layer.provide(database(options)),
     Layer.provide(clientConfig(options)),
     Layer.provide(RpcSerialization.layerMsgPack)
@@ -162,14 +162,14 @@ const clientConfig = ({ sharding: given }: PostgresClientOptions) =>
 const database = (options: PostgresClientOptions) =>
   PgClient.layer({ url: withIdleLimit(options) }).pipe(layerOrUnavailable(nameOf(options.url)))
 
-const storage = (options: PostgresClientOptions) => {
+const storage = (options: PostgresClientOptions, runner: string) => {
   const resource = nameOf(options.url)
   const { namespace = "default", retention = "90 days" } = options
   const tables = Layer.mergeAll(layerLasting(SqlMessageStorage.layer), SqlRunnerStorage.layer).pipe(
     layerOrUnavailable(resource)
   )
   return inTurn(
-    layerDatabase({ resource, namespace, retention, lease: leaseOf(options) }).pipe(
+    layerDatabase({ resource, namespace, retention, runner, lease: leaseOf(options) }).pipe(
       Layer.provideMerge(tables),
       unlessMismatched(resource)
     ),
@@ -188,9 +188,10 @@ const leaseOf = (options: PostgresClientOptions) =>
   Duration.times(settingsOf(options).shardLockExpiration, 3 / 4)
 
 const address = (options: PostgresRunnerOptions) => {
-  const { host, port } = options.runner
-  return layerAddress(nameOf(options.url), `${host}:${port}`, leaseOf(options))
+  return layerAddress(nameOf(options.url), nameOfRunner(options), leaseOf(options))
 }
+
+const nameOfRunner = ({ runner: { host, port } }: PostgresRunnerOptions) => `${host}:${port}`
 
 /** Runners that start at once would create the tables in each other's way. A turn ends with its transaction. */
 const inTurn = <A, E, R>(tables: Layer.Layer<A, E, R>, resource: string) =>

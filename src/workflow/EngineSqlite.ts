@@ -106,7 +106,8 @@ const runner = (options: SqliteEngineOptions, resource: string) =>
       resource,
       namespace: options.namespace ?? "default",
       retention: options.retention ?? "90 days",
-      lease: Duration.seconds(15)
+      lease: Duration.seconds(15),
+      runner: `process ${process.pid} on ${hostname()}`
     })
   ).pipe(
     Layer.provideMerge(layerLasting(SqlMessageStorage.layer)),

@@ -11,6 +11,7 @@ import * as DurableClock from "@effect/workflow/DurableClock"
 import * as Workflow from "@effect/workflow/Workflow"
 import { type WorkflowEngine, WorkflowInstance } from "@effect/workflow/WorkflowEngine"
 import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
 import * as Config from "effect/Config"
 import type * as ConfigError from "effect/ConfigError"
 import * as Duration from "effect/Duration"
@@ -34,7 +35,8 @@ import {
   UnknownExecution,
   UnreadableRelease
 } from "./EngineError.ts"
-import { EngineInsight, isDatabaseFailure, orUnavailable } from "./internal/engine.ts"
+import { type EndOf, EngineInsight, isDatabaseFailure, noteWait, orUnavailable } from "./internal/engine.ts"
+import { endOf } from "./internal/records.ts"
 import * as Signals from "./internal/signals.ts"
 import { laneOf, laneOfId } from "./internal/turns.ts"
 import * as Activities from "./ReleaseActivities.ts"
@@ -142,7 +144,7 @@ const layerCare = Layer.scopedDiscard(
     const { claim, tend } = yield* EngineInsight
     const { baseUrl } = yield* ExtensionsClient.ExtensionsClient
     yield* claim(baseUrl)
-    yield* tend(workflow)
+    yield* tend(workflow, endOfExecution)
   })
 )
 
@@ -309,7 +311,9 @@ export const reject = (
 /** A release from its first step to its last. It is read from the start each time it is taken up; what was done stays done. */
 const release = Effect.fnUntraced(
   function* (payload: ReleasePayload, executionId: string) {
+    const { records } = yield* EngineInsight
     yield* Workflow.addFinalizer((exit) => leave(executionId, exit))
+    yield* records.note(executionId, { _tag: "Begun", payload, atMillis: yield* Clock.currentTimeMillis })
     yield* requireSupported(payload)
     const { allow, archive, attempt, extension, releaseId, sha256 } = payload
     yield* durably(Activities.inspect({ archive, allow, expected: expectedBy(extension) }))
@@ -318,6 +322,7 @@ const release = Effect.fnUntraced(
     const { created, extensionId } = yield* durably(Activities.ensure({ extension })).pipe(
       Workflow.withCompensation(undo(payload))
     )
+    yield* records.note(executionId, { _tag: "Found", extensionId })
     // Another release may know by its id what this one knows by its name.
     yield* takeTurn(laneOfId(extensionId), payload)
     const upload = yield* durably(Activities.transfer({ extensionId, archive, sha256, options: { allow } }))
@@ -348,6 +353,8 @@ const release = Effect.fnUntraced(
 const watch = Effect.fnUntraced(function* (receipt: ReleaseReceipt) {
   const { watchFor } = yield* Announcement
   if (Duration.toMillis(watchFor) === 0) return
+  const atMillis = (yield* Clock.currentTimeMillis) + Duration.toMillis(watchFor)
+  yield* noteWait({ _tag: "SecondLook", atMillis })
   yield* DurableClock.sleep({ name: "ExtensionRelease/watch", duration: watchFor })
   yield* durably(Activities.watch({ receipt }))
 })
@@ -363,7 +370,11 @@ const requireSupported = Effect.fnUntraced(function* ({ version }: ReleasePayloa
 const suspendBecause = (instance: WorkflowInstance["Type"], why: Error) =>
   Effect.suspend(() => {
     instance.cause = Cause.die(why)
-    return Effect.zipRight(Effect.logWarning(why.message), Workflow.suspend(instance))
+    return Effect.logWarning(why.message).pipe(
+      Effect.zipRight(noteWait({ _tag: "Runner", why: why.message })),
+      Effect.provideService(WorkflowInstance, instance),
+      Effect.zipRight(Workflow.suspend(instance))
+    )
   })
 
 /** A stored result that this version cannot read was stored by another one, which can. */
@@ -381,9 +392,11 @@ function leftToOthers<A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E
 
 /** Its place in the order of submission. One that the engine knows has had one, and may have ended. */
 const takePlace = Effect.fnUntraced(function* (payload: ReleasePayload) {
-  const { isKnown, turns } = yield* EngineInsight
+  const { isKnown, records, turns } = yield* EngineInsight
   const id = yield* executionId(payload)
-  if (payload.version > currentVersion || (yield* isKnown(workflow, id))) return
+  if (yield* isKnown(workflow, id)) return
+  yield* records.enter(id, payload)
+  if (payload.version > currentVersion) return
   yield* turns.enter(laneOf(payload.extension), id, payload.policy)
 })
 
@@ -402,6 +415,7 @@ const takeTurn = Effect.fnUntraced(function* (lane: string, { policy }: ReleaseP
     case "Behind": {
       if (policy === "fail") return yield* new ReleaseBlocked({ executionId, by: turn.of })
       yield* Signals.stopIfCancelled
+      yield* noteWait({ _tag: "Turn", of: turn.of })
       yield* Effect.logInfo(`Waits for its turn: release ${turn.of} of the same extension is ahead.`)
       return yield* Workflow.suspend(instance)
     }
@@ -412,7 +426,12 @@ const takeTurn = Effect.fnUntraced(function* (lane: string, { policy }: ReleaseP
 const leave = (executionId: string, exit: Exit.Exit<unknown, unknown>) =>
   Exit.isFailure(exit) && Cause.isInterruptedOnly(exit.cause)
     ? Effect.void
-    : Effect.flatMap(EngineInsight, ({ turns }) => turns.leave(executionId)).pipe(
+    : Effect.flatMap(EngineInsight, ({ records, turns }) =>
+        Clock.currentTimeMillis.pipe(
+          Effect.flatMap((now) => records.note(executionId, endOf(exit, now))),
+          Effect.zipRight(turns.leave(executionId))
+        )
+      ).pipe(
         Effect.sandbox,
         Effect.retry({ schedule: Schedule.spaced("1 second"), times: 30 }),
         Effect.catchAll((cause) => Effect.logWarning("The turn could not be passed on yet.", cause)),
@@ -424,7 +443,9 @@ const expectedBy = (extension: ReleaseTarget) => (extension._tag === "Named" ? e
 
 const hold = Effect.fnUntraced(function* (receipt: ReleaseReceipt) {
   yield* durably(Activities.requestApproval({ receipt }))
-  const decision = yield* Signals.awaitDecision
+  const decision = yield* Signals.awaitDecision(noteWait({ _tag: "Approval" }))
+  const { records } = yield* EngineInsight
+  yield* records.note(receipt.executionId, { _tag: "Decided", decision })
   if (decision.verdict === "approved") return { ...receipt, decision }
   const { executionId, extensionId } = receipt
   const { by, note } = decision
@@ -470,6 +491,19 @@ const ofKnown = <A, E, R>(executionId: string, effect: Effect.Effect<A, E, R>) =
     Effect.zipRight(effect),
     orUnavailable
   )
+
+/** One that this version cannot read has ended all the same. */
+const endOfExecution = (executionId: string): ReturnType<EndOf> =>
+  Effect.map(status(executionId), (known) => {
+    switch (known._tag) {
+      case "Done":
+        return Option.some(known.exit)
+      case "Unreadable":
+        return Option.some(Exit.fail(new UnreadableRelease({ executionId })))
+      default:
+        return Option.none()
+    }
+  })
 
 const status = (executionId: string): Effect.Effect<ReleaseStatus, never, WorkflowEngine> =>
   Effect.map(workflow.poll(executionId), (result) =>

@@ -12,6 +12,7 @@
 import * as Activity from "@effect/workflow/Activity"
 import { WorkflowInstance } from "@effect/workflow/WorkflowEngine"
 import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -43,10 +44,13 @@ import { Proof, UploadReceipt } from "../upload/UploadReceipt.ts"
 import type { UploadOverrides } from "../upload/UploadSettings.ts"
 import { type SlotObserver, withSlot } from "../upload/UploadSlots.ts"
 import { Announcement } from "./Announcement.ts"
+import { EngineInsight } from "./internal/engine.ts"
+import { failureOf as describeFailure, listedWorkflow } from "./internal/records.ts"
 import { stopIfCancelled, unlessCancelled } from "./internal/signals.ts"
 import { AnnouncementFailed, ReleaseCancelled } from "./ReleaseError.ts"
 import { ReleaseEvents, type ReleaseStep } from "./ReleaseEvents.ts"
 import type { ReleaseReceipt } from "./ReleaseReceipt.ts"
+import type { StepRecord } from "./ReleaseRecord.ts"
 import type { ReleaseTarget } from "./ReleaseTarget.ts"
 import { TransferSlots } from "./TransferSlots.ts"
 
@@ -82,7 +86,13 @@ export const inspect = (
       "inspect",
       ArchiveInspection.inspect(toArchive(input.archive), { expected: input.expected }).pipe(
         Effect.flatMap((inspection) => ArchiveInspection.check(inspection, { allow: input.allow }))
-      )
+      ),
+      ({ entryCount, size, type, warnings }) => ({
+        type,
+        size,
+        entries: entryCount,
+        warnings: warnings.length
+      })
     )
   })
 
@@ -107,7 +117,8 @@ export const digest = (input: Named & { readonly archive: ArchiveLocator; readon
         Effect.flatMap(ArchiveDigest.compute(toArchive(input.archive)), ({ sha256, stat }) =>
           sha256 === input.sha256 ? Effect.succeed({ size: stat.size, sha256 }) : notTheOne(input, sha256)
         )
-      )
+      ),
+      ({ sha256, size }) => ({ size, sha256 })
     )
   })
 
@@ -139,7 +150,10 @@ export const ensure = (input: Named & { readonly extension: ReleaseTarget }) =>
     name: input.name ?? "ExtensionRelease/ensure",
     success: EnsuredExtension,
     error: Schema.Union(UploadError, AmbiguousExtension, NameTaken, ReleaseCancelled),
-    execute: work("ensure", ensureTarget(input.extension))
+    execute: work("ensure", ensureTarget(input.extension), ({ created, extensionId }) => ({
+      extensionId,
+      created
+    }))
   })
 
 /**
@@ -167,7 +181,16 @@ export const transfer = (
       "transfer",
       Effect.flatMap(TransferSlots, (slots) =>
         unlessCancelled(withSlot(slots, (observer) => send(input, observer)))
-      )
+      ),
+      ({ _tag, archive, attempts, bytesResumed, bytesSent, durationMillis, proof }) => ({
+        outcome: _tag,
+        proof,
+        size: archive.size,
+        bytesSent,
+        bytesResumed,
+        attempts,
+        durationMillis
+      })
     )
   })
 
@@ -183,7 +206,7 @@ export const verify = (input: Named & { readonly upload: UploadReceipt }) =>
     name: input.name ?? "ExtensionRelease/verify",
     success: Proof,
     error: Schema.Union(ExtensionsError, TransferError, UploadConflict, VerificationFailed, ReleaseCancelled),
-    execute: work("verify", unlessCancelled(ExtensionUpload.verify(input.upload)))
+    execute: work("verify", unlessCancelled(ExtensionUpload.verify(input.upload)), (proof) => ({ proof }))
   })
 
 /**
@@ -268,12 +291,12 @@ const work = Effect.fnUntraced(function* <
   A,
   E extends { readonly _tag: string; readonly message: string },
   R
->(step: ReleaseStep, self: Effect.Effect<A, E, R>) {
+>(step: ReleaseStep, self: Effect.Effect<A, E, R>, facts: (result: A) => StepRecord["facts"] = () => null) {
   const { onEvent } = yield* ReleaseEvents
   const { executionId } = yield* WorkflowInstance
   const at = { executionId, step, attempt: yield* Activity.CurrentAttempt }
   yield* onEvent({ _tag: "StepStarted", ...at })
-  const exit = yield* Effect.exit(Effect.zipRight(stopIfCancelled, self))
+  const exit = yield* Effect.exit(recorded(at, Effect.zipRight(stopIfCancelled, self), facts))
   yield* onEvent({ _tag: "StepEnded", ...at, failure: failureOf(exit) })
   if (Exit.isFailure(exit) && !Cause.isInterruptedOnly(exit.cause)) {
     const said = Option.match(Cause.failureOption(exit.cause), {
@@ -283,6 +306,47 @@ const work = Effect.fnUntraced(function* <
     yield* Effect.logWarning(`Step ${step} failed, attempt ${at.attempt}: ${said}`)
   }
   return yield* exit
+})
+
+/** Also of a step that is cut off: what is done with its result above is not done then. */
+const recorded = Effect.fnUntraced(function* <A, E, R>(
+  {
+    attempt,
+    executionId,
+    step
+  }: { readonly executionId: string; readonly step: string; readonly attempt: number },
+  self: Effect.Effect<A, E, R>,
+  facts: (result: A) => StepRecord["facts"]
+) {
+  const { records } = yield* EngineInsight
+  const { workflow } = yield* WorkflowInstance
+  if (workflow.name !== listedWorkflow) return yield* self
+  const started = {
+    _tag: "Step",
+    step,
+    attempt,
+    state: "running",
+    startedAtMillis: yield* Clock.currentTimeMillis,
+    endedAtMillis: null,
+    failure: null,
+    facts: null
+  } as const
+  yield* records.note(executionId, started)
+  return yield* Effect.onExit(self, (exit) =>
+    Effect.flatMap(Clock.currentTimeMillis, (endedAtMillis) =>
+      records.note(executionId, {
+        ...started,
+        endedAtMillis,
+        ...Exit.match(exit, {
+          onSuccess: (result) => ({ state: "done" as const, facts: facts(result) }),
+          onFailure: (cause) =>
+            Cause.isInterruptedOnly(cause)
+              ? { state: "interrupted" as const }
+              : { state: "failed" as const, failure: describeFailure(cause) }
+        })
+      })
+    )
+  )
 })
 
 const failureOf = (exit: Exit.Exit<unknown, { readonly _tag: string }>): Option.Option<string> =>

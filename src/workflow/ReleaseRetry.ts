@@ -9,12 +9,14 @@
 import * as Activity from "@effect/workflow/Activity"
 import * as DurableClock from "@effect/workflow/DurableClock"
 import { WorkflowEngine } from "@effect/workflow/WorkflowEngine"
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
+import { noteWait } from "./internal/engine.ts"
 import { stopIfCancelled } from "./internal/signals.ts"
 import { isTransient, type ReleaseError } from "./ReleaseError.ts"
 
@@ -75,7 +77,7 @@ export const durably = Effect.fnUntraced(function* <A, E extends ReleaseError, R
     yield* Effect.logInfo(
       `Waits ${Duration.format(wait)}, then tries ${activity.name} again: ${result.left.message}`
     )
-    yield* pause(`${activity.name}/${attempt}`, wait)
+    yield* pause(activity.name, attempt, wait)
   }
 })
 
@@ -90,10 +92,19 @@ const delay = (options: ReleaseRetryOptions, attempt: number, error: ReleaseErro
  * Waiting is where a cancellation finds a release. It looks for one only as long as the wait is not over: what came after
  * the wait when the release first passed here must come after it again.
  */
-const pause = Effect.fnUntraced(function* (name: string, duration: Duration.Duration) {
+const pause = Effect.fnUntraced(function* (step: string, attempt: number, duration: Duration.Duration) {
+  const name = `${step}/${attempt}`
   const engine = yield* WorkflowEngine
   const { deferred } = DurableClock.make({ name, duration })
   const isOver = Predicate.isNotUndefined(yield* engine.deferredResult(deferred))
-  if (!isOver) yield* stopIfCancelled
+  if (!isOver) {
+    yield* stopIfCancelled
+    yield* noteWait({
+      _tag: "Retry",
+      step: step.replace(/^.*\//, ""),
+      attempt: attempt + 1,
+      atMillis: (yield* Clock.currentTimeMillis) + Duration.toMillis(duration)
+    })
+  }
   yield* DurableClock.sleep({ name, duration, inMemoryThreshold: Duration.zero })
 })

@@ -11,7 +11,7 @@ import { seed } from "../support/upload/world.ts"
 const World = LocalElasticCloud.layer().pipe(Layer.provideMerge(NodeContext.layer), Layer.orDie)
 
 /** Signals once a request has come to the moment at which the stand-in falls silent. */
-const silentAt = (method: string, id: string, moment: Fault.Moment) =>
+const silentAt = (method: string, id: string, moment: Fault.Moment, by: NodeJS.Signals = "SIGINT") =>
   Effect.gen(function* () {
     const cloud = yield* LocalElasticCloud.LocalElasticCloud
     const reached = yield* Deferred.make<void>()
@@ -20,7 +20,7 @@ const silentAt = (method: string, id: string, moment: Fault.Moment) =>
     return ({ signal }: RunningCommand) =>
       Effect.zipRight(
         Deferred.await(reached),
-        Effect.sync(() => signal("SIGINT"))
+        Effect.sync(() => signal(by))
       )
   })
 
@@ -93,12 +93,17 @@ describe("a process exits with", () => {
     () =>
       Effect.gen(function* () {
         const { upload } = yield* setup
-        const [early, late] = [yield* seed(), yield* seed()]
+        const [early, late, later] = [yield* seed(), yield* seed(), yield* seed()]
         const before = yield* silentAt("GET", early, "arrival")
         const after = yield* silentAt("PUT", late, { afterBodyBytes: 10_000 })
-        const [unsent, paused] = yield* Effect.all([upload(early, {}, before), upload(late, {}, after)], {
-          concurrency: 2
-        })
+        // What a CI system sends to a job that it ends.
+        const terminated = yield* silentAt("PUT", later, { afterBodyBytes: 10_000 }, "SIGTERM")
+        const [unsent, paused, stopped] = yield* Effect.all(
+          [upload(early, {}, before), upload(late, {}, after), upload(later, {}, terminated)],
+          { concurrency: 2 }
+        )
+        expect(ending(stopped)).toEqual(expected(2, "UploadPaused"))
+        expect(objects(stopped).at(-1)).toMatchObject({ resume: `elastic-extensions resume ${later}` })
         expect(ending(unsent)).toEqual(expected(130, "Interrupted"))
         expect(ending(paused)).toEqual(expected(2, "UploadPaused"))
         expect(objects(paused).at(-1)).toMatchObject({ resume: `elastic-extensions resume ${late}` })

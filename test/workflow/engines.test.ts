@@ -1,54 +1,22 @@
 import { existsSync, readdirSync, readlinkSync } from "node:fs"
 import { join } from "node:path"
 import { PersistenceError } from "@effect/cluster/ClusterError"
-import type { PlatformError } from "@effect/platform/Error"
 import * as FileSystem from "@effect/platform/FileSystem"
-import type * as Path from "@effect/platform/Path"
 import { describe, expect, it } from "@effect/vitest"
 import { WorkflowEngine } from "@effect/workflow/WorkflowEngine"
 import { createClient } from "@libsql/client"
-import { Deferred, Effect, Either, Exit, Fiber, Layer, Option, Redacted, type Scope } from "effect"
+import { Deferred, Effect, Either, Exit, Fiber, Layer, Option, Redacted } from "effect"
 import * as Fault from "../../src/testing/Fault.ts"
 import { LocalElasticCloud } from "../../src/testing/LocalElasticCloud.ts"
-import type { EngineStartError } from "../../src/workflow/EngineError.ts"
 import * as EngineMemory from "../../src/workflow/EngineMemory.ts"
 import * as EnginePostgres from "../../src/workflow/EnginePostgres.ts"
 import * as EngineSqlite from "../../src/workflow/EngineSqlite.ts"
 import * as ExtensionRelease from "../../src/workflow/ExtensionRelease.ts"
 import * as ReleaseTarget from "../../src/workflow/ReleaseTarget.ts"
 import { apiKey, held, journaled, puts, sha256 } from "../support/upload/world.ts"
-import { canPostgres, freePort, postgres } from "../support/workflow/postgres.ts"
+import { databaseFile, engines, onSqlite } from "../support/workflow/engines.ts"
+import { freePort } from "../support/workflow/postgres.ts"
 import { begin, newRelease, place, record, runner, untilStatus } from "../support/workflow/releases.ts"
-import { sharding } from "../support/workflow/sharding.ts"
-
-const databaseFile = Effect.flatMap(FileSystem.FileSystem, (fs) =>
-  Effect.map(fs.makeTempDirectoryScoped({ prefix: "releases-" }), (folder) => `${folder}/state/releases.db`)
-)
-
-const onSqlite = Effect.map(databaseFile, (file) => EngineSqlite.layer(file, { pollInterval: "100 millis" }))
-
-const onPostgres = Effect.gen(function* () {
-  const { url } = yield* postgres
-  const port = yield* freePort
-  return EnginePostgres.layer({ url: Redacted.make(url), runner: { host: "127.0.0.1", port }, sharding })
-})
-
-const hasPostgres = await Effect.runPromise(canPostgres)
-
-interface Engine {
-  readonly layer: Effect.Effect<
-    Layer.Layer<WorkflowEngine, EngineStartError, FileSystem.FileSystem | Path.Path>,
-    PlatformError,
-    FileSystem.FileSystem | Scope.Scope
-  >
-  readonly isHere: boolean
-}
-
-const engines: Readonly<Record<string, Engine>> = {
-  memory: { layer: Effect.succeed(EngineMemory.layer), isHere: true },
-  SQLite: { layer: onSqlite, isHere: true },
-  PostgreSQL: { layer: onPostgres, isHere: hasPostgres }
-}
 
 /** Reads nothing more of a `PUT` after so many bytes; `untilReached` waits until it has come so far. */
 const hangAfter = (afterBodyBytes: number) =>

@@ -8,7 +8,7 @@ import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import { Output } from "./output.ts"
 import { ours, type Sink, Stdio, unended } from "./terminal.ts"
-import { clock, widthOf } from "./text.ts"
+import { clock, spinner, widthOf } from "./text.ts"
 
 export interface Live {
   /** Runs what writes to the terminal, with the line out of its way. */
@@ -84,8 +84,6 @@ const isDumb: Effect.Effect<boolean> = Config.string("TERM").pipe(
 export const isWatched = (err: Sink): Effect.Effect<boolean> =>
   Effect.map(Effect.all([isDumb, isPipeline]), (reasons) => err.isTerminal && !reasons.includes(true))
 
-const frames = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"]
-
 /** A wait shorter than this needs no word. */
 const patienceMillis = 300
 
@@ -101,8 +99,7 @@ export const waiting = Effect.fnUntraced(function* (
     Effect.zipWith(what, Clock.currentTimeMillis, (what, now) => {
       const millis = now - began
       if (millis < patienceMillis) return ""
-      const frame = frames[Math.floor(millis / renderMillis) % frames.length]
-      return `${frame} ${what}  ${clock(millis)}`.slice(0, columns)
+      return `${spinner(millis)} ${what}  ${clock(millis)}`.slice(0, columns)
     })
   )
 })

@@ -1,6 +1,6 @@
 /** How far an upload has come, as one line of a terminal: what is known, and how it looks. */
 import type { PublishEvent } from "../../publish/PublishEvent.ts"
-import { bytes, clock, portion } from "./text.ts"
+import { bytes, clock, portion, spinner } from "./text.ts"
 
 /** The events that say how far something has come, and come often. */
 export type Step = Extract<
@@ -28,6 +28,8 @@ export const doneOf = (step: Step): number => ("offset" in step ? step.offset : 
 /** What is known. Times are in milliseconds on whatever clock gives `now`. */
 export interface Progress {
   readonly activity: "hashing" | "sending" | "verifying" | "waiting" | undefined
+  /** What takes its time while none of these is under way. */
+  readonly meanwhile: string
   /** Bytes. */
   readonly total: number
   readonly done: number
@@ -47,6 +49,7 @@ export interface Progress {
 
 export const nothingYet: Progress = {
   activity: undefined,
+  meanwhile: "reading the archive",
   total: 0,
   done: 0,
   acknowledged: undefined,
@@ -75,13 +78,20 @@ const next = (progress: Progress, event: Exclude<PublishEvent, Step>, now: numbe
       return { ...progress, activity: "waiting", retry: event.retry, retryAt: now + event.delayMillis }
     case "StagingRetryScheduled":
       return { ...progress, activity: "waiting", retryAt: now + event.delayMillis }
+    case "ArchiveInspected":
+      return { ...progress, meanwhile: "asking the service for the extension" }
     case "DigestComputed":
       return progress.activity === "hashing" ? { ...progress, activity: undefined } : progress
-    case "StagingCompleted":
     case "ReconciliationStarted":
+      return { ...progress, activity: undefined, meanwhile: "asking whether the archive arrived" }
+    case "VerificationStarted":
+      return { ...progress, activity: undefined, meanwhile: "asking what the service has stored" }
+    case "DownloadStarted":
+      return { ...progress, activity: undefined, meanwhile: "the service is fetching the archive" }
+    case "StagingCompleted":
     case "Verified":
     case "Completed":
-      return { ...progress, activity: undefined }
+      return { ...progress, activity: undefined, meanwhile: "finishing" }
     default:
       return progress
   }
@@ -133,9 +143,12 @@ export const rateOf = ({ done, samples }: Progress, now: number): number | undef
 
 /** One line of at most `columns` characters; empty when there is nothing to show. */
 export const render = (progress: Progress, now: number, columns: number): string => {
-  const { activity, since } = progress
+  const { activity, meanwhile, since } = progress
   if (activity === undefined) {
-    return now - since < patienceMillis ? "" : `working  ${clock(now - since)}`.slice(0, columns)
+    const waited = now - since
+    return waited < patienceMillis
+      ? ""
+      : `${spinner(waited)} ${meanwhile}  ${clock(waited)}`.slice(0, columns)
   }
   if (activity === "waiting") return waitingFor(progress, now).slice(0, columns)
   const room = Math.min(columns, 80) - activity.length - 2 - smallestBar
@@ -153,8 +166,8 @@ const waitingFor = ({ retries, retry, retryAt }: Progress, now: number): string 
 
 /** The same as a line of a log, for which there is always something to say. */
 export const describe = (progress: Progress, now: number): string => {
-  const { activity, done, total } = progress
-  if (activity === undefined) return "still at work"
+  const { activity, done, meanwhile, total } = progress
+  if (activity === undefined) return `still at work: ${meanwhile}`
   if (activity === "waiting") return waitingFor(progress, now)
   if (activity === "sending" && done >= total) return "all is sent: waiting for the server's answer"
   const rate = bytes(rateOf(progress, now) ?? 0)

@@ -41,6 +41,11 @@ export const clock = (millis: number): string => {
   return hours > 0 ? `${hours}:${two(minutes)}:${two(seconds % 60)}` : `${minutes}:${two(seconds % 60)}`
 }
 
+const frames = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"]
+
+/** Turns ten times a second, to show that something that is waited for is not forgotten. */
+export const spinner = (millis: number): string => frames[Math.floor(millis / 100) % frames.length] ?? ""
+
 /** What follows a failure that may pass. */
 export const announceRetry = (retry: number, retries: number, delayMillis: number): string =>
   `Trying again in ${duration(delayMillis)} (retry ${retry} of ${retries}).`

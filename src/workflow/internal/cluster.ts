@@ -19,7 +19,8 @@ import * as SqlJournal from "../../journal/SqlJournal.ts"
 import { UploadJournal } from "../../journal/UploadJournal.ts"
 import { EngineMismatch, type EngineUnavailable } from "../EngineError.ts"
 import * as Database from "./database.ts"
-import { EngineInsight, type Insight, toUnavailable } from "./engine.ts"
+import { type EndOf, EngineInsight, type Insight, toUnavailable } from "./engine.ts"
+import { makeRecords } from "./sqlRecords.ts"
 
 /** As `Workflow.executionId` makes them. Others may not even be fit for an address. */
 const executionIds = /^[0-9a-f]{32}$/
@@ -27,9 +28,10 @@ const executionIds = /^[0-9a-f]{32}$/
 /** What the database of an engine is for, beside the engine. */
 export class EngineDatabase extends Context.Tag("effect-elastic-extensions/workflow/EngineDatabase")<
   EngineDatabase,
-  Pick<Insight, "claim" | "journal" | "turns"> & {
+  Pick<Insight, "claim" | "journal" | "records" | "turns"> & {
     readonly tend: (
-      workflow: Workflow.Any
+      workflow: Workflow.Any,
+      ended: EndOf
     ) => Effect.Effect<void, never, WorkflowEngine | Sharding.Sharding | Scope.Scope>
   }
 >() {}
@@ -39,6 +41,8 @@ export interface DatabaseOptions {
   readonly resource: string
   readonly namespace: string
   readonly retention: Duration.DurationInput
+  /** Who works here, for people. */
+  readonly runner: string
   /** How long a dead holder keeps an upload. */
   readonly lease: Duration.Duration
 }
@@ -53,16 +57,19 @@ export const unlessMismatched =
     })
 
 /** Tables of this library in the engine's database, made and checked. */
-export const layerDatabase = ({ lease, namespace, resource, retention }: DatabaseOptions) =>
-  Layer.effect(
+export const layerDatabase = ({ lease, namespace, resource, retention, runner }: DatabaseOptions) =>
+  Layer.scoped(
     EngineDatabase,
     Effect.gen(function* () {
       const sql = (yield* SqlClient.SqlClient).withoutTransforms()
+      const records = yield* makeRecords(sql, { now: Database.nowOf(sql), resource, runner })
       return {
+        records,
         journal: Option.some(yield* UploadJournal),
         turns: Database.makeTurns(sql),
         claim: (endpoint: string) => Database.claim(sql, resource, "endpoint", endpoint),
-        tend: (workflow: Workflow.Any) => Database.tend({ retention })(sql, workflow)
+        tend: (workflow: Workflow.Any, ended: EndOf) =>
+          Database.tend({ records, retention })(sql, workflow, ended)
       }
     })
   ).pipe(Layer.provide(SqlJournal.layer({ lease })), Layer.provide(Database.layerTables(resource, namespace)))
@@ -94,7 +101,7 @@ const make = Effect.gen(function* () {
   return EngineInsight.of({
     ...own,
     isShared: true,
-    tend: (workflow) => Effect.provideService(own.tend(workflow), Sharding.Sharding, sharding),
+    tend: (workflow, ended) => Effect.provideService(own.tend(workflow, ended), Sharding.Sharding, sharding),
     isKnown: (workflow, executionId) =>
       executionIds.test(executionId)
         ? Effect.orDie(isStored(workflow, executionId, "run", ""))

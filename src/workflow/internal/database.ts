@@ -14,8 +14,11 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
-import { AddressInUse, EngineMismatch, type EngineUnavailable } from "../EngineError.ts"
-import { toUnavailable } from "./engine.ts"
+import { AddressInUse, EngineMismatch, type EngineUnavailable, UnreadableRelease } from "../EngineError.ts"
+import { endedStates } from "../ReleaseRecord.ts"
+import { type EndOf, toUnavailable } from "./engine.ts"
+import { endOf, type Records } from "./records.ts"
+import { makeRecordTables } from "./sqlRecords.ts"
 import type { Turn, Turns } from "./turns.ts"
 
 const makeTables = Effect.fnUntraced(function* (sql: SqlClient.SqlClient) {
@@ -35,20 +38,40 @@ const makeTables = Effect.fnUntraced(function* (sql: SqlClient.SqlClient) {
     address VARCHAR(255) PRIMARY KEY, token VARCHAR(36) NOT NULL, renewed_at BIGINT NOT NULL
   )`
   yield* sql`CREATE INDEX IF NOT EXISTS release_messages_entity ON cluster_messages (entity_id)`
+  yield* sql`CREATE INDEX IF NOT EXISTS release_replies_unread ON cluster_replies (request_id)
+    WHERE kind = 0 AND ${suspensionsOf(sql).because}`
+  yield* makeRecordTables(sql)
 })
 
 /** Engines let a failing database surface as a defect, and so do we: a release outlives it. */
 const orDie = <A, R>(effect: Effect.Effect<A, SqlError, R>): Effect.Effect<A, never, R> =>
   Effect.orDie(PersistenceError.refail(effect))
 
+const millisNow = (sql: SqlClient.SqlClient): string =>
+  sql.onDialectOrElse({
+    pg: () => "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)",
+    orElse: () => "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
+  })
+
 /** Milliseconds by the clock of the database. */
-const nowOf = (sql: SqlClient.SqlClient) =>
-  sql.literal(
-    sql.onDialectOrElse({
-      pg: () => "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)",
-      orElse: () => "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
-    })
-  )
+export const nowOf = (sql: SqlClient.SqlClient) => sql.literal(millisNow(sql))
+
+const beginningWith = (column: string, text: string) => `substr(${column}, 1, ${text.length}) = '${text}'`
+
+/**
+ * How the end of a run begins as it is stored, if the run is suspended. The engine puts the reason, where there is one, before
+ * the tag.
+ */
+const suspensionsOf = (sql: SqlClient.SqlClient, column = "payload") => {
+  const because = beginningWith(column, '{"_tag":"Success","value":{"cause":')
+  const plainly = beginningWith(column, '{"_tag":"Success","value":{"_tag":"Suspended"')
+  return {
+    /** For a reason: the runner could not read it. */
+    because: sql.literal(because),
+    /** For whatever reason, or for none. */
+    any: sql.literal(`(${plainly} OR ${because})`)
+  }
+}
 
 /** In order of submission, one at a time in each lane. */
 export const makeTurns = (sql: SqlClient.SqlClient): Turns => {
@@ -110,14 +133,14 @@ export const makeTurns = (sql: SqlClient.SqlClient): Turns => {
 const makeChores = (sql: SqlClient.SqlClient, workflow: Workflow.Any) => {
   const prefix = `Workflow/${workflow.name}`
   const now = nowOf(sql)
-  const suspended = sql.literal(`'{"_tag":"Success","value":{"_tag":"Suspended"%'`)
+  const suspended = suspensionsOf(sql, "r.payload")
   const message = sql`cluster_messages m ON m.message_id = ${`${prefix}/`} || t.execution_id || '/run/'`
 
   /** Those that wait though their turn has come, or never will. */
   const woken = sql<{ execution_id: string }>`
     SELECT t.execution_id FROM release_turns t
     JOIN ${message}
-    JOIN cluster_replies r ON r.request_id = m.id AND r.kind = 0 AND r.payload LIKE ${suspended}
+    JOIN cluster_replies r ON r.request_id = m.id AND r.kind = 0 AND ${suspended.any}
     WHERE t.state = 'superseded' OR (t.state = 'waiting' AND NOT EXISTS (
       SELECT 1 FROM release_turns other WHERE other.lane = t.lane AND (
         other.state = 'begun' OR (
@@ -132,21 +155,21 @@ const makeChores = (sql: SqlClient.SqlClient, workflow: Workflow.Any) => {
   const unread = sql<{ entity_id: string }>`
     SELECT m.entity_id FROM cluster_replies r
     JOIN cluster_messages m ON m.id = r.request_id AND m.tag = 'run' AND m.entity_type = ${prefix}
-    WHERE r.kind = 0 AND r.payload LIKE ${suspended} AND r.payload LIKE '%"cause":{%' LIMIT 1000`
+    WHERE r.kind = 0 AND ${suspended.because} LIMIT 1000`
 
   /** Of releases that have ended in whatever way, and of such as were announced a minute ago and never given to the engine. */
   const clearTurns = sql`DELETE FROM release_turns WHERE execution_id IN (
       SELECT t.execution_id FROM release_turns t
       LEFT JOIN ${message}
       LEFT JOIN cluster_replies r ON r.request_id = m.id AND r.kind = 0
-      WHERE (m.id IS NULL AND t.entered_at < ${now} - 60000) OR r.payload NOT LIKE ${suspended}
+      WHERE (m.id IS NULL AND t.entered_at < ${now} - 60000) OR NOT ${suspended.any}
     )`
 
   const ended = (beforeMillis: number) => sql<{ entity_id: string }>`
     SELECT m.entity_id FROM cluster_replies r
     JOIN cluster_messages m ON m.id = r.request_id AND m.tag = 'run' AND m.entity_type = ${prefix}
     WHERE r.id < ${sql.literal(String(BigInt(Math.max(0, beforeMillis - constEpochMillis)) << 22n))}
-      AND r.kind = 0 AND r.payload NOT LIKE ${suspended}
+      AND r.kind = 0 AND NOT ${suspended.any}
     ORDER BY r.id LIMIT 100`
 
   /** A hundred at most, and how many it were. Not ended is what is held or waits: it stays, whatever its age. */
@@ -157,24 +180,51 @@ const makeChores = (sql: SqlClient.SqlClient, workflow: Workflow.Any) => {
     yield* sql`DELETE FROM cluster_replies WHERE request_id IN (
       SELECT request_id FROM cluster_messages WHERE entity_id IN ${ids})`
     yield* sql`DELETE FROM cluster_messages WHERE entity_id IN ${ids}`
+    yield* sql`DELETE FROM release_steps WHERE execution_id IN ${ids}`
+    yield* sql`DELETE FROM release_list WHERE execution_id IN ${ids}`
     return old.length
   }, sql.withTransaction)
 
-  return { woken, unread, clearTurns, clearEnded }
+  const isOld = (millis: number) => sql.literal(`l.updated_at < ${millisNow(sql)} - ${millis}`)
+  const listed = sql`release_list l
+    JOIN cluster_messages m ON m.message_id = ${`${prefix}/`} || l.execution_id || '/run/'
+    JOIN cluster_replies r ON r.request_id = m.id AND r.kind = 0`
+
+  /** Those that have ended, of which nobody could tell the list. */
+  const unsettled = sql<{ execution_id: string }>`
+    SELECT l.execution_id FROM ${listed}
+    WHERE l.state NOT IN ${sql.in(endedStates)} AND ${isOld(5000)} AND NOT ${suspended.any} LIMIT 100`
+
+  /** Those that wait, of which nobody could tell the list, and those that were announced and never given to the engine. */
+  const correctList = Effect.zipRight(
+    sql`UPDATE release_list SET state = 'waiting', waits_for = NULL, wait_key = NULL WHERE execution_id IN (
+        SELECT l.execution_id FROM ${listed}
+        WHERE l.state IN ('submitted', 'running') AND ${isOld(30_000)} AND ${suspended.any}
+      )`,
+    sql`DELETE FROM release_list WHERE execution_id IN (
+        SELECT l.execution_id FROM release_list l
+        LEFT JOIN cluster_messages m ON m.message_id = ${`${prefix}/`} || l.execution_id || '/run/'
+        WHERE l.state = 'submitted' AND ${isOld(60_000)} AND m.id IS NULL
+      )`
+  )
+
+  return { woken, unread, unsettled, correctList, clearTurns, clearEnded }
 }
 
-/** How long ended releases can be asked about, and how often that is looked after. */
-export interface Retention {
+export interface Care {
+  readonly records: Records
+  /** How long ended releases can be asked about. */
   readonly retention: Duration.DurationInput
 }
 
 const turnsEvery = "2 seconds"
 const unreadEvery = "30 seconds"
+const listEvery = "30 seconds"
 const retentionEvery = "1 minute"
 
 /** What one runner does for all, as long as the scope is open. */
-export const tend = ({ retention }: Retention) =>
-  Effect.fnUntraced(function* (sql: SqlClient.SqlClient, workflow: Workflow.Any) {
+export const tend = ({ records, retention }: Care) =>
+  Effect.fnUntraced(function* (sql: SqlClient.SqlClient, workflow: Workflow.Any, ended: EndOf) {
     const sharding = yield* Sharding.Sharding
     const engine = yield* WorkflowEngine
     const chores = makeChores(sql, workflow)
@@ -186,8 +236,23 @@ export const tend = ({ retention }: Retention) =>
       )
     )
     const readAgain = Effect.flatMap(chores.unread, (unread) =>
-      Effect.forEach(unread, ({ entity_id }) => engine.resume(workflow, entity_id))
+      Effect.forEach(unread, ({ entity_id: executionId }) =>
+        Effect.gen(function* () {
+          const atMillis = yield* Clock.currentTimeMillis
+          const why = new UnreadableRelease({ executionId }).message
+          yield* records.note(executionId, { _tag: "Waits", waitsFor: { _tag: "Runner", why }, atMillis })
+          yield* engine.resume(workflow, executionId)
+        })
+      )
     )
+    const settle = Effect.fnUntraced(function* (executionId: string) {
+      const exit = yield* Effect.provideService(ended(executionId), WorkflowEngine, engine)
+      if (Option.isSome(exit))
+        yield* records.note(executionId, endOf(exit.value, yield* Clock.currentTimeMillis))
+    })
+    const correct = Effect.flatMap(chores.unsettled, (unsettled) =>
+      Effect.forEach(unsettled, ({ execution_id }) => settle(execution_id))
+    ).pipe(Effect.zipRight(chores.correctList))
     const clear = Effect.gen(function* () {
       const before = (yield* Clock.currentTimeMillis) - Duration.toMillis(retention)
       let cleared = 0
@@ -210,6 +275,7 @@ export const tend = ({ retention }: Retention) =>
         [
           always("Looking whose turn it is", wake, turnsEvery),
           always("Looking at what could not be read", readAgain, unreadEvery),
+          always("Putting the list of releases right", correct, listEvery),
           Duration.isFinite(Duration.decode(retention))
             ? always("Deleting old releases", clear, retentionEvery)
             : Effect.void

@@ -3,8 +3,10 @@ import type * as DurableDeferred from "@effect/workflow/DurableDeferred"
 import type * as Workflow from "@effect/workflow/Workflow"
 import { WorkflowEngine, WorkflowInstance } from "@effect/workflow/WorkflowEngine"
 import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
@@ -12,10 +14,17 @@ import type * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type { UploadJournal } from "../../journal/UploadJournal.ts"
 import { type EngineMismatch, EngineUnavailable } from "../EngineError.ts"
+import type { WaitsFor } from "../ReleaseRecord.ts"
+import { listedWorkflow, noRecords, type Records } from "./records.ts"
 import { noTurns, type Turns } from "./turns.ts"
 
 /** A deferred that never fails, as all of ours. */
 type Signal<S extends Schema.Schema.AnyNoContext> = DurableDeferred.DurableDeferred<S, typeof Schema.Never>
+
+/** How an execution has ended, if it has. */
+export type EndOf = (
+  executionId: string
+) => Effect.Effect<Option.Option<Exit.Exit<unknown, unknown>>, never, WorkflowEngine>
 
 export interface Insight {
   /** Whether other processes may run its releases, now or later. */
@@ -23,10 +32,15 @@ export interface Insight {
   /** The journal of uploads in the engine's own database. None where it has none. */
   readonly journal: Option.Option<Context.Tag.Service<UploadJournal>>
   readonly turns: Turns
+  /** What people are shown. */
+  readonly records: Records
   /** Makes sure that the releases of this engine are for this endpoint. */
   readonly claim: (endpoint: string) => Effect.Effect<void, EngineMismatch | EngineUnavailable>
   /** What has to be done for all releases, by one runner, as long as the scope is open. */
-  readonly tend: (workflow: Workflow.Any) => Effect.Effect<void, never, WorkflowEngine | Scope.Scope>
+  readonly tend: (
+    workflow: Workflow.Any,
+    ended: EndOf
+  ) => Effect.Effect<void, never, WorkflowEngine | Scope.Scope>
   /** Whether the engine was ever given this execution. */
   readonly isKnown: (workflow: Workflow.Any, executionId: string) => Effect.Effect<boolean>
   /** Whether a signal was given, even if the workflow has not been told yet. */
@@ -68,10 +82,19 @@ export class EngineInsight extends Context.Reference<EngineInsight>()(
       ...noDatabase,
       isKnown: () => Effect.succeed(true),
       isGiven: isRead,
-      turns: noTurns
+      turns: noTurns,
+      records: noRecords
     })
   }
 ) {}
+
+/** For people, by the release that waits. */
+export const noteWait = Effect.fnUntraced(function* (waitsFor: WaitsFor) {
+  const { records } = yield* EngineInsight
+  const { executionId, workflow } = yield* WorkflowInstance
+  if (workflow.name !== listedWorkflow) return
+  yield* records.note(executionId, { _tag: "Waits", waitsFor, atMillis: yield* Clock.currentTimeMillis })
+})
 
 // By its tag: the module it comes from belongs to a package that an engine in memory does without.
 const isPersistenceError = Predicate.isTagged("PersistenceError")

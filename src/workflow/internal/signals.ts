@@ -49,9 +49,12 @@ const approval = DurableDeferred.make("ExtensionRelease/approval", { success: Ap
  * The decision about the release that asks, which is suspended until there is one. It looks for a cancellation first, but
  * only while nothing was decided: what it did after a decision must be done again when the release is read again.
  */
-export const awaitDecision = Effect.gen(function* () {
+export const awaitDecision = Effect.fnUntraced(function* <R>(onUndecided: Effect.Effect<void, never, R>) {
   const { executionId, workflow } = yield* WorkflowInstance
-  if (Option.isNone(yield* read(workflow, executionId, approval))) yield* stopIfCancelled
+  if (Option.isNone(yield* read(workflow, executionId, approval))) {
+    yield* stopIfCancelled
+    yield* onUndecided
+  }
   const { decision } = yield* DurableDeferred.await(approval)
   return decision
 })

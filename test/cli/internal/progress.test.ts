@@ -66,10 +66,25 @@ describe("the line", () => {
     expect(Progress.render(again, 6000, 80)).toContain("try 2")
   })
 
-  it("tells that something is at work where no bytes tell it", () => {
+  it("says what is waited for where no bytes tell it", () => {
     const verified = known([0, sending(0)], [5000, { _tag: "Verified", proof: "hash" }])
     expect(Progress.render(verified, 5900, 80)).toBe("")
-    expect(Progress.render(verified, 9000, 80)).toBe("working  0:04")
+    expect(Progress.render(verified, 9000, 80)).toBe("⠋ finishing  0:04")
+    const inspected: PublishEvent = {
+      _tag: "ArchiveInspected",
+      type: "bundle",
+      entryCount: 2,
+      compressedBytes: 10,
+      uncompressedBytes: 20,
+      errors: 0,
+      warnings: 0
+    }
+    expect(Progress.render(known(), 1100, 80)).toBe("⠙ reading the archive  0:01")
+    expect(Progress.render(known([100, inspected]), 3300, 80)).toBe(
+      "⠹ asking the service for the extension  0:03"
+    )
+    const asking = known([0, sending(0)], [100, { _tag: "VerificationStarted" }])
+    expect(Progress.render(asking, 2100, 80)).toBe("⠋ asking what the service has stored  0:02")
   })
 
   it("is empty when nothing is under way", () => {
@@ -239,7 +254,9 @@ describe("without a terminal", () => {
         "waiting: retry 3 of 8 in 0:35\n",
         "waiting: retry 3 of 8 in 0:05\n"
       ])
-      expect(yield* linesAfter({ _tag: "Verified", proof: "hash" })).toEqual(Array(3).fill("still at work\n"))
+      expect(yield* linesAfter({ _tag: "Verified", proof: "hash" })).toEqual(
+        Array(3).fill("still at work: finishing\n")
+      )
     })
   )
 
