@@ -52,6 +52,11 @@ export interface SqliteEngineOptions {
   readonly namespace?: string | undefined
   /** How long ended releases can be asked about; then they are deleted. Default 90 days; `Infinity` keeps them. */
   readonly retention?: Duration.DurationInput | undefined
+  /**
+   * How many releases this process has at work at once, those that wait for a slot to send included; the others wait in the
+   * file. Default 16.
+   */
+  readonly releasesAtOnce?: number | undefined
 }
 
 /**
@@ -92,6 +97,8 @@ export const layer = (
 const config = ({ pollInterval = Duration.seconds(1) }: SqliteEngineOptions) =>
   ShardingConfig.layer({
     entityMessagePollInterval: pollInterval,
+    // What a release leaves behind in memory when it waits, or has ended.
+    entityMaxIdleTime: Duration.seconds(5),
     // A transfer does not end by waiting for it: interrupted, it goes on where it was.
     entityTerminationTimeout: Duration.seconds(2),
     // Every message is stored with its shard: another number would not find those of earlier releases again.
@@ -110,7 +117,7 @@ const runner = (options: SqliteEngineOptions, resource: string) =>
       runner: `process ${process.pid} on ${hostname()}`
     })
   ).pipe(
-    Layer.provideMerge(layerLasting(SqlMessageStorage.layer)),
+    Layer.provideMerge(layerLasting(SqlMessageStorage.layer, options.releasesAtOnce)),
     Layer.provide([RunnerStorage.layerMemory, RunnerHealth.layerNoop]),
     Layer.provide(config(options))
   )
