@@ -429,7 +429,9 @@ const leave = (executionId: string, exit: Exit.Exit<unknown, unknown>) =>
     : Effect.flatMap(EngineInsight, ({ records, turns }) =>
         Clock.currentTimeMillis.pipe(
           Effect.flatMap((now) => records.note(executionId, endOf(exit, now))),
-          Effect.zipRight(turns.leave(executionId))
+          Effect.zipRight(turns.leave(executionId)),
+          // The care for all releases would come to it as well, a little later.
+          Effect.tap((next) => Effect.forkDaemon(Effect.forEach(next, (id) => workflow.resume(id))))
         )
       ).pipe(
         Effect.sandbox,

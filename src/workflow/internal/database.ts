@@ -113,6 +113,14 @@ export const makeTurns = (sql: SqlClient.SqlClient): Turns => {
     return { _tag: "Behind", of: ahead?.execution_id ?? "" } satisfies Turn
   })
 
+  const behind = (executionId: string) => sql<{ execution_id: string }>`
+    SELECT t.execution_id FROM release_turns own
+    JOIN release_turns t ON t.lane = own.lane AND t.state = 'waiting'
+    WHERE own.execution_id = ${executionId} AND NOT EXISTS (
+      SELECT 1 FROM release_turns other
+      WHERE other.lane = t.lane AND other.state = 'waiting' AND other.place < t.place
+    )`
+
   return {
     enter: (lane, executionId, policy) =>
       sql`INSERT INTO release_turns (lane, execution_id, place, state, entered_at)
@@ -125,7 +133,11 @@ export const makeTurns = (sql: SqlClient.SqlClient): Turns => {
     ask: (lane, executionId): Effect.Effect<Turn> =>
       orDie(Effect.zipRight(begin(lane, executionId), look(lane, executionId))),
     leave: (executionId) =>
-      orDie(sql`UPDATE release_turns SET state = 'left' WHERE execution_id = ${executionId}`)
+      sql`UPDATE release_turns SET state = 'left' WHERE execution_id = ${executionId}`.pipe(
+        Effect.zipRight(behind(executionId)),
+        Effect.map((rows) => rows.map(({ execution_id }) => execution_id)),
+        orDie
+      )
   }
 }
 
@@ -221,6 +233,8 @@ const turnsEvery = "2 seconds"
 const unreadEvery = "30 seconds"
 const listEvery = "30 seconds"
 const retentionEvery = "1 minute"
+const batchesAPass = 100
+const passLimit = "30 seconds"
 
 /** What one runner does for all, as long as the scope is open. */
 export const tend = ({ records, retention }: Care) =>
@@ -256,7 +270,7 @@ export const tend = ({ records, retention }: Care) =>
     const clear = Effect.gen(function* () {
       const before = (yield* Clock.currentTimeMillis) - Duration.toMillis(retention)
       let cleared = 0
-      for (;;) {
+      for (let batches = 0; batches < batchesAPass; batches++) {
         const batch = yield* chores.clearEnded(before)
         cleared += batch
         if (batch === 0) break
@@ -264,8 +278,10 @@ export const tend = ({ records, retention }: Care) =>
       }
       if (cleared > 0) yield* Effect.logInfo(`Deleted ${cleared} releases that ended long ago.`)
     })
-    const always = (what: string, work: Effect.Effect<unknown, SqlError>, every: Duration.DurationInput) =>
-      work.pipe(
+    // A connection that was cut off may not say so for a long time: what waits for it is left to itself.
+    const always = <E>(what: string, work: Effect.Effect<unknown, E>, every: Duration.DurationInput) =>
+      Effect.disconnect(work).pipe(
+        Effect.timeout(passLimit),
         Effect.catchAllCause((cause) => Effect.logWarning(`${what} failed, and is tried again.`, cause)),
         Effect.repeat(Schedule.spaced(every))
       )
