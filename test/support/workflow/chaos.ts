@@ -391,37 +391,52 @@ const submitting = (submitted: Array<Submitted>, server: ArchiveServer, notes: N
 
 type Ending = "Released" | "ReleaseSuperseded" | "ReleaseBlocked"
 
-/** How a release ended: nothing else than this may happen to it. */
-const endingOf = ({ executionId, lane, policy }: Submitted, patience: Duration.DurationInput, notes: Notes) =>
-  ExtensionRelease.poll(executionId).pipe(
-    Effect.delay("1 second"),
-    Effect.repeat({ until: ({ _tag }) => _tag === "Done" }),
-    Effect.retry(Schedule.spaced("1 second")),
-    Effect.timeoutOption(patience),
-    Effect.flatMap(
-      Option.match({ onNone: () => ExtensionRelease.poll(executionId), onSome: Effect.succeed })
-    ),
-    Effect.catchAll((error) => Effect.sync(() => void notes.complain(`${executionId}: ${error.message}`))),
-    Effect.map((status): Option.Option<Ending> => {
-      if (status === undefined) return Option.none()
-      if (status._tag !== "Done") {
-        notes.complain(`${executionId} of ${lane} never ended: ${JSON.stringify(status)}`)
-        return Option.none()
-      }
-      const tag = Exit.match(status.exit, {
-        onSuccess: () => "Released",
-        onFailure: (cause) =>
-          Option.match(Cause.failureOption(cause), {
-            onNone: () => Cause.pretty(cause),
-            onSome: ({ _tag, message }) => (isExpected(_tag) ? _tag : message)
-          })
+/** How a release ended, or how it stands. Nothing else than these endings may happen to it. */
+const judgeEnding = (
+  { executionId, lane, policy }: Submitted,
+  status: ExtensionRelease.ReleaseStatus,
+  { complain }: Notes
+): Option.Option<Ending> => {
+  if (status._tag !== "Done") {
+    complain(`${executionId} of ${lane} never ended: ${JSON.stringify(status)}`)
+    return Option.none()
+  }
+  const tag = Exit.match(status.exit, {
+    onSuccess: () => "Released",
+    onFailure: (cause) =>
+      Option.match(Cause.failureOption(cause), {
+        onNone: () => Cause.pretty(cause),
+        onSome: ({ _tag, message }) => (isExpected(_tag) ? _tag : message)
       })
-      if (tag === "Released" || tag === "ReleaseSuperseded") return Option.some(tag)
-      if (tag === "ReleaseBlocked" && policy === "fail") return Option.some(tag)
-      notes.complain(`${executionId} of ${lane} with policy ${policy} ended so: ${tag}`)
-      return Option.none()
-    })
-  )
+  })
+  if (tag === "Released" || tag === "ReleaseSuperseded") return Option.some(tag)
+  if (tag === "ReleaseBlocked" && policy === "fail") return Option.some(tag)
+  complain(`${executionId} of ${lane} with policy ${policy} ended so: ${tag}`)
+  return Option.none()
+}
+
+/** How all stand, once all have ended, or none has for so long. */
+const untilStill = (submitted: ReadonlyArray<Submitted>, patience: Duration.Duration) =>
+  Effect.gen(function* () {
+    const known = new Map<string, ExtensionRelease.ReleaseStatus>()
+    const isOpen = ({ executionId }: Submitted) => known.get(executionId)?._tag !== "Done"
+    let [open, movedAt] = [submitted, performance.now()]
+    while (open.length > 0 && performance.now() - movedAt < Duration.toMillis(patience)) {
+      yield* Effect.sleep("1 second")
+      yield* Effect.forEach(
+        open,
+        ({ executionId }) =>
+          Effect.ignore(
+            Effect.map(ExtensionRelease.poll(executionId), (status) => known.set(executionId, status))
+          ),
+        { concurrency: 4 }
+      )
+      const left = open.filter(isOpen)
+      if (left.length < open.length) movedAt = performance.now()
+      open = left
+    }
+    return known
+  })
 
 const isExpected = (tag: string) => tag === "ReleaseSuperseded" || tag === "ReleaseBlocked"
 
@@ -518,15 +533,11 @@ export const chaos = (
         machine.build = "the next version"
         yield* replace(machine, notes)
       }
-      const endings = yield* Effect.forEach(
-        submitted,
-        (release) =>
-          Effect.map(endingOf(release, options.quick ? "2 minutes" : "5 minutes", notes), (ending) => ({
-            ...release,
-            ending
-          })),
-        { concurrency: "unbounded" }
-      )
+      const known = yield* untilStill(submitted, Duration.minutes(options.quick ? 1.5 : 5))
+      const endings = submitted.map((release) => ({
+        ...release,
+        ending: judgeEnding(release, known.get(release.executionId) ?? { _tag: "Running" }, notes)
+      }))
       yield* Fiber.interruptAll(supervising)
       yield* judge(endings, processes, notes)
       const left = yield* rows(database.url, Left, leftOver)
