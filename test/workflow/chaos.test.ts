@@ -13,7 +13,7 @@ describe.skipIf(!(await Effect.runPromise(canOwnPostgres)))("three runners in a 
     "release everything once, in order, with its content, announced under one key, and nothing is stuck",
     () =>
       Effect.gen(function* () {
-        const report = yield* chaos({ seed, storm: Duration.seconds(20), runners: 3, quick: true })
+        const report = yield* chaos({ seed, storm: Duration.seconds(25), runners: 3, quick: true })
         expect(report.violations, `CHAOS_SEED=${seed}`).toEqual([])
         expect(report.counts.get("ended as Released")).toBeGreaterThan(0)
       }).pipe(

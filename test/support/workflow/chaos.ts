@@ -33,7 +33,7 @@ import { type ArchiveServer, archiveServer } from "./archiveServer.ts"
 import { type Gateway, gateway } from "./gateway.ts"
 import { freePort, type OwnPostgres, ownPostgres, rows } from "./postgres.ts"
 import { type RunnerProcess, RunnerProgram, startRunner } from "./runners.ts"
-import { sharding } from "./sharding.ts"
+import { type Patience, patience } from "./sharding.ts"
 
 export interface ChaosOptions {
   /** Repeats what is done to whom, though not when exactly. */
@@ -55,6 +55,8 @@ export interface ChaosReport {
 }
 
 type Build = "this version" | "the next version"
+
+const patienceOf = (quick: boolean): Patience => (quick ? "some" : "shipped")
 
 /** A place for a runner, with its way to the database and from the others. */
 interface Machine {
@@ -191,7 +193,7 @@ const makeMachine = (database: string, name: string, quick: boolean) =>
         TMPDIR: home,
         EC_UPLOAD_RECONCILE_WINDOW: "1 second",
         EC_UPLOAD_BANDWIDTH: "400000",
-        RELEASE_QUICK: String(quick),
+        RELEASE_PATIENCE: patienceOf(quick),
         RELEASE_DATABASE: detour.href,
         RELEASE_PORT: String(toRunner.port),
         RELEASE_LISTEN: String(listen)
@@ -229,13 +231,13 @@ const supervise = (machine: Machine, processes: Array<Started>, { complain, coun
   })
 
 /** The lease of a shard, in milliseconds: what a runner is away for longer, another one takes over. */
-const leaseMillis = (quick: boolean) => (quick ? 3000 : 20_000)
+const leaseMillis = (quick: boolean) => (quick ? 9000 : 20_000)
 
 type Strike = (machine: Machine) => Effect.Effect<void>
 
 const strikes = (database: OwnPostgres, quick: boolean, notes: Notes): Readonly<Record<string, Strike>> => {
   // From a blink to well beyond the lease.
-  const awhile = Effect.map(Random.next, (part) => Duration.millis(200 + 1.8 * leaseMillis(quick) * part))
+  const awhile = Effect.map(Random.next, (part) => Duration.millis(200 + 1.6 * leaseMillis(quick) * part))
   const cutting =
     (...gateways: ReadonlyArray<(machine: Machine) => Gateway>): Strike =>
     (machine) =>
@@ -323,7 +325,7 @@ const storm = (
     const ofDatabase = { isStruck: false }
     const struck: Array<Fiber.Fiber<void>> = []
     const next = Effect.gen(function* () {
-      yield* Effect.sleep(Duration.millis(leaseMillis(quick) * (0.1 + 0.4 * (yield* Random.next))))
+      yield* Effect.sleep(Duration.millis((quick ? 1500 : 8000) * (0.3 + (yield* Random.next))))
       const [name, strike] = all[yield* Random.nextIntBetween(0, all.length)] ?? []
       const machine = machines[yield* Random.nextIntBetween(0, machines.length)]
       if (name === undefined || strike === undefined || machine === undefined) return
@@ -522,8 +524,10 @@ export const chaos = (
     const supervising = yield* Effect.forEach(machines, (machine) =>
       Effect.forkScoped(Effect.forever(supervise(machine, processes, notes)))
     )
-    const settings = options.quick ? { sharding } : {}
-    const asker = EnginePostgres.layerClient({ url: Redacted.make(database.url), ...settings })
+    const asker = EnginePostgres.layerClient({
+      url: Redacted.make(database.url),
+      sharding: patience[patienceOf(options.quick)]
+    })
     return yield* Effect.gen(function* () {
       const workload = yield* Effect.fork(submitting(submitted, server, notes))
       yield* storm(machines, database, options, notes)
