@@ -324,7 +324,7 @@ const release = Effect.fnUntraced(
     )
     yield* records.note(executionId, { _tag: "Found", extensionId })
     // Another release may know by its id what this one knows by its name.
-    yield* takeTurn(laneOfId(extensionId), payload)
+    if (extension._tag === "Named") yield* takeTurn(laneOfId(extensionId), payload)
     const upload = yield* durably(Activities.transfer({ extensionId, archive, sha256, options: { allow } }))
     const proof = yield* durably(Activities.verify({ upload }))
     const stored = { executionId, releaseId, attempt, extensionId, created, upload, proof, decision: null }

@@ -97,7 +97,7 @@ export const makeTurns = (sql: SqlClient.SqlClient): Turns => {
               )
             )
           )
-        )`,
+        ) RETURNING state`,
       () => []
     )
 
@@ -131,7 +131,11 @@ export const makeTurns = (sql: SqlClient.SqlClient): Turns => {
         orDie
       ),
     ask: (lane, executionId): Effect.Effect<Turn> =>
-      orDie(Effect.zipRight(begin(lane, executionId), look(lane, executionId))),
+      orDie(
+        Effect.flatMap(begin(lane, executionId), ({ length }) =>
+          length > 0 ? Effect.succeed<Turn>({ _tag: "Begun" }) : look(lane, executionId)
+        )
+      ),
     leave: (executionId) =>
       sql`UPDATE release_turns SET state = 'left' WHERE execution_id = ${executionId}`.pipe(
         Effect.zipRight(behind(executionId)),
