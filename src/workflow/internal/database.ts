@@ -106,6 +106,7 @@ export const makeTurns = (sql: SqlClient.SqlClient): Turns => {
       SELECT state, superseded_by FROM release_turns WHERE lane = ${lane} AND execution_id = ${executionId}`
     if (own?.state === "superseded") return { _tag: "Superseded", by: own.superseded_by ?? "" } satisfies Turn
     if (own?.state === "begun" || own?.state === "left") return { _tag: "Begun" } satisfies Turn
+    if (own?.state === "gone") return { _tag: "Behind", of: own.superseded_by ?? "" } satisfies Turn
     const [ahead] = yield* sql<{ execution_id: string }>`
       SELECT execution_id FROM release_turns
       WHERE lane = ${lane} AND execution_id <> ${executionId} AND state IN ('begun', 'waiting')
@@ -136,8 +137,16 @@ export const makeTurns = (sql: SqlClient.SqlClient): Turns => {
           length > 0 ? Effect.succeed<Turn>({ _tag: "Begun" }) : look(lane, executionId)
         )
       ),
+    // A release whose end is lost before it is stored is read again, and has to come to the same end: what was superseded
+    // stays so, and what left without its turn has had none.
     leave: (executionId) =>
-      sql`UPDATE release_turns SET state = 'left' WHERE execution_id = ${executionId}`.pipe(
+      sql`UPDATE release_turns SET
+        state = CASE state WHEN 'waiting' THEN 'gone' ELSE 'left' END,
+        superseded_by = (
+          SELECT other.execution_id FROM release_turns other
+          WHERE other.lane = release_turns.lane AND other.state = 'begun' AND release_turns.state = 'waiting'
+        )
+        WHERE execution_id = ${executionId} AND state IN ('waiting', 'begun')`.pipe(
         Effect.zipRight(behind(executionId)),
         Effect.map((rows) => rows.map(({ execution_id }) => execution_id)),
         orDie
