@@ -11,6 +11,7 @@ import * as UploadHttpClient from "../../src/transfer/UploadHttpClient.ts"
 
 // As the command does: see src/cli/bin.ts.
 v8.setFlagsFromString("--semi-space-growth-factor=1")
+v8.setFlagsFromString("--optimize-for-size")
 
 const [path = ""] = process.argv.slice(2)
 

@@ -70,7 +70,7 @@ const peakOf = (pid: number) =>
   })
 
 /** The largest resident set of any of the processes is kept in `peak`. */
-const runToEnd = (command: Command.Command, peak: Ref.Ref<number>) =>
+const runToEnd = (command: Command.Command, peak: Ref.Ref<number>, exitCode: number) =>
   Effect.scoped(
     Effect.gen(function* () {
       const child = yield* Command.start(command)
@@ -81,7 +81,7 @@ const runToEnd = (command: Command.Command, peak: Ref.Ref<number>) =>
         Effect.forkScoped
       )
       const code = yield* child.exitCode
-      if (code === 0) return
+      if (code === exitCode) return
       const detail = `exit code ${code}: ${(yield* Fiber.join(complaints)).slice(-1000)}`
       return yield* new ProgramFailed({ detail })
     })
@@ -95,13 +95,13 @@ const runToEnd = (command: Command.Command, peak: Ref.Ref<number>) =>
     })
   )
 
-/** Runs commands one after the other, as `&&` would, and says what they took together. */
-export const measure = (commands: Arr.NonEmptyReadonlyArray<Command.Command>) =>
+/** Runs commands one after the other and says what they took together. Each has to end with the exit code. */
+export const measure = (commands: Arr.NonEmptyReadonlyArray<Command.Command>, exitCode = 0) =>
   Effect.gen(function* () {
     const peak = yield* Ref.make(0)
     const cpuBefore = yield* cpuOfChildren
     const startedAt = epochMillis()
-    yield* Effect.forEach(commands, (command) => runToEnd(command, peak), { discard: true })
+    yield* Effect.forEach(commands, (command) => runToEnd(command, peak, exitCode), { discard: true })
     const wallMillis = epochMillis() - startedAt
     const cpuMillis = Option.map(
       Option.all([yield* cpuOfChildren, cpuBefore]),

@@ -1,4 +1,4 @@
-/** The command line as a package of its own: one file, a launcher for a fast start, and nothing to install beside it. */
+/** The command line as a package of its own: a program, a launcher for a fast start, and nothing to install beside them. */
 import { chmod, copyFile, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises"
 import { join, resolve } from "node:path"
 import * as Effect from "effect/Effect"
@@ -8,7 +8,10 @@ import { bundleProgram } from "./program.ts"
 
 const root = resolve(import.meta.dirname, "../..")
 
-/** Bundles the command into `outfile`; returns the folders of the packages that are now part of it. */
+/**
+ * Bundles the command into `outfile`, and what only some commands need into the folder `chunks` beside it; returns the folders
+ * of the packages that are now part of it.
+ */
 export const bundleCommand = (outfile: string): Effect.Effect<ReadonlyArray<string>> =>
   Effect.promise(async () =>
     packageFolders(
@@ -16,6 +19,7 @@ export const bundleCommand = (outfile: string): Effect.Effect<ReadonlyArray<stri
         absWorkingDir: root,
         minify: true,
         legalComments: "none",
+        chunks: commandFiles.chunks,
         alias: Object.fromEntries(unread.map((format) => [format, absent]))
       })
     )
@@ -42,6 +46,7 @@ const packageFolders = (metafile: Metafile): ReadonlyArray<string> => {
 const commandFiles = {
   program: `${commandName}.js`,
   launcher: "launcher.js",
+  chunks: "chunks",
   licenses: "THIRD-PARTY-LICENSES",
   schema: "json-lines.schema.json"
 } as const

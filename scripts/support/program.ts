@@ -1,20 +1,32 @@
-/** Bundles programs for Node into one file each, which starts faster than separate modules. */
+/** Bundles programs for Node into few files, which start faster than separate modules. */
+import { basename, dirname, extname } from "node:path"
 import { type BuildOptions, build, type Metafile } from "esbuild"
 
 /** Some bundled packages are CommonJS and call `require`. The import is renamed because some modules import it too. */
 const banner =
   'import { createRequire as makeRequire } from "node:module"; const require = makeRequire(import.meta.url);'
 
+type Options = Pick<
+  BuildOptions,
+  "alias" | "external" | "legalComments" | "minify" | "absWorkingDir" | "plugins"
+> & {
+  /** A folder beside `outfile` for what is imported only when it is needed. Default: all is in `outfile`. */
+  readonly chunks?: string
+}
+
 /** Bundles `entryPoint` into `outfile`; returns what it contains. */
 export const bundleProgram = async (
   entryPoint: string,
   outfile: string,
-  options: Pick<BuildOptions, "alias" | "external" | "legalComments" | "minify" | "absWorkingDir" | "plugins"> = {}
+  { chunks, ...options }: Options = {}
 ): Promise<Metafile> => {
+  const extension = extname(outfile)
   const { metafile } = await build({
     ...options,
-    entryPoints: [entryPoint],
-    outfile,
+    entryPoints: [{ in: entryPoint, out: basename(outfile, extension) }],
+    outdir: dirname(outfile),
+    outExtension: { ".js": extension },
+    ...(chunks === undefined ? {} : { splitting: true, chunkNames: `${chunks}/[name]-[hash]` }),
     bundle: true,
     platform: "node",
     target: "node20",

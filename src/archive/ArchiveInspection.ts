@@ -289,7 +289,9 @@ export const digesting = <R, E = never>(
             yield* check.accept(bytes)
           } else {
             // Entries are unpacked beside the event loop, while this chunk is digested and sent.
-            checked = Fiber.join(yield* Effect.forkIn(check.accept(bytes), scope))
+            const checking = yield* Effect.forkIn(check.accept(bytes), scope)
+            // Awaited and not joined: it has nothing to hand over.
+            checked = Effect.flatten(Fiber.await(checking))
             yield* Effect.yieldNow()
           }
           digest.update(bytes)

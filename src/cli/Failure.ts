@@ -8,7 +8,7 @@ import * as Schema from "effect/Schema"
 import { ExtensionType } from "../cloud/Extension.ts"
 import { printable } from "../outsideText.ts"
 import { PublishError } from "../publish/PublishError.ts"
-import { commandLine, commandName, plural } from "./internal/text.ts"
+import { commandLine, commandName, helpRemedy, plural } from "./internal/text.ts"
 import type { Given } from "./internal/variables.ts"
 import { issues } from "./Project.ts"
 
@@ -59,7 +59,7 @@ export class UsageError extends Schema.TaggedError<UsageError>("effect-elastic-e
 
   /** The next step. */
   get remedy(): string {
-    return `For help: ${commandLine(...(this.command === undefined ? [] : [this.command]), "--help")}`
+    return helpRemedy(this.command)
   }
 
   override get message(): string {

@@ -1,28 +1,14 @@
 /**
- * The command line: its commands, and what is common to every run of one.
+ * The command line: its commands, each with what it does, and what is common to every run of one.
  *
  * @since 0.1.0
  */
-import type * as CliApp from "@effect/cli/CliApp"
-import * as Command from "@effect/cli/Command"
 import type * as Effect from "effect/Effect"
-import { cancel } from "./commands/cancel.ts"
-import { cloud } from "./commands/cloud.ts"
-import { create } from "./commands/create.ts"
-import { delete as delete_ } from "./commands/delete.ts"
-import { doctor } from "./commands/doctor.ts"
-import { inspect } from "./commands/inspect.ts"
-import { list } from "./commands/list.ts"
-import { pending } from "./commands/pending.ts"
-import { publish } from "./commands/publish.ts"
-import { resume } from "./commands/resume.ts"
-import { show } from "./commands/show.ts"
-import { update } from "./commands/update.ts"
-import { upload } from "./commands/upload.ts"
+import { type Environment, make } from "./internal/command.ts"
+import * as definitions from "./internal/definitions.ts"
 import type { Exited } from "./internal/output.ts"
 import { makeProgram } from "./internal/program.ts"
 import { Stdio } from "./internal/terminal.ts"
-import { commandName } from "./internal/text.ts"
 
 export {
   /**
@@ -34,23 +20,6 @@ export {
   Stdio
 }
 
-/** In the order in which help lists them. */
-const commands = [
-  upload,
-  publish,
-  inspect,
-  list,
-  show,
-  create,
-  update,
-  delete_,
-  pending,
-  resume,
-  cancel,
-  doctor,
-  cloud
-] as const
-
 /**
  * Runs the command that the arguments (those after the program's name) ask for. What there is to say has been written when
  * it returns; a failure is the exit code.
@@ -58,20 +27,18 @@ const commands = [
  * @since 0.1.0
  * @category running
  */
-export const main: (
-  args: ReadonlyArray<string>
-) => Effect.Effect<void, Exited, CliApp.CliApp.Environment | Stdio> = makeProgram(
-  Command.withSubcommands(Command.make(commandName), commands),
-  {
-    name: commandName,
-    summary: "Upload Elasticsearch plugins and bundles to Elastic Cloud, and verify that they arrived.",
-    details: [
-      "Options with a variable in brackets can also be set in the environment. Every command that talks to Elastic Cloud needs the API key in EC_API_KEY."
-    ],
-    examples: [
-      ["inspect dist/acme.zip", "Can Elastic Cloud use the archive?"],
-      ["upload 882519870 dist/acme.zip", "Upload it to an extension that exists."]
-    ]
-  },
-  commands
-)
+export const main: (args: ReadonlyArray<string>) => Effect.Effect<void, Exited, Environment> = makeProgram([
+  make(definitions.upload, () => import("./commands/upload.ts")),
+  make(definitions.publish, () => import("./commands/publish.ts")),
+  make(definitions.inspect, () => import("./commands/inspect.ts")),
+  make(definitions.list, () => import("./commands/list.ts")),
+  make(definitions.show, () => import("./commands/show.ts")),
+  make(definitions.create, () => import("./commands/create.ts")),
+  make(definitions.update, () => import("./commands/update.ts")),
+  make(definitions.delete_, () => import("./commands/delete.ts")),
+  make(definitions.pending, () => import("./commands/pending.ts")),
+  make(definitions.resume, () => import("./commands/resume.ts")),
+  make(definitions.cancel, () => import("./commands/cancel.ts")),
+  make(definitions.doctor, () => import("./commands/doctor.ts")),
+  make(definitions.cloud, () => import("./commands/cloud.ts"))
+])

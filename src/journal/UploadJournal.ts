@@ -32,7 +32,10 @@ import type { JournalId, JournalKey, JournalRecord } from "./JournalRecord.ts"
  */
 export interface JournalSession {
   readonly id: JournalId
-  /** The record as last read or saved, without an upload resource that has expired meanwhile. */
+  /**
+   * The record as last read or saved. Its upload resource stays in it when it should have expired: clocks differ, and only its
+   * server knows.
+   */
   readonly record: Effect.Effect<Option.Option<JournalRecord>>
   /** Has reached the disk when it returns. Sets `updatedAtMillis`. Cannot be interrupted half-way. */
   readonly save: (record: JournalRecord) => Effect.Effect<void, JournalLocked | JournalUnavailable>

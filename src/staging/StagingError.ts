@@ -369,6 +369,7 @@ const strangeAnswers = {
   NotXml: "the answer is not XML",
   WrongShape: "the answer lacks what it should have",
   TooLarge: "the answer is far larger than it should be",
+  TooSlow: "the answer does not come to its end",
   Redirect: "the answer is a redirect, and uploads do not follow redirects"
 }
 
@@ -382,7 +383,7 @@ export class StoreAnswerInvalid extends Schema.TaggedError<StoreAnswerInvalid>(
   "effect-elastic-extensions/staging/StoreAnswerInvalid"
 )("StoreAnswerInvalid", {
   ...answerFields,
-  reason: Schema.Literal("Html", "NotXml", "WrongShape", "TooLarge", "Redirect"),
+  reason: Schema.Literal("Html", "NotXml", "WrongShape", "TooLarge", "TooSlow", "Redirect"),
   /** Scheme, host and port that were asked. */
   origin: Schema.String
 }) {

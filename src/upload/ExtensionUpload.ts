@@ -31,7 +31,7 @@ import * as RetryPolicy from "../transfer/RetryPolicy.ts"
 import type { TransferError } from "../transfer/TransferError.ts"
 import * as UploadHttpClient from "../transfer/UploadHttpClient.ts"
 import { decide, hasBegun, isOfArchive, isOfDate } from "./internal/decide.ts"
-import { deliver } from "./internal/deliver.ts"
+import { deliver, withAttempt } from "./internal/deliver.ts"
 import { makeHashing } from "./internal/hashing.ts"
 import * as Run from "./internal/run.ts"
 import * as LocalArchive from "./LocalArchive.ts"
@@ -327,13 +327,13 @@ export const verify = (
 > =>
   Effect.gen(function* () {
     const { archive, extensionId, resourceVersion } = receipt
-    const stored = yield* StoredArchive.read(extensionId)
-    const now = stored.told.resourceVersion
+    const found = yield* StoredArchive.read(extensionId)
+    const now = found.told.resourceVersion
     if (now !== undefined && now === resourceVersion.after) return receipt.proof
-    const match = yield* StoredArchive.match(stored, archive).pipe(
+    const { match, stored } = yield* StoredArchive.compare(found, archive).pipe(
       retrying,
       Effect.catchTag("VerificationLinkRefused", () =>
-        Effect.succeed(StoredArchive.matchSize(stored, archive))
+        Effect.succeed({ match: StoredArchive.matchSize(found, archive), stored: found })
       )
     )
     switch (match._tag) {
@@ -532,7 +532,6 @@ const carryOut = (
       return Effect.zipRight(continued(plan.record), sendAs(plan.record, journal))
     case "Send":
       return discard(journal).pipe(
-        Effect.zipRight(journal.save(plan.record)),
         Effect.zipRight(plan.digest._tag === "WhileSending" ? hashWhileSending : Effect.void),
         Effect.zipRight(sendAs(plan.record, journal)),
         // Found out while it was sent: what the server has of it is of no use.
@@ -546,8 +545,11 @@ const hashWhileSending = Effect.flatMap(Run.Subject, ({ hashing }) => hashing.wh
 const continued = ({ representationSize: total, upload }: JournalRecord) =>
   emit({ _tag: "UploadContinued", acknowledged: upload?.offset ?? 0, total })
 
-const sendAs = (record: JournalRecord, journal: UploadJournal.JournalSession) =>
+/** The intent is journaled together with the first attempt: until then nothing has happened that anybody has to know of. */
+const sendAs = (planned: JournalRecord, journal: UploadJournal.JournalSession) =>
   Effect.gen(function* () {
+    const record = withAttempt(planned)
+    yield* journal.save(record)
     const progress = {
       journal,
       record: yield* Ref.make(record),

@@ -6,6 +6,7 @@
 import * as Data from "effect/Data"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
+import * as Equal from "effect/Equal"
 import * as Option from "effect/Option"
 import * as Record from "effect/Record"
 import type * as Redacted from "effect/Redacted"
@@ -27,6 +28,7 @@ import type { Proof } from "./UploadReceipt.ts"
  * @category models
  */
 export interface StoredArchive {
+  readonly extensionId: ExtensionId
   /** What the service says of it. A part that the service, or a proxy, left out is absent. */
   readonly told: JournalBaseline
   /** The temporary link to its bytes. */
@@ -40,6 +42,7 @@ export interface StoredArchive {
  * @category constructors
  */
 export const fromExtension = ({ extension, resource }: VersionedExtension): StoredArchive => ({
+  extensionId: extension.id,
   told: {
     ...present("resourceVersion", resource.version),
     ...present("lastModified", resource.lastModified),
@@ -219,6 +222,48 @@ const hashBehind = Effect.fnUntraced(function* (link: Redacted.Redacted<string>,
 })
 
 /**
+ * What came of a comparison, and what it is of: a later reading than the first where that one's link was of no use any more.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Compared {
+  readonly match: Match
+  readonly stored: StoredArchive
+}
+
+/** Somebody who replaces the archive faster than it is fetched is not raced for ever. */
+const maxNewLinks = 3
+
+/**
+ * Compares like `match`. A link that is refused has expired, or its archive was replaced in the meantime, perhaps by the same
+ * one: the extension is read again for another link. Where it shows none, the failure is `VerificationLinkRefused`.
+ *
+ * @since 0.1.0
+ * @category comparing
+ */
+export const compare = (
+  stored: StoredArchive,
+  content: Content
+): Effect.Effect<Compared, ExtensionsError | TransferError, ExtensionsClient> =>
+  compareWith(stored, content, maxNewLinks)
+
+const compareWith = (
+  stored: StoredArchive,
+  content: Content,
+  newLinks: number
+): Effect.Effect<Compared, ExtensionsError | TransferError, ExtensionsClient> =>
+  match(stored, content).pipe(
+    Effect.map((match) => ({ match, stored })),
+    Effect.catchTag("VerificationLinkRefused", (refused) => {
+      if (refused.reason !== "Refused" || newLinks === 0) return refused
+      return Effect.flatMap(read(stored.extensionId), (now) =>
+        Equal.equals(now.link, stored.link) ? refused : compareWith(now, content, newLinks - 1)
+      )
+    })
+  )
+
+/**
  * Whether the extension is known, by its bytes, to hold this content. What cannot be fetched counts as not known.
  *
  * @since 0.1.0
@@ -228,8 +273,8 @@ export const isProvedSame = (
   stored: StoredArchive,
   content: Content
 ): Effect.Effect<boolean, never, ExtensionsClient> =>
-  match(stored, content).pipe(
-    Effect.map((match) => match._tag === "Same" && match.proof === "hash"),
+  compare(stored, content).pipe(
+    Effect.map(({ match }) => match._tag === "Same" && match.proof === "hash"),
     Effect.orElseSucceed(() => false)
   )
 
@@ -239,17 +284,19 @@ export const isProvedSame = (
  * @since 0.1.0
  * @category comparing
  */
-export const matchBy = (
+export const compareBy = (
   strongest: Proof,
   stored: StoredArchive,
   content: Content
-): Effect.Effect<Match, never, ExtensionsClient> =>
-  strongest === "hash"
-    ? match(stored, content).pipe(
+): Effect.Effect<Compared, never, ExtensionsClient> => {
+  const bySize = { match: matchSize(stored, content), stored }
+  return strongest === "hash"
+    ? compare(stored, content).pipe(
         retrying,
-        Effect.catchAll((error) => Effect.as(warnOfWeakerProof(error.message), matchSize(stored, content)))
+        Effect.catchAll((error) => Effect.as(warnOfWeakerProof(error.message), bySize))
       )
-    : Effect.succeed(matchSize(stored, content))
+    : Effect.succeed(bySize)
+}
 
 /**
  * Tells whoever watches why the proof is weaker than it could be.

@@ -2,11 +2,8 @@ import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as HttpBody from "@effect/platform/HttpBody"
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { describe, expect, it } from "@effect/vitest"
-import * as Clock from "effect/Clock"
-import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
 import * as TestClock from "effect/TestClock"
 import { ExtensionId } from "../../src/cloud/ExtensionId.ts"
@@ -19,6 +16,7 @@ import {
   type Script,
   scriptedServer
 } from "../support/cloud/scriptedServer.ts"
+import { whileTimePasses } from "../support/time.ts"
 
 const id = ExtensionId.make("882519870")
 const get = (client: ExtensionsClientService) => client.get(id)
@@ -36,14 +34,6 @@ const errorFrom = (
     if (!isExtensionsError(error)) return yield* Effect.dieMessage(`not an ExtensionsError: ${error}`)
     return error
   })
-
-/** Lets the clock run on until a fiber is done: only the fiber knows when it began to wait. */
-const whileTimePasses = <A, E>(step: Duration.DurationInput, fiber: Fiber.Fiber<A, E>) =>
-  TestClock.adjust(step).pipe(
-    Effect.zipRight(Effect.sleep("5 millis").pipe(Effect.withClock(Clock.make()))),
-    Effect.forever,
-    Effect.raceFirst(Fiber.join(fiber))
-  )
 
 const errorBody = (...codes: ReadonlyArray<string>) => ({
   errors: codes.map((code) => ({ code, message: `about ${code}` }))

@@ -159,7 +159,11 @@ describe("an upload resource after the line was cut", () => {
     }).pipe(
       Effect.provide(
         Layer.mergeAll(
-          client({ settings: { reconcileWindow: "60 millis", ...row.settings }, retry: row.retry ?? {} }),
+          client({
+            settings: { reconcileWindow: "60 millis", ...row.settings },
+            retry: row.retry ?? {},
+            http: { continueTimeout: "10 seconds" }
+          }),
           UploadJournal.layerMemory
         ).pipe(
           Layer.provideMerge(LocalElasticCloud.layer({ resumable: row.server ?? {} })),

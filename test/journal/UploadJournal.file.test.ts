@@ -14,7 +14,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as TestClock from "effect/TestClock"
 import type { JournalCorrupt, JournalUnavailable } from "../../src/journal/JournalError.ts"
-import { journalId } from "../../src/journal/JournalRecord.ts"
+import { type JournalKey, journalId } from "../../src/journal/JournalRecord.ts"
 import * as UploadJournal from "../../src/journal/UploadJournal.ts"
 import { eventually, key, otherKey, prepared, secretUrl, withUpload } from "../support/journal/fixtures.ts"
 
@@ -223,6 +223,57 @@ describe("UploadJournal.layerFileSystem: writing", () => {
                       : Reflect.get(target, name, target)
                 })
               : file
+          )
+      })
+    )
+  })
+
+  it.effect("flushes the folder once for all whose names were changed before it began", () => {
+    const others = Array.from({ length: 20 }, (_, n) => ({ ...key, extensionId: `extension-${n}` }))
+    const told: Array<string> = []
+    const tell = (what: string) => Effect.sync(() => void told.push(what))
+    const renamed = () => told.filter((what) => what.startsWith("renamed")).length
+    return withJournal(
+      ({ journal }) =>
+        Effect.gen(function* () {
+          const saving = (of: JournalKey) =>
+            Effect.scoped(
+              Effect.gen(function* () {
+                const session = yield* journal.open(of)
+                yield* session.save({ ...(yield* prepared()), ...of, id: session.id })
+                yield* tell(`saved ${session.id}`)
+              })
+            )
+          yield* Effect.forEach(others, saving, { concurrency: "unbounded" })
+          const flushes = told.flatMap((what, at) => (what === "flush" ? [at] : []))
+          assert.lengthOf(flushes, 2)
+          for (const of of others) {
+            const [from, to] = ["renamed", "saved"].map((what) => told.indexOf(`${what} ${journalId(of)}`))
+            assert.isTrue(
+              flushes.some((at) => (from ?? -1) < at && told.indexOf("flushed", at) < (to ?? -1)),
+              `${told}`
+            )
+          }
+        }),
+      (fs) => ({
+        ...fs,
+        rename: (from, to) =>
+          Effect.zipLeft(fs.rename(from, to), tell(`renamed ${to.slice(-"0.json".length - 31, -5)}`)),
+        open: (path, options) =>
+          Effect.map(fs.open(path, options), (file) =>
+            options !== undefined
+              ? file
+              : new Proxy(file, {
+                  get: (target, name) =>
+                    name === "sync"
+                      ? tell("flush").pipe(
+                          // The first one takes until all of them have asked.
+                          Effect.zipRight(eventually(Effect.sync(() => renamed() === others.length))),
+                          Effect.zipRight(target.sync),
+                          Effect.zipRight(tell("flushed"))
+                        )
+                      : Reflect.get(target, name, target)
+                })
           )
       })
     )
@@ -528,6 +579,8 @@ describe("UploadJournal.layerFileSystem: locks", () => {
       const path = `${folder}/${id}.lock`
       const touched = Date.now() / 1_000 - ageSeconds
       yield* fs.makeDirectory(folder, { recursive: true })
+      // As whoever takes a lock over: another file in its place.
+      yield* fs.remove(path, { force: true })
       yield* fs.writeFileString(path, text)
       yield* fs.utimes(path, touched, touched)
     })
@@ -839,6 +892,48 @@ describe("UploadJournal.layerFileSystem: locks", () => {
         assert.isTrue(yield* fs.exists(`${folder}/${id}.lock`))
       })
     )
+  )
+
+  it.effect(
+    "that could not be renewed for long are asked for by their content, whatever their place looks like",
+    () => {
+      let isStuck = false
+      return withJournal(
+        ({ fs, folder, journal }) =>
+          Effect.scoped(
+            Effect.gen(function* () {
+              const session = yield* journal.open(key)
+              isStuck = true
+              yield* TestClock.adjust("15 seconds")
+              yield* session.save(yield* prepared())
+              yield* fs.writeFileString(
+                `${folder}/${id}.lock`,
+                lockOf({ token: "ef".repeat(16), pid: 42, hostname: "elsewhere" })
+              )
+              yield* TestClock.adjust("5 seconds")
+              const error = yield* Effect.flip(session.remove)
+              assert.include(error.message, "process 42 on elsewhere")
+            })
+          ),
+        (fs) => ({
+          ...fs,
+          open: (path, options) =>
+            Effect.map(
+              fs.open(path, options),
+              (file) =>
+                new Proxy(file, {
+                  get: (target, name) =>
+                    name === "writeAll"
+                      ? (bytes: Uint8Array) =>
+                          Effect.suspend(() =>
+                            isStuck && options?.flag === "ax" ? systemError("EIO") : target.writeAll(bytes)
+                          )
+                      : Reflect.get(target, name, target)
+                })
+            )
+        })
+      )
+    }
   )
 
   it.effect("removed by somebody is noticed", () =>

@@ -13,7 +13,16 @@ import { isUpdate, only, recordPublishing } from "../support/publish/publishing.
 import { bundleOf, machineFor, storeFor } from "../support/publish/staging.ts"
 import { type ObjectStoreServer, objectStore, rootKey } from "../support/staging/objectStore.ts"
 import { fileWith } from "../support/upload/archives.ts"
-import { held, journaled, puts, seed, sha256, type WorldOptions, world } from "../support/upload/world.ts"
+import {
+  held,
+  journaled,
+  puts,
+  seed,
+  sha256,
+  traffic,
+  type WorldOptions,
+  world
+} from "../support/upload/world.ts"
 
 /** A store, and a world in which every archive of these tests is over the limit. */
 const withStore = <A, E, R>(
@@ -287,11 +296,36 @@ describe("two who stage the same archive at once", () => {
           machineFor(store, { settings: { directUploadLimitBytes: 1000 } })
         )
         const receipts = yield* Effect.all([machine, machine], { concurrency: 2 })
-        // The file that one looks at may be replaced by the other's, which is the same.
-        expect(receipts.every(({ proof }) => proof !== "response")).toBe(true)
+        expect(receipts.map(({ proof }) => proof)).toEqual(["hash", "hash"])
         expect(yield* held(extensionId)).toMatchObject({ sha256: sha256(bytes), uploads: 0 })
         expect(yield* links).toEqual([undefined])
         expect(store.objects.size).toBe(0)
+      })
+    )
+  )
+
+  it.scopedLive("where the other's replaces the file that one is about to look at: proved by its hash", () =>
+    withStore(() =>
+      Effect.gen(function* () {
+        const cloud = yield* LocalElasticCloud
+        const { archive, bytes } = yield* bundleOf(1)
+        const extensionId = yield* seed()
+        const { find, onEvent } = recordPublishing()
+        const receipt = yield* ArchiveDelivery.deliver({
+          extensionId,
+          archive,
+          onEvent: (event) =>
+            Effect.zipRight(
+              onEvent(event),
+              event._tag === "DownloadPolled"
+                ? Effect.asVoid(cloud.seed({ ...dictionary, id: extensionId, file: bytes }))
+                : Effect.void
+            )
+        })
+        expect(receipt).toMatchObject({ _tag: "Uploaded", proof: "hash" })
+        expect(find("Warning")).toEqual(Option.none())
+        const links = (yield* traffic).filter((line) => line.startsWith("LINK"))
+        expect(links).toEqual(["LINK 403", "LINK 200"])
       })
     )
   )

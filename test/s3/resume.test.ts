@@ -1,6 +1,6 @@
 /**
- * Processes that stage 64 MiB in a real store are killed at random moments and started again, on another runtime each time,
- * until the archive is there. `S3_KILLS` makes it longer, `S3_SEED` repeats one.
+ * One archive of 64 MiB on its way into a real store: whoever sends it is killed at a random moment, again and again, and the
+ * next one goes on with the same upload on another runtime. `S3_KILLS` makes it longer, `S3_SEED` repeats one.
  *
  * The moments are what a proxy in front of the store sees, and so is what the assertions are about: nothing here depends on
  * how fast this machine is, or on what a client says of itself.
@@ -9,7 +9,7 @@ import { join } from "node:path"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import { expect, layer } from "@effect/vitest"
-import { Effect, Layer, Random, Schema } from "effect"
+import { Chunk, Effect, Layer, Option, Random, Schema } from "effect"
 import { keyOf, StagedArchive } from "../../src/staging/ArchiveStaging.ts"
 import { bundleChild, type Runtime, startChild } from "../support/runtimes/child.ts"
 import * as ObjectServer from "../support/s3/objectServer.ts"
@@ -24,33 +24,57 @@ const size = 64 * 1024 * 1024
 const partBytes = 5 * 1024 * 1024
 /** So many are on their way at once. */
 const inFlight = 4
+/** More bytes than a socket gives in one piece. */
+const mostAtOnce = 1024 * 1024
 const runtimes: ReadonlyArray<Runtime> = ["node", "bun", "deno"]
 
-/** When a process is killed: mostly when so many bytes of it have come, sometimes around a request that is not a part. */
+/**
+ * When a process is killed: when so many bytes of parts have come from it, or around a request that is not a part. What the
+ * kernel holds of a killed process still arrives, up to where it is cut off too, as when its whole container goes.
+ */
 type Death =
-  | { readonly _tag: "Bytes"; readonly bytes: number }
+  | { readonly _tag: "Bytes"; readonly bytes: number; readonly cutOffAt: number }
   | { readonly _tag: "Request"; readonly kind: Passed["kind"]; readonly when: "Arrived" | "Answered" }
 
-const randomDeath = Effect.gen(function* () {
-  if ((yield* Random.next) < 0.75) {
-    return {
-      _tag: "Bytes",
-      bytes: yield* Random.nextIntBetween(1, (inFlight + 2) * partBytes)
-    } satisfies Death
+/** How far the upload is when a process is started that will be killed. */
+interface Standing {
+  /** Of how many deaths this is which, from 0. */
+  readonly death: number
+  /** How many parts it may finish, so that the upload outlives the other deaths too. */
+  readonly mayFinish: number
+  /** The smallest part, in bytes. */
+  readonly leastPart: number
+}
+
+const oneOf = <const A>(...[first, ...others]: readonly [A, ...ReadonlyArray<A>]) =>
+  Effect.map(Random.shuffle([first, ...others]), (shuffled) => Chunk.unsafeHead(shuffled))
+
+const randomDeath = Effect.fnUntraced(function* ({
+  death,
+  leastPart,
+  mayFinish
+}: Standing): Effect.fn.Return<Death> {
+  if ((yield* Random.next) < 0.25) {
+    const kind = death === 0 ? "create" : death === kills - 1 ? "complete" : yield* oneOf("parts", "other")
+    return { _tag: "Request", kind, when: yield* oneOf("Arrived", "Answered") }
   }
-  const [kind = "create"] = yield* Random.shuffle(["create", "parts", "complete", "other"] as const)
-  const [when = "Arrived"] = yield* Random.shuffle(["Arrived", "Answered"] as const)
-  return { _tag: "Request", kind, when } satisfies Death
+  const mostBytes = (mayFinish + 1) * leastPart - mostAtOnce
+  const bytes = yield* Random.nextIntBetween(1, Math.min(mostBytes, (inFlight + 2) * partBytes))
+  return { _tag: "Bytes", bytes, cutOffAt: yield* oneOf(bytes, mostBytes) }
 })
 
-/** Tells the moment of death; to be made anew for each process. */
-const isDeath = (death: Death) => {
+const isPart = ({ kind }: Passed) => kind === "part"
+
+/** What is to be done at each moment; to be made anew for each process. */
+const fateOf = (death: Death) => {
   let received = 0
-  return (moment: Moment): boolean => {
-    if (death._tag === "Request") return death.when === moment._tag && death.kind === moment.request.kind
-    if (moment._tag !== "Received" || moment.request.kind !== "part") return false
-    received += moment.bytes
-    return received >= death.bytes
+  return (moment: Moment): { readonly isKilled: boolean; readonly isCutOff: boolean } => {
+    if (death._tag === "Request") {
+      const isKilled = death.when === moment._tag && death.kind === moment.request.kind
+      return { isKilled, isCutOff: false }
+    }
+    if (moment._tag === "Received" && isPart(moment.request)) received += moment.bytes
+    return { isKilled: received >= death.bytes, isCutOff: received >= death.cutOffAt }
   }
 }
 
@@ -88,74 +112,76 @@ const scene = Effect.gen(function* () {
 
 const decode = Schema.decodeSync(Schema.parseJson(StagedArchive))
 
-/** Parts that the store took, by upload and number. */
-const taken = (requests: ReadonlyArray<Passed>) =>
-  requests.flatMap(({ kind, part, status, uploadId }) =>
-    kind === "part" && status === 200 ? `${uploadId} ${part}` : []
-  )
+const isTaken = (request: Passed) => isPart(request) && request.status === 200
 const bytesOf = (requests: ReadonlyArray<Passed>) =>
-  requests.reduce((sum, { kind, received }) => sum + (kind === "part" ? received : 0), 0)
+  requests.filter(isPart).reduce((sum, { received }) => sum + received, 0)
 
 layer(Layer.provideMerge(ObjectServer.layer, NodeContext.layer), {
   timeout: "60 seconds",
   excludeTestServices: true
 })("an archive on its way to a real store", (it) => {
   it.scoped(
-    `is finished by whoever comes next, however often a process is killed (seed ${randomSeed})`,
+    `is finished by whoever comes next, though ${kills} processes are killed on the way (seed ${randomSeed})`,
     () =>
       Effect.gen(function* () {
         const { proxy, start, stored, unfinished } = yield* scene
-        let killed = 0
-        let processes = 0
+        const content = yield* zipOf(size)
+        const archive = yield* fileWith(content)
+        const count = Math.ceil(content.length / partBytes)
+        const leastPart = content.length - (count - 1) * partBytes
+        const deaths: Array<string> = []
+        const lost: Array<number> = []
 
-        /** One archive from its first process to its end. */
-        const story = Effect.gen(function* () {
-          const content = yield* zipOf(size)
-          const archive = yield* fileWith(content)
+        /** One process from its start to its end, and what it has told if it was let live. */
+        const run = Effect.fnUntraced(function* (index: number, death: Option.Option<Death>) {
           const before = proxy.requests.length
-          const killedBefore = killed
-          const deaths: Array<string> = []
-          while (true) {
-            const runtime = runtimes[processes % runtimes.length] ?? "node"
-            processes += 1
-            const child = yield* start(runtime, archive)
-            if (killed < kills) {
-              const death = yield* randomDeath
-              const strikes = isDeath(death)
-              deaths.push(`${runtime} ${JSON.stringify(death)}`)
-              yield* proxy.watch((moment) => {
-                if (strikes(moment)) child.kill()
-              })
-            }
-            const ended = yield* child.ended
-            yield* proxy.watch(() => {})
-            // What reached the store whole is its own from then on, and the next process has to find it.
-            yield* proxy.settled
-            if (ended._tag === "Failed") return yield* Effect.dieMessage(ended.output)
-            if (ended._tag === "Done") {
-              const requests = proxy.requests.slice(before)
-              const [sent, parts] = [bytesOf(requests), taken(requests)]
-              const told = deaths.join("\n")
-              expect(parts.length, told).toBe(new Set(parts).size)
-              expect(sent, told).toBeGreaterThanOrEqual(content.length)
-              expect(sent, told).toBeLessThanOrEqual(
-                content.length + (killed - killedBefore) * inFlight * partBytes
-              )
-              expect(yield* stored(sha256(content)), told).toBe(sha256(content))
-              expect(decode(ended.stdout)).toMatchObject({ size: content.length, sha256: sha256(content) })
-              return sent - content.length
-            }
-            killed += 1
+          const runtime = runtimes[index % runtimes.length] ?? "node"
+          const child = yield* start(runtime, archive)
+          if (Option.isSome(death)) {
+            const fate = fateOf(death.value)
+            deaths.push(`${runtime} ${JSON.stringify(death.value)}`)
+            yield* proxy.watch((moment) => {
+              const { isCutOff, isKilled } = fate(moment)
+              if (isKilled) child.kill()
+              if (isCutOff) proxy.cut()
+            })
           }
-        }).pipe(Effect.scoped)
+          const ended = yield* child.ended
+          yield* proxy.watch(() => {})
+          // What reached the store whole is its own from then on, and the next process has to find it.
+          yield* proxy.settled
+          const unfinishedParts = proxy.requests
+            .slice(before)
+            .filter((request) => isPart(request) && !isTaken(request))
+          expect(unfinishedParts.length, deaths.join("\n")).toBeLessThanOrEqual(inFlight)
+          lost.push(bytesOf(unfinishedParts))
+          expect(ended._tag, `${JSON.stringify(ended)}\n${deaths.join("\n")}`).toBe(
+            Option.isSome(death) ? "Killed" : "Done"
+          )
+          return ended._tag === "Done" ? ended.stdout : ""
+        }, Effect.scoped)
 
-        const repeated: Array<number> = []
-        while (killed < kills) repeated.push(yield* story)
+        for (let death = 0; death < kills; death += 1) {
+          const allowed = Math.floor(((count - 1) * (death + 1)) / kills)
+          const mayFinish = Math.max(0, allowed - proxy.requests.filter(isTaken).length)
+          yield* run(death, Option.some(yield* randomDeath({ death, leastPart, mayFinish })))
+        }
+        const told = decode(yield* run(kills, Option.none()))
+
+        const parts = proxy.requests.filter(isTaken)
+        const numbers = parts.map(({ part = 0 }) => part).sort((a, b) => a - b)
+        expect(numbers, deaths.join("\n")).toEqual(Array.from({ length: count }, (_, index) => index + 1))
+        expect(new Set(proxy.requests.filter(isPart).map(({ uploadId }) => uploadId)).size).toBe(1)
+        for (const bytes of lost) expect(bytes, deaths.join("\n")).toBeLessThanOrEqual(inFlight * partBytes)
+        const sentAgain = bytesOf(proxy.requests) - content.length
+        expect(sentAgain).toBe(lost.reduce((sum, bytes) => sum + bytes, 0))
+        expect(yield* stored(sha256(content))).toBe(sha256(content))
+        expect(told).toMatchObject({ size: content.length, sha256: sha256(content) })
         expect(yield* unfinished).toEqual([])
-        const sum = repeated.reduce((total, bytes) => total + bytes, 0)
         console.log(
-          `${killed} kills in ${repeated.length} archives of ${size} bytes, ${processes} processes on ${runtimes.join(", ")}: ` +
-            `no part that had arrived was sent again; ${sum} bytes of unfinished parts were (${Math.round(sum / killed)} a kill)`
+          `${kills} kills of one upload of ${content.length} bytes in ${count} parts, on ${runtimes.join(", ")} in turn: ` +
+            `no part that had arrived was sent again; ${sentAgain} bytes of unfinished parts were, ` +
+            `${Math.max(...lost)} after one kill at most\n${deaths.join("\n")}`
         )
       }).pipe(Effect.withRandom(Random.make(randomSeed))),
     { timeout: 5 * 60_000 }

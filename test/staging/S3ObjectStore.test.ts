@@ -2,9 +2,11 @@
 import { inspect } from "node:util"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
+import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { describe, expect, it } from "@effect/vitest"
 import {
   Cause,
+  Clock,
   ConfigProvider,
   DateTime,
   Effect,
@@ -18,7 +20,11 @@ import {
 } from "effect"
 import { ObjectStore } from "../../src/staging/ObjectStore.ts"
 import * as S3ObjectStore from "../../src/staging/S3ObjectStore.ts"
-import { StoreCredentialsUnavailable, type StoreError } from "../../src/staging/StagingError.ts"
+import {
+  type StagingError,
+  StoreCredentialsUnavailable,
+  type StoreError
+} from "../../src/staging/StagingError.ts"
 import { credentialsOf, type MachineOptions, machine } from "../support/staging/machine.ts"
 import {
   type Action,
@@ -27,6 +33,7 @@ import {
   objectStore,
   rootKey
 } from "../support/staging/objectStore.ts"
+import { moment, whileTimePasses } from "../support/time.ts"
 import { recordingTracer } from "../support/upload/tracer.ts"
 import { sha256 } from "../support/upload/world.ts"
 
@@ -276,6 +283,46 @@ describe("what is refused", () => {
       })
       const failure = yield* Effect.flip(ask(server, (store) => store.create("k")))
       expect(failure).toMatchObject({ _tag: "StoreAnswerInvalid", reason, status: 200 })
+    })
+  )
+
+  /** What an operation fails with to which the store answers with spaces, and when. */
+  const dripped = (
+    action: Action,
+    use: (store: typeof ObjectStore.Service) => Effect.Effect<unknown, StagingError>
+  ) =>
+    Effect.gen(function* () {
+      // The time of the test begins in 1970.
+      const server = yield* objectStore({ clockOffsetMillis: -Date.now() })
+      server.plan(action, { _tag: "Drip" })
+      // A transport without limits of its own.
+      const asked = ask(server, use, { transport: NodeHttpClient.layer })
+      const fiber = yield* Effect.fork(Effect.flip(asked))
+      yield* Effect.repeat(moment, { until: () => server.of(action).some(({ status }) => status === 200) })
+      const failure = yield* whileTimePasses("10 seconds", fiber)
+      return { failure, seconds: (yield* Clock.currentTimeMillis) / 1000 }
+    }).pipe(Effect.scoped)
+
+  it.effect("a list that does not come to its end", () =>
+    Effect.gen(function* () {
+      const { failure, seconds } = yield* dripped("ListMultipartUploads", (store) => store.unfinished)
+      expect(failure).toMatchObject({ _tag: "StoreAnswerInvalid", reason: "TooSlow", status: 200 })
+      expect(failure.message).toContain("does not come to its end")
+      expect(seconds).toBeLessThan(120)
+    })
+  )
+
+  it.effect("parts that are put together for longer than S3 takes", () =>
+    Effect.gen(function* () {
+      const { failure, seconds } = yield* dripped("CompleteMultipartUpload", (store) =>
+        Effect.flatMap(store.create("k"), (begun) =>
+          Effect.flatMap(store.putPart(begun, { ...part, number: 1 }), (taken) =>
+            store.complete(begun, [taken])
+          )
+        )
+      )
+      expect(failure).toMatchObject({ _tag: "StoreAnswerInvalid", reason: "TooSlow" })
+      expect(seconds).toBeGreaterThanOrEqual(15 * 60)
     })
   )
 

@@ -1,5 +1,4 @@
 /** Which requests go out on which connection, as the server sees it. */
-import type { Socket } from "node:net"
 import * as HttpBody from "@effect/platform/HttpBody"
 import * as HttpClient from "@effect/platform/HttpClient"
 import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
@@ -9,7 +8,7 @@ import { TransportCapabilities } from "../../src/transfer/Exchange.ts"
 import { fromHttpClientError } from "../../src/transfer/TransferError.ts"
 import * as UploadHttpClient from "../../src/transfer/UploadHttpClient.ts"
 import { authority } from "../support/transfer/authority.ts"
-import { countingServer } from "../support/transfer/counting.ts"
+import { countingServer, endings } from "../support/transfer/counting.ts"
 import { proxyTo } from "../support/transfer/proxy.ts"
 import { eventually } from "../support/transfer/wire.ts"
 
@@ -243,21 +242,13 @@ describe("a connection opened ahead", () => {
     }).pipe(client())
   )
 
-  const endings: ReadonlyArray<readonly [name: string, end: (socket: Socket) => void]> = [
-    ["closed", (socket) => socket.end()],
-    ["reset", (socket) => socket.resetAndDestroy()],
-    [
-      "answered unasked",
-      (socket) => socket.write("HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\n\r\n")
-    ]
-  ]
-  it.scopedLive.each(endings)("that the server has %s is not used", ([, end]) =>
+  it.scopedLive.each(Object.entries(endings))("that the server has done with is not used: %s", ([, end]) =>
     Effect.gen(function* () {
       const server = yield* countingServer()
       yield* connectAhead(server.url)
       yield* isConnected(server, 1)
       const first = server.connections[0]?.socket
-      if (first !== undefined) end(first)
+      if (first !== undefined) yield* Effect.promise(() => end(first))
       expect(yield* put(`${server.url}/1`)).toBe("stored")
       expect(server.requests()).toEqual([["PUT /1"]])
       expect(server.connections).toHaveLength(2)
@@ -299,8 +290,11 @@ describe("a connection opened ahead", () => {
   )
 })
 
-/** Deno keeps TLS sessions to itself. */
-const resumes = process.versions["deno"] === undefined
+/**
+ * Deno keeps TLS sessions to itself. Bun resumes them, but as a server says of none that it was resumed; what its client does
+ * is in the table of the transport.
+ */
+const isResumed = !("deno" in process.versions || "bun" in process.versions)
 
 describe("TLS sessions", () => {
   it.scopedLive.each(["TLSv1.2", "TLSv1.3"] as const)("are resumed: %s", (version) =>
@@ -308,7 +302,7 @@ describe("TLS sessions", () => {
       const { ca, server: keys } = yield* authority
       const server = yield* countingServer({ tls: { ...keys, minVersion: version, maxVersion: version } })
       yield* Effect.forEach([1, 2], () => put(server.url)).pipe(client({ ca: [ca] }))
-      expect(server.connections.map(({ resumed }) => resumed)).toEqual([false, resumes])
+      expect(server.connections.map(({ resumed }) => resumed)).toEqual([false, isResumed])
     })
   )
 
@@ -355,12 +349,26 @@ describe("Expect: 100-continue", () => {
       const { connections, url } = yield* server(20)
       yield* put(url, 2 * mebibyte)
       yield* get(url)
-      yield* put(url, 32 * mebibyte)
+      // So large that even a read on a busy machine takes less than what asking first may cost.
+      yield* put(url, 128 * mebibyte)
       expect(connections.map(({ headers }) => headers[0]?.expect)).toEqual([
         "100-continue",
         undefined,
         "100-continue"
       ])
     }).pipe(client())
+  )
+})
+
+describe("an upload that is given up", () => {
+  it.scopedLive("while it connects ends at once, however far it has come", () =>
+    Effect.gen(function* () {
+      const server = yield* countingServer()
+      for (let turns = 0; turns < 40; turns++) {
+        const fiber = yield* Effect.fork(put(server.url))
+        yield* Effect.repeatN(Effect.yieldNow(), turns)
+        yield* Fiber.interrupt(fiber)
+      }
+    }).pipe(client({ connectTimeout: "1 day" }))
   )
 })

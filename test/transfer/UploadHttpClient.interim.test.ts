@@ -123,11 +123,14 @@ describe("interim responses", () => {
   it.scopedLive("hold the body back until they have been dealt with", () =>
     Effect.gen(function* () {
       const server = yield* serve({ ...whole, onHead: ({ write }) => write(interim(0)) })
+      const heard = yield* Deferred.make<void>()
       const journaled = yield* Deferred.make<void>()
+      const onInterim = () => Effect.zipRight(Deferred.succeed(heard, undefined), Deferred.await(journaled))
       const upload = yield* put(server.url, 2).pipe(
-        Effect.provideService(Exchange, { onInterim: () => Deferred.await(journaled) }),
+        Effect.provideService(Exchange, { onInterim }),
         Effect.fork
       )
+      yield* Deferred.await(heard)
       yield* Effect.sleep("150 millis")
       expect(server.connections[0]?.bodyBytes).toBe(0)
       yield* Deferred.succeed(journaled, undefined)

@@ -8,7 +8,7 @@ import { Exchange } from "../../src/transfer/Exchange.ts"
 import { fromHttpClientError } from "../../src/transfer/TransferError.ts"
 import * as UploadHttpClient from "../../src/transfer/UploadHttpClient.ts"
 import { settableClock } from "../support/transfer/clocks.ts"
-import { eventually, serve, whenWhole } from "../support/transfer/wire.ts"
+import { eventually, serve, slowly, whenWhole } from "../support/transfer/wire.ts"
 
 const mebibyte = 1024 * 1024
 const zip = "application/zip"
@@ -56,15 +56,9 @@ describe("limits", () => {
 
   it.scopedLive("a slow line is not a stalled one", () =>
     Effect.gen(function* () {
-      const server = yield* serve({
-        ...whenWhole(({ answer }) => answer(200)),
-        onHead: ({ socket }) => {
-          const pulse = setInterval(() => (socket.isPaused() ? socket.resume() : socket.pause()), 60)
-          socket.on("close", () => clearInterval(pulse))
-        }
-      })
+      const server = yield* serve({ ...whenWhole(({ answer }) => answer(200)), onHead: slowly })
       const response = yield* HttpClient.execute(request(server.url, 32)).pipe(
-        Effect.provide(UploadHttpClient.layer({ stallTimeout: "300 millis", continueTimeout: "10 millis" }))
+        Effect.provide(UploadHttpClient.layer({ stallTimeout: "1 second", continueTimeout: "10 millis" }))
       )
       expect(response.status).toBe(200)
     })

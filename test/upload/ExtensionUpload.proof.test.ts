@@ -63,7 +63,7 @@ describe("the proof of an upload", () => {
     }).pipe(Effect.provide(world({ cloud: { verificationLinks: false } })))
   )
 
-  it.live("is the size, with a warning, where the link is refused", () =>
+  it.live("is the size, with a warning, where the link is refused and there is no other", () =>
     Effect.gen(function* () {
       yield* planned({ path: "/files/", fault: Fault.answer({ status: 403, body: "<Error/>" }) })
       const { receipt, size, warnings } = yield* upload()
@@ -71,7 +71,13 @@ describe("the proof of an upload", () => {
       expect(warnings).toEqual([
         { _tag: "Warning", code: "WeakerProof", message: expect.stringContaining("refused the link") }
       ])
-      expect(yield* traffic).toEqual(["GET 200", `PUT ${size}/${size} whole 200`, "GET 200", "LINK 403"])
+      expect(yield* traffic).toEqual([
+        "GET 200",
+        `PUT ${size}/${size} whole 200`,
+        "GET 200",
+        "LINK 403",
+        "GET 200"
+      ])
     }).pipe(Effect.provide(world()))
   )
 

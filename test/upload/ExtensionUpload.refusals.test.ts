@@ -164,7 +164,7 @@ describe("a refusal before the body", () => {
         expect(error._tag).toBe(tag)
         expect(received).toEqual([0])
         expect(yield* journaled).toEqual([])
-      }).pipe(Effect.provide(world()))
+      }).pipe(Effect.provide(world({ http: { continueTimeout: "10 seconds" } })))
   )
 
   it.live("by the service's own limit is a PayloadTooLarge that costs nothing either", () =>
@@ -175,7 +175,11 @@ describe("a refusal before the body", () => {
       expect(error._tag).toBe("PayloadTooLarge")
       // Asked whether it takes smaller parts, it knows nothing of that.
       expect(yield* traffic).toEqual(["GET 200", `PUT 0/${content.length} cut 413`, "OPTIONS 405"])
-    }).pipe(Effect.provide(world({ cloud: { maxArchiveBytes: 2_000_000 } })))
+    }).pipe(
+      Effect.provide(
+        world({ cloud: { maxArchiveBytes: 2_000_000 }, http: { continueTimeout: "10 seconds" } })
+      )
+    )
   )
 
   it.live.each([

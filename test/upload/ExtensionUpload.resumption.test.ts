@@ -18,29 +18,35 @@ import { apiKey, held, journaled, seed, sha256 } from "../support/upload/world.t
 
 interface Scene extends Meddling {
   readonly settings?: Partial<UploadSettings.UploadOptions>
+  /** Runs of the command, one after the other, in which nothing is retried; without it one, in which things are. */
+  readonly runs?: number
 }
 
 const MiB = 1024 * 1024
 
 /** One upload of 3 MiB and a bit to the stand-in behind a proxy. */
-const uploadThrough = ({ settings = {}, ...meddling }: Scene) =>
+const uploadThrough = ({ runs, settings = {}, ...meddling }: Scene) =>
   Effect.gen(function* () {
     const content = yield* zipOf(3 * MiB)
     const id = yield* seed()
     const { url } = yield* LocalElasticCloud.LocalElasticCloud
     const proxy = yield* meddler(url, meddling)
-    const result = yield* ExtensionUpload.upload({
+    const run = ExtensionUpload.upload({
       extensionId: id,
       archive: Archive.bytes({ name: "words.zip", bytes: content })
-    }).pipe(
-      Effect.either,
+    }).pipe(Effect.either)
+    const result = yield* Effect.repeatN(run, (runs ?? 1) - 1).pipe(
       Effect.provide(
         Layer.mergeAll(
           ExtensionsClient.layer.pipe(
             Layer.provide(UploadHttpClient.layer({ proxy: false })),
             Layer.provide(ElasticCloudConfig.layer({ endpoint: proxy.url, apiKey: Redacted.make(apiKey) }))
           ),
-          RetryPolicy.layer({ baseDelay: "5 millis", maxDelay: "20 millis", maxRetries: 4 }),
+          RetryPolicy.layer({
+            baseDelay: "5 millis",
+            maxDelay: "20 millis",
+            maxRetries: runs === undefined ? 4 : 0
+          }),
           UploadSettings.layer({ reconcileWindow: "60 millis", verification: "size", ...settings })
         )
       )
@@ -85,6 +91,27 @@ describe("a proxy that lets no 104 through", () => {
     Effect.gen(function* () {
       const run = yield* uploadThrough({
         cutAfter: { method: "PATCH", bytes: MiB },
+        settings: { resumable: "required" }
+      })
+      expect(run).toMatchObject(uploaded)
+      expect(run.sent.slice(0, 5)).toEqual(["OPTIONS", "PUT N", "PUT 0", "HEAD", "PATCH N"])
+      expect(run.sent.slice(5)).toEqual(["HEAD", expect.stringMatching(/^PATCH /)])
+      expect(run.sent.at(-1)).not.toBe("PATCH N")
+    }).pipe(Effect.provide(world({ interimResponses: false })))
+  )
+})
+
+describe("an upload that is over by the clock of this machine", () => {
+  const cutAfter = { method: "PATCH", bytes: MiB }
+
+  it.live("is asked for, and goes on where its server still has it", () =>
+    Effect.gen(function* () {
+      const run = yield* uploadThrough({
+        cutAfter,
+        runs: 2,
+        answer: (_, headers) => {
+          headers["upload-limit"] = "max-age=0"
+        },
         settings: { resumable: "required" }
       })
       expect(run).toMatchObject(uploaded)

@@ -1,6 +1,7 @@
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Option, Redacted } from "effect"
+import { ExtensionId } from "../../src/cloud/ExtensionId.ts"
 import * as StoredArchive from "../../src/upload/StoredArchive.ts"
 import { clientFor, type Script, scriptedServer } from "../support/cloud/scriptedServer.ts"
 import { sha256 } from "../support/upload/world.ts"
@@ -12,7 +13,11 @@ const content = { size: ours.length, sha256: sha256(ours) }
 const behindLink = (script: Script) =>
   Effect.gen(function* () {
     const { origin } = yield* scriptedServer(script)
-    const stored = { told: {}, link: Option.some(Redacted.make(`${origin}/stored.zip`)) }
+    const stored = {
+      extensionId: ExtensionId.make("1"),
+      told: {},
+      link: Option.some(Redacted.make(`${origin}/stored.zip`))
+    }
     return yield* StoredArchive.match(stored, content).pipe(
       Effect.provide(clientFor(origin, NodeHttpClient.layer))
     )

@@ -1,5 +1,6 @@
 /** Runners that share nothing but a PostgreSQL. */
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+import * as FileSystem from "@effect/platform/FileSystem"
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Either, Fiber, Layer, Option, Redacted, Ref, Schema } from "effect"
@@ -9,12 +10,15 @@ import * as EnginePostgres from "../../src/workflow/EnginePostgres.ts"
 import * as ExtensionRelease from "../../src/workflow/ExtensionRelease.ts"
 import * as ReleasePayload from "../../src/workflow/ReleasePayload.ts"
 import { ledger } from "../support/faults/ledger.ts"
+import { variablesFor } from "../support/staging/machine.ts"
+import { objectStore, type Received } from "../support/staging/objectStore.ts"
 import { fileWith, zipOf } from "../support/upload/archives.ts"
 import { sha256 } from "../support/upload/world.ts"
 import {
   allReleased,
   asker,
   makeCluster,
+  receiptOf,
   submitAll,
   untilReady,
   untilShared,
@@ -78,6 +82,57 @@ describe.skipIf(!(await Effect.runPromise(canPostgres)))(
             expect(received, requests.join(", ")).toBeLessThan(size * 1.5)
           }).pipe(Effect.provide(asker(url)))
         }).pipe(Effect.provide(world({ resumable: { progressEveryBytes: 256 * 1024 } }))),
+      { timeout: 300_000 }
+    )
+
+    it.scopedLive(
+      "go on with the parts of an archive that another one was staging when it was killed",
+      () =>
+        Effect.gen(function* () {
+          const parts = [1, 2, 3, 4, 5, 6]
+          const { url } = yield* postgres
+          const fs = yield* FileSystem.FileSystem
+          const store = yield* objectStore()
+          const { start, wanted } = yield* makeCluster((parts.length - 0.5) * 8 * MiB)
+          /** With a home and a folder for temporary files that no other process has. */
+          const startAlone = Effect.gen(function* () {
+            const home = yield* fs.makeTempDirectoryScoped({ prefix: "home-" })
+            const env = { ...variablesFor(store), EC_UPLOAD_STAGING: "always", HOME: home, TMPDIR: home }
+            return yield* start({ database: url, env })
+          })
+          const held = [4, 6]
+          for (const part of held) store.plan("UploadPart", { _tag: "Hold", afterBytes: MiB }, { part })
+          const first = yield* startAlone
+          yield* untilReady([first])
+          yield* Effect.gen(function* () {
+            // The first of a series has its archive by URL.
+            const [release] = yield* wanted(1, "staged")
+            if (release === undefined) return
+            yield* submitAll([release])
+            const isHeld = ({ bodyBytes, part = 0, status }: Received) =>
+              held.includes(part) && status === 0 && bodyBytes >= MiB
+            yield* Effect.sync(
+              () => store.takenParts.length === 4 && store.of("UploadPart").filter(isHeld).length === 2
+            ).pipe(Effect.delay("50 millis"), Effect.repeat({ until: (isSo) => isSo }))
+            const second = yield* startAlone
+            yield* untilReady([second])
+            yield* first.kill
+            const { extensionId, upload } = yield* receiptOf(release)
+            expect(upload).toMatchObject({
+              proof: "hash",
+              archive: { sha256: release.contentSha256 },
+              staged: { isKept: false }
+            })
+            const cloud = yield* LocalElasticCloud.LocalElasticCloud
+            const { file, uploads } = Option.getOrThrow(yield* cloud.extension(extensionId))
+            expect({ sha256: file?.sha256, uploads }).toEqual({ sha256: release.contentSha256, uploads: 0 })
+            const sent = store.of("UploadPart").map(({ part }) => part)
+            expect(sent.toSorted()).toEqual([...parts, ...held].toSorted())
+            expect(store.takenParts.toSorted()).toEqual(parts)
+            expect(store.of("CreateMultipartUpload")).toHaveLength(1)
+            expect([store.objects.size, store.uploads.size]).toEqual([0, 0])
+          }).pipe(Effect.provide(asker(url)))
+        }).pipe(Effect.provide(world({}))),
       { timeout: 300_000 }
     )
 

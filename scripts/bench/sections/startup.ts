@@ -4,6 +4,7 @@ import * as Command from "@effect/platform/Command"
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import { exitCodes } from "../../../src/cli/ExitCode.ts"
 import { newestNode } from "../contender.ts"
 import { contest, type Run } from "../contest.ts"
 import { formatMillis, formatRatio, markdownTable, median } from "../format.ts"
@@ -20,10 +21,10 @@ const timesAsMany = 3
 type CommandLine = Arr.NonEmptyReadonlyArray<string>
 
 /** The wall time of a command line, after a run that fills the caches. */
-const wallMillis = ([executable, ...args]: CommandLine) =>
+const wallMillis = ([executable, ...args]: CommandLine, exitCode = 0) =>
   Effect.gen(function* () {
     const { runs } = yield* Workbench
-    const run = measure([Command.make(executable, ...args)])
+    const run = measure([Command.make(executable, ...args)], exitCode)
     yield* run
     return yield* Effect.forEach(Arr.range(1, runs * timesAsMany), () =>
       Effect.map(run, ({ wallMillis }) => wallMillis)
@@ -63,6 +64,7 @@ export const startup: Section = {
         const reference = yield* wallMillis(nothing)
         const version = yield* wallMillis([...run, "--version"])
         const help = yield* wallMillis([...run, "--help"])
+        const refusal = yield* wallMillis([...run, "upload", "--no-such-option"], exitCodes.usage)
         const connected = Either.flatMap(
           Either.fromNullable(uploads[index], () => ({ message: "it was not run" })),
           ({ outcome }) =>
@@ -80,12 +82,19 @@ export const startup: Section = {
             })
         })
         const least = Either.match(reference, { onLeft: ({ message }) => message, onRight: formatMillis })
-        return [name, least, beside(version), beside(help), beside(connected)]
+        return [name, least, beside(version), beside(help), beside(refusal), beside(connected)]
       })
     )
     return {
       markdown: markdownTable(
-        ["runtime", "a program of nothing", "`--version`", "`--help`", "`upload`: first connection"],
+        [
+          "runtime",
+          "a program of nothing",
+          "`--version`",
+          "`--help`",
+          "error of usage",
+          "`upload`: first connection"
+        ],
         rows
       )
     }

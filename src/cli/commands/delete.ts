@@ -9,62 +9,34 @@ import { ExtensionsClient } from "../../cloud/ExtensionsClient.ts"
 import { deploymentsOf } from "../../upload/Deployments.ts"
 import { exitCodes } from "../ExitCode.ts"
 import { DeletionRefused, UsageError } from "../Failure.ts"
-import * as Command from "../internal/command.ts"
+import type { Run } from "../internal/command.ts"
+import type * as definitions from "../internal/definitions.ts"
 import * as Extensions from "../internal/extensions.ts"
 import { isPipeline } from "../internal/live.ts"
 import { Exited, Output } from "../internal/output.ts"
-import * as Parameters from "../internal/parameters.ts"
 import * as Results from "../internal/results.ts"
 import { Confirmation, confirm } from "../internal/terminal.ts"
-import * as Variables from "../internal/variables.ts"
 
-const delete_ = Command.define({
-  name: "delete",
-  summary: "Delete an extension and its archive.",
-  details: [
-    "Asks first; deleting cannot be undone. An extension that deployments use is not deleted: they are listed instead (exit code 6)."
-  ],
-  examples: [
-    ["delete 882519870", "Ask, then delete."],
-    ["delete words --yes", "In a script, where nobody can answer."],
-    ["delete 882519870 --dry-run", "Could it be deleted?"]
-  ],
-  takes: {
-    extension: Parameters.extension,
-    ofType: Parameters.typeOfNamed,
-    yes: Parameters.flag("yes", "Delete without asking. Required where nobody can answer.", "y"),
-    dryRun: Parameters.dryRun
-  },
-  variables: Variables.reading,
-  run: ({ dryRun, extension: named, ofType, yes }) =>
-    Effect.gen(function* () {
-      const client = yield* ExtensionsClient
-      const output = yield* Output
-      const extensionId = yield* Extensions.meant(named, ofType, "delete")
-      const { extension } = yield* Extensions.persistently(
-        client.get(extensionId, { includeDeployments: true })
-      )
-      yield* requireUnused(extension)
-      const report = (tag: (typeof Results.Deleted.Type)["_tag"], what: string) =>
-        output.result({
-          schema: Results.Deleted,
-          value: { _tag: tag, extension: Extensions.viewOf(extension) },
-          lines: [`${what} ${Extensions.named(extension)}.`]
-        })
-      if (dryRun) return yield* report("WouldDeleteExtension", "Would delete")
-      if (!yes) yield* askFirst(extension)
-      yield* client.delete(extensionId)
-      yield* report("ExtensionDeleted", "Deleted")
-    }).pipe(Effect.provide(Extensions.layerClient))
-})
-
-export {
-  /**
-   * @since 0.1.0
-   * @category commands
-   */
-  delete_ as delete
-}
+export const run: Run<typeof definitions.delete_> = ({ dryRun, extension: named, ofType, yes }) =>
+  Effect.gen(function* () {
+    const client = yield* ExtensionsClient
+    const output = yield* Output
+    const extensionId = yield* Extensions.meant(named, ofType, "delete")
+    const { extension } = yield* Extensions.persistently(
+      client.get(extensionId, { includeDeployments: true })
+    )
+    yield* requireUnused(extension)
+    const report = (tag: (typeof Results.Deleted.Type)["_tag"], what: string) =>
+      output.result({
+        schema: Results.Deleted,
+        value: { _tag: tag, extension: Extensions.viewOf(extension) },
+        lines: [`${what} ${Extensions.named(extension)}.`]
+      })
+    if (dryRun) return yield* report("WouldDeleteExtension", "Would delete")
+    if (!yes) yield* askFirst(extension)
+    yield* client.delete(extensionId)
+    yield* report("ExtensionDeleted", "Deleted")
+  }).pipe(Effect.provide(Extensions.layerClient))
 
 const requireUnused = (extension: Extension): Effect.Effect<void, DeletionRefused> => {
   const deployments = deploymentsOf(extension)

@@ -11,16 +11,16 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as UploadHttpClient from "../../transfer/UploadHttpClient.ts"
 import { byTag, exitCodes } from "../ExitCode.ts"
-import * as Command from "../internal/command.ts"
+import type { Run } from "../internal/command.ts"
+import type * as definitions from "../internal/definitions.ts"
 import { diagnosis } from "../internal/doctor/diagnosis.ts"
 import type { Finding } from "../internal/doctor/finding.ts"
 import { examineStore } from "../internal/doctor/store.ts"
 import { waiting } from "../internal/live.ts"
 import { Exited, Output } from "../internal/output.ts"
 import * as Results from "../internal/results.ts"
-import type { Style } from "../internal/terminal.ts"
+import type { Style } from "../internal/style.ts"
 import { indent, wrap } from "../internal/text.ts"
-import * as Variables from "../internal/variables.ts"
 
 /** Settings that cannot be used are a finding of their own; the rest is examined with the defaults. */
 const transport = Layer.unwrapEffect(
@@ -36,54 +36,39 @@ const transport = Layer.unwrapEffect(
  * @since 0.1.0
  * @category commands
  */
-export const doctor = Command.define({
-  name: "doctor",
-  summary: "Check everything an upload needs: settings, network, key, clock, server and journal.",
-  details: [
-    "Sends no archive and changes no extension. It announces two uploads to extensions that do not exist, to learn what the key may do and whether the server answers before it has the whole archive. The exit code is that of the first problem, or 0 if there is none.",
-    "With --stage it also tries, one by one, what staging needs to be allowed in the object store: on an object of a few bytes, which it removes again."
-  ],
-  examples: [
-    ["doctor", "Before the first upload, and whenever one fails."],
-    ["doctor --stage s3://my-bucket", "Before the first upload by way of an object store."],
-    ["doctor --json", "The same for a program, one finding per line."]
-  ],
-  takes: {},
-  variables: Variables.unfinished,
-  run: Effect.fnUntraced(function* (_taken, givens) {
-    const output = yield* Output
-    const tryStore = givens.some(({ option }) => option === "--stage")
-    const live = yield* waiting(Effect.succeed("checking what an upload needs"))
-    const findings = yield* diagnosis.pipe(
-      Stream.concat(Stream.fromIterableEffect(examineStore(tryStore))),
-      Stream.tap((finding) => {
-        const lines = linesOf(finding, output)
-        const { check, remedy, says, verdict } = finding
-        return live.above(
-          output.part({
-            schema: Results.Found,
-            value: { _tag: "Finding", check, verdict, says, remedy: Option.getOrUndefined(remedy) },
-            lines,
-            quietLines: verdict === "problem" ? lines : []
-          })
-        )
-      }),
-      Stream.runCollect,
-      Effect.map(Chunk.toReadonlyArray),
-      Effect.provide(transport)
-    )
-    const count = (verdict: Finding["verdict"]) =>
-      findings.filter((finding) => finding.verdict === verdict).length
-    const counts = { ok: count("ok"), warnings: count("warning"), problems: count("problem") }
-    yield* output.result({
-      schema: Results.Diagnosis,
-      value: Results.Diagnosis.make(counts),
-      lines: ["", verdictOf(counts)]
-    })
-    const code = codeOf(findings)
-    if (code !== exitCodes.done) return yield* new Exited({ code })
-  }, Effect.scoped)
-})
+export const run: Run<typeof definitions.doctor> = Effect.fnUntraced(function* (_taken, givens) {
+  const output = yield* Output
+  const tryStore = givens.some(({ option }) => option === "--stage")
+  const live = yield* waiting(Effect.succeed("checking what an upload needs"))
+  const findings = yield* diagnosis.pipe(
+    Stream.concat(Stream.fromIterableEffect(examineStore(tryStore))),
+    Stream.tap((finding) => {
+      const lines = linesOf(finding, output)
+      const { check, remedy, says, verdict } = finding
+      return live.above(
+        output.part({
+          schema: Results.Found,
+          value: { _tag: "Finding", check, verdict, says, remedy: Option.getOrUndefined(remedy) },
+          lines,
+          quietLines: verdict === "problem" ? lines : []
+        })
+      )
+    }),
+    Stream.runCollect,
+    Effect.map(Chunk.toReadonlyArray),
+    Effect.provide(transport)
+  )
+  const count = (verdict: Finding["verdict"]) =>
+    findings.filter((finding) => finding.verdict === verdict).length
+  const counts = { ok: count("ok"), warnings: count("warning"), problems: count("problem") }
+  yield* output.result({
+    schema: Results.Diagnosis,
+    value: Results.Diagnosis.make(counts),
+    lines: ["", verdictOf(counts)]
+  })
+  const code = codeOf(findings)
+  if (code !== exitCodes.done) return yield* new Exited({ code })
+}, Effect.scoped)
 
 /** Where what was found begins, after the mark and the name of the check. */
 const margin = 14

@@ -11,57 +11,34 @@ import * as ArchiveProblem from "../../archive/ArchiveProblem.ts"
 import type { ExtensionType } from "../../cloud/Extension.ts"
 import { printable } from "../../outsideText.ts"
 import { exitCodes } from "../ExitCode.ts"
-import * as Command from "../internal/command.ts"
+import type { Run } from "../internal/command.ts"
+import type * as definitions from "../internal/definitions.ts"
 import { allowing, Exited, Output } from "../internal/output.ts"
-import * as Parameters from "../internal/parameters.ts"
 import * as Results from "../internal/results.ts"
-import type { Style } from "../internal/terminal.ts"
+import type { Style } from "../internal/style.ts"
 import { bytes, facts, indent, plural, wrap } from "../internal/text.ts"
-import * as Variables from "../internal/variables.ts"
 
 /**
  * @since 0.1.0
  * @category commands
  */
-export const inspect = Command.define({
-  name: "inspect",
-  summary: "Inspect an archive: what it is, and whether Elastic Cloud can use it.",
-  details: ["Reads the file only; no key is needed and nothing is sent. Exits with 5 when it finds errors."],
-  examples: [
-    ["inspect dist/acme.zip", "What is in it?"],
-    ["inspect dist/acme.zip --type plugin --es-version 8.15.3", "Is it a plugin for that version?"],
-    ["inspect dist/acme.zip --deep", "Can every entry be unpacked?"],
-    ["inspect dist/acme.zip --json", "The same for a program to read."]
-  ],
-  takes: {
-    archive: Parameters.archive,
-    type: Parameters.optional(Parameters.extensionType("Check that it is one of these.")),
-    esVersion: Parameters.optional(
-      Parameters.text(
-        "es-version",
-        "version",
-        "Check that a plugin is built for this version of Elasticsearch."
-      )
-    ),
-    deep: Parameters.flag(
-      "deep",
-      "Unpack every entry and check its CRC-32, as an upload does. Small archives are checked so anyway."
-    )
-  },
-  variables: Variables.none,
-  run: Effect.fnUntraced(function* ({ archive, deep, esVersion, type }) {
-    const output = yield* Output
-    const inspected = yield* ArchiveInspection.inspect(Archive.file(archive), deep ? { content: true } : {})
-    const inspection = expecting(inspected, type, esVersion)
-    const isUsable = inspection.errors.length === 0
-    yield* output.result({
-      schema: Results.Inspected,
-      value: { _tag: "ArchiveInspection", ...inspection, isUsable },
-      lines: describe(inspection, output),
-      quietLines: problemLines(inspection.problems, output)
-    })
-    if (!isUsable) return yield* new Exited({ code: exitCodes.archiveRefused })
+export const run: Run<typeof definitions.inspect> = Effect.fnUntraced(function* ({
+  archive,
+  deep,
+  esVersion,
+  type
+}) {
+  const output = yield* Output
+  const inspected = yield* ArchiveInspection.inspect(Archive.file(archive), deep ? { content: true } : {})
+  const inspection = expecting(inspected, type, esVersion)
+  const isUsable = inspection.errors.length === 0
+  yield* output.result({
+    schema: Results.Inspected,
+    value: { _tag: "ArchiveInspection", ...inspection, isUsable },
+    lines: describe(inspection, output),
+    quietLines: problemLines(inspection.problems, output)
   })
+  if (!isUsable) return yield* new Exited({ code: exitCodes.archiveRefused })
 })
 
 const expecting = (

@@ -19,56 +19,41 @@ import * as ArchiveStaging from "../../staging/ArchiveStaging.ts"
 import { ObjectStore } from "../../staging/ObjectStore.ts"
 import type { StagingError } from "../../staging/StagingError.ts"
 import * as UploadHttpClient from "../../transfer/UploadHttpClient.ts"
-import * as Command from "../internal/command.ts"
+import type { Run } from "../internal/command.ts"
+import type * as definitions from "../internal/definitions.ts"
 import { Output } from "../internal/output.ts"
 import * as Results from "../internal/results.ts"
 import { bytes, clock, table } from "../internal/text.ts"
-import * as Variables from "../internal/variables.ts"
 
 /**
  * @since 0.1.0
  * @category commands
  */
-export const pending = Command.define({
-  name: "pending",
-  summary: "List the unfinished uploads to this endpoint.",
-  details: [
-    "Reads the journal, and the object store if there is one: no API key is needed and nothing is sent. KEPT is how much of the archive the server has at least; resume asks it for the exact figure. A question mark means that it has not told yet, a dash that it cannot resume, and the whole archive is sent again.",
-    "With --stage it also lists the unfinished uploads that the object store keeps, whichever machine began them."
-  ],
-  examples: [
-    ["pending", "Is there anything to resume?"],
-    ["resume --all", "Finish all of them."]
-  ],
-  takes: {},
-  variables: Variables.unfinished,
-  run: () =>
-    Effect.gen(function* () {
-      const output = yield* Output
-      const { baseUrl: endpoint } = yield* ElasticCloudConfig.endpoint
-      const { corrupt, elsewhere, uploads } = yield* unfinishedAt(endpoint)
-      const kept = yield* keptInStore
-      yield* output.result({
-        schema: Results.Pending,
-        value: { _tag: "PendingUploads", endpoint, uploads, kept, elsewhere, unreadable: corrupt.length },
-        lines: [
-          ...table(headings, uploads.map(rowOf), "There are no unfinished uploads."),
-          ...(kept.length === 0 ? [] : ["", ...table(keptHeadings, kept.map(keptRowOf), "")])
-        ],
-        quietLines: uploads.map(({ extensionId }) => printable(extensionId))
-      })
-      if (elsewhere > 0)
-        yield* output.note(`${elsewhere} more at other endpoints: choose one with --endpoint.`)
-      yield* Effect.forEach(corrupt, ({ message }) => output.note(message), { discard: true })
-    }).pipe(
-      Effect.provide(
-        Layer.merge(
-          UploadJournal.layerConfig,
-          Layer.provide(ArchiveDelivery.layerStore, UploadHttpClient.layerConfig)
-        )
+export const run: Run<typeof definitions.pending> = () =>
+  Effect.gen(function* () {
+    const output = yield* Output
+    const { baseUrl: endpoint } = yield* ElasticCloudConfig.endpoint
+    const { corrupt, elsewhere, uploads } = yield* unfinishedAt(endpoint)
+    const kept = yield* keptInStore
+    yield* output.result({
+      schema: Results.Pending,
+      value: { _tag: "PendingUploads", endpoint, uploads, kept, elsewhere, unreadable: corrupt.length },
+      lines: [
+        ...table(headings, uploads.map(rowOf), "There are no unfinished uploads."),
+        ...(kept.length === 0 ? [] : ["", ...table(keptHeadings, kept.map(keptRowOf), "")])
+      ],
+      quietLines: uploads.map(({ extensionId }) => printable(extensionId))
+    })
+    if (elsewhere > 0) yield* output.note(`${elsewhere} more at other endpoints: choose one with --endpoint.`)
+    yield* Effect.forEach(corrupt, ({ message }) => output.note(message), { discard: true })
+  }).pipe(
+    Effect.provide(
+      Layer.merge(
+        UploadJournal.layerConfig,
+        Layer.provide(ArchiveDelivery.layerStore, UploadHttpClient.layerConfig)
       )
     )
-})
+  )
 
 const keptHeadings = ["KEPT", "PARTS", "BEGAN", "STAGED IN"] as const
 

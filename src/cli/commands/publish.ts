@@ -10,71 +10,42 @@ import * as ArchiveDelivery from "../../publish/ArchiveDelivery.ts"
 import * as ExtensionPublish from "../../publish/ExtensionPublish.ts"
 import { PublishReceipt } from "../../publish/PublishReceipt.ts"
 import { UsageError } from "../Failure.ts"
-import * as Command from "../internal/command.ts"
+import type { Run } from "../internal/command.ts"
+import type * as definitions from "../internal/definitions.ts"
 import { Output } from "../internal/output.ts"
-import * as Parameters from "../internal/parameters.ts"
 import { describePublishPlan, ofPublishing } from "../internal/plans.ts"
 import { describePublishing } from "../internal/receipts.ts"
 import { makeRemarks } from "../internal/reporter.ts"
 import * as Results from "../internal/results.ts"
 import { archiveFile, resumeCommand, withReport } from "../internal/uploading.ts"
-import * as Variables from "../internal/variables.ts"
 
 /**
  * @since 0.1.0
  * @category commands
  */
-export const publish = Command.define({
-  name: "publish",
-  summary: "Create or update the extension with this name and upload its archive.",
-  details: [
-    "Finds the extension by its name and type, or creates it; updates its version and description where they differ; uploads the archive and verifies it. Sends only what differs, so it can be repeated, and interrupted at any point.",
-    "An archive over 200 MB is too large to be uploaded. With --stage it goes by way of an object store, resumably; with --download-url the service fetches it from an address of yours. Either way a link with credentials is taken out of the extension once the archive is there. The exit codes are those of upload."
-  ],
-  examples: [
-    ["publish dist/acme.zip --name acme --type plugin --version 8.17.0", "Release a plugin."],
-    ["publish dist/words.zip --name words --type bundle --version '8.*'", "Release a bundle."],
-    [
-      "publish dist/words.zip --name words --type bundle --version '8.*' --stage s3://my-bucket",
-      "By way of an object store."
-    ],
-    ["publish dist/acme.zip --name acme --type plugin --version 8.17.0 --dry-run", "What would change?"]
-  ],
-  takes: {
-    archive: Parameters.optionalArgument(Parameters.archive),
-    name: Parameters.name,
-    type: Parameters.pluginOrBundle,
-    version: Parameters.version,
-    description: Parameters.optional(Parameters.description),
-    downloadUrl: Parameters.optional(Parameters.downloadUrl),
-    skipPreflight: Parameters.skipPreflight,
-    dryRun: Parameters.dryRun
-  },
-  variables: Variables.uploading,
-  run: ({ dryRun, ...taken }, givens) =>
-    Effect.gen(function* () {
-      const output = yield* Output
-      const wanted = { ...wantedOf(taken), preflight: !taken.skipPreflight }
-      const source = yield* sourceOf(taken)
-      if (dryRun) {
-        const plan = yield* ExtensionPublish.plan({ ...wanted, ...source, onEvent: yield* makeRemarks })
-        return yield* output.result({
-          schema: Results.PublishPlan,
-          value: ofPublishing(plan, wanted),
-          lines: describePublishPlan(plan, wanted)
-        })
-      }
-      const receipt = yield* withReport(resumeCommand(wordsOf(taken), givens), (onEvent) =>
-        ExtensionPublish.publish({ ...wanted, ...source, onEvent })
-      )
-      yield* output.result({
-        schema: PublishReceipt,
-        value: receipt,
-        lines: describePublishing(receipt, output.style),
-        quietLines: [receipt.extensionId]
+export const run: Run<typeof definitions.publish> = ({ dryRun, ...taken }, givens) =>
+  Effect.gen(function* () {
+    const output = yield* Output
+    const wanted = { ...wantedOf(taken), preflight: !taken.skipPreflight }
+    const source = yield* sourceOf(taken)
+    if (dryRun) {
+      const plan = yield* ExtensionPublish.plan({ ...wanted, ...source, onEvent: yield* makeRemarks })
+      return yield* output.result({
+        schema: Results.PublishPlan,
+        value: ofPublishing(plan, wanted),
+        lines: describePublishPlan(plan, wanted)
       })
-    }).pipe(Effect.provide(ArchiveDelivery.layerConfig))
-})
+    }
+    const receipt = yield* withReport(resumeCommand(wordsOf(taken), givens), (onEvent) =>
+      ExtensionPublish.publish({ ...wanted, ...source, onEvent })
+    )
+    yield* output.result({
+      schema: PublishReceipt,
+      value: receipt,
+      lines: describePublishing(receipt, output.style),
+      quietLines: [receipt.extensionId]
+    })
+  }).pipe(Effect.provide(ArchiveDelivery.layerConfig))
 
 interface Taken {
   readonly archive: Option.Option<string>

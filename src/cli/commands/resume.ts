@@ -13,47 +13,26 @@ import * as ArchiveDelivery from "../../publish/ArchiveDelivery.ts"
 import type { DeliveryError } from "../../publish/PublishError.ts"
 import { UploadReceipt } from "../../upload/UploadReceipt.ts"
 import { NoPendingUpload, UsageError } from "../Failure.ts"
-import * as Command from "../internal/command.ts"
+import type { Run } from "../internal/command.ts"
+import type * as definitions from "../internal/definitions.ts"
 import { requireId } from "../internal/extensions.ts"
 import { Exited, Failed, Output, type Resumable } from "../internal/output.ts"
-import * as Parameters from "../internal/parameters.ts"
 import { describeUploadPlan, ofDelivery } from "../internal/plans.ts"
 import { describeUpload } from "../internal/receipts.ts"
 import { makeRemarks } from "../internal/reporter.ts"
 import * as Results from "../internal/results.ts"
 import { resumeCommand, withReport } from "../internal/uploading.ts"
-import * as Variables from "../internal/variables.ts"
+import type * as Variables from "../internal/variables.ts"
 
 /**
  * @since 0.1.0
  * @category commands
  */
-export const resume = Command.define({
-  name: "resume",
-  summary: "Finish the unfinished upload to an extension, or all unfinished uploads.",
-  details: [
-    "Sends the very archive that the upload was begun with, from the same path and on the same way: what was staged goes on in the object store. If the file has changed, the upload is cancelled (exit code 5). With --all the exit code is that of the first upload that fails, and 0 when there is nothing to do."
-  ],
-  examples: [
-    ["resume 882519870", "Finish the one to this extension."],
-    ["resume --all", "In the next job of a pipeline."],
-    ["resume --all --dry-run", "What would be resumed, and what sent again?"]
-  ],
-  takes: {
-    id: Parameters.optionalArgument(Parameters.extensionId),
-    all: Parameters.flag(
-      "all",
-      "Finish all unfinished uploads to this endpoint, one after the other, oldest first."
-    ),
-    dryRun: Parameters.dryRun
-  },
-  variables: Variables.uploading,
-  run: ({ all, dryRun, id }, givens) =>
-    Effect.gen(function* () {
-      if (all === Option.isSome(id)) return yield* chooseOne
-      yield* dryRun ? to(planning, id) : to(finishing(givens), id)
-    }).pipe(Effect.provide(ArchiveDelivery.layerConfig))
-})
+export const run: Run<typeof definitions.resume> = ({ all, dryRun, id }, givens) =>
+  Effect.gen(function* () {
+    if (all === Option.isSome(id)) return yield* chooseOne
+    yield* dryRun ? to(planning, id) : to(finishing(givens), id)
+  }).pipe(Effect.provide(ArchiveDelivery.layerConfig))
 
 const chooseOne = new UsageError({
   problem: "Give either the id of an extension or --all, and not both.",

@@ -11,53 +11,30 @@ import { ExtensionsClient } from "../../cloud/ExtensionsClient.ts"
 import { printable } from "../../outsideText.ts"
 import { deploymentsOf } from "../../upload/Deployments.ts"
 import { UsageError } from "../Failure.ts"
-import * as Command from "../internal/command.ts"
+import type { Run } from "../internal/command.ts"
+import type * as definitions from "../internal/definitions.ts"
 import * as Extensions from "../internal/extensions.ts"
 import { Output } from "../internal/output.ts"
-import * as Parameters from "../internal/parameters.ts"
 import * as Results from "../internal/results.ts"
 import { indent } from "../internal/text.ts"
-import * as Variables from "../internal/variables.ts"
 
 /**
  * @since 0.1.0
  * @category commands
  */
-export const update = Command.define({
-  name: "update",
-  summary: "Change the name, version, description or download URL of an extension.",
-  details: [
-    "Sends only what differs, and nothing when nothing does. The archive stays, unless a download URL makes the service fetch another. The type of an extension cannot be changed.",
-    "A download URL stays in the extension, and whoever can read the extension sees it: for one with credentials, use publish, which takes it away again."
-  ],
-  examples: [
-    ["update 882519870 --version 8.17.1", "After a plugin was built for the next Elasticsearch."],
-    ["update 882519870 --description 'Hunspell, en_US' --dry-run", "What would change?"]
-  ],
-  takes: {
-    extension: Parameters.extension,
-    ofType: Parameters.typeOfNamed,
-    name: Parameters.optional(Parameters.name),
-    version: Parameters.optional(Parameters.version),
-    description: Parameters.optional(Parameters.description),
-    downloadUrl: Parameters.optional(Parameters.downloadUrl),
-    dryRun: Parameters.dryRun
-  },
-  variables: Variables.reading,
-  run: ({ dryRun, extension: named, ofType, ...wanted }) =>
-    Effect.gen(function* () {
-      const client = yield* ExtensionsClient
-      const extensionId = yield* Extensions.meant(named, ofType, "update")
-      const asked = Extensions.onlyGiven(wanted)
-      if (Object.keys(asked).length === 0) return yield* nothingAsked
-      const { extension } = yield* Extensions.persistently(
-        client.get(extensionId, { includeDeployments: true })
-      )
-      const changes = differences(extension, asked)
-      yield* noteUse(extension, changes)
-      yield* applied(extensionId, extension, changes, dryRun)
-    }).pipe(Effect.provide(Extensions.layerClient))
-})
+export const run: Run<typeof definitions.update> = ({ dryRun, extension: named, ofType, ...wanted }) =>
+  Effect.gen(function* () {
+    const client = yield* ExtensionsClient
+    const extensionId = yield* Extensions.meant(named, ofType, "update")
+    const asked = Extensions.onlyGiven(wanted)
+    if (Object.keys(asked).length === 0) return yield* nothingAsked
+    const { extension } = yield* Extensions.persistently(
+      client.get(extensionId, { includeDeployments: true })
+    )
+    const changes = differences(extension, asked)
+    yield* noteUse(extension, changes)
+    yield* applied(extensionId, extension, changes, dryRun)
+  }).pipe(Effect.provide(Extensions.layerClient))
 
 const nothingAsked = new UsageError({
   problem:

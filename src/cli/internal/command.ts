@@ -1,11 +1,20 @@
-/** A command: what it takes, what help says of it, and what is common to every run of one. */
+/** A command that can be run: its definition with what it does, and what is common to every run of one. */
+import * as Args from "@effect/cli/Args"
+import type * as CliApp from "@effect/cli/CliApp"
 import * as CliCommand from "@effect/cli/Command"
+import * as HelpDoc from "@effect/cli/HelpDoc"
+import * as Options from "@effect/cli/Options"
+import * as ValidationError from "@effect/cli/ValidationError"
+import * as FileSystem from "@effect/platform/FileSystem"
 import * as Cause from "effect/Cause"
 import * as ConfigError from "effect/ConfigError"
+import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
+import { packageVersion } from "../../cloud/PackageVersion.ts"
 import { Defect, type Failure, fromConfigError, Interrupted } from "../Failure.ts"
+import type { Definition, Page, Takes } from "./definitions.ts"
 import {
   type Ending,
   Exited,
@@ -16,56 +25,94 @@ import {
   type Resumable
 } from "./output.ts"
 import * as Parameters from "./parameters.ts"
-import * as Variables from "./variables.ts"
-
-export interface About {
-  /** One sentence, which the list of commands shows as well. */
-  readonly summary: string
-  /** Paragraphs. */
-  readonly details?: ReadonlyArray<string>
-  /** Command lines without the program's name, each with what it does. */
-  readonly examples: ReadonlyArray<readonly [line: string, what: string]>
-}
-
-/** What help shows of a command. */
-export interface Page extends About {
-  readonly name: string
-  readonly entries: ReadonlyArray<Parameters.Entry>
-}
+import type { Stdio } from "./terminal.ts"
+import { commandName } from "./text.ts"
+import type * as Variables from "./variables.ts"
 
 /** What a command may fail with. `Exited` is for one that has said all there is to say. */
 export type CommandError = Failure | Resumable | ConfigError.ConfigError | Exited
 
-interface Taken {
-  readonly [name: string]: Parameters.Argument<unknown> | Parameters.Parameter<unknown>
+/** The process around a command. */
+export type Environment = CliApp.CliApp.Environment | Stdio
+
+type Parsers<T extends Takes> = { readonly [K in keyof T]: ReturnType<T[K]["parser"]> }
+
+/** What a command does with what it was given. */
+export type Run<D extends Definition> = (
+  taken: CliCommand.Command.ParseConfig<{ readonly taken: Parsers<D["takes"]> }>["taken"],
+  givens: ReadonlyArray<Variables.Given>
+) => Effect.Effect<void, CommandError, Environment | Output>
+
+/** A command, ready to be run. */
+export interface Command {
+  readonly page: Page
+  /** The words are those after the command's name. */
+  readonly parseAndRun: (
+    words: ReadonlyArray<string>
+  ) => Effect.Effect<void, Exited | ValidationError.ValidationError, Environment>
 }
 
-interface Definition<Name extends string, T extends Taken, R, E> extends About {
-  readonly name: Name
-  /** Arguments and options of its own; how to report is an option of every command. */
-  readonly takes: T
-  readonly variables: Variables.Variables
-  readonly run: (
-    taken: CliCommand.Command.ParseConfig<{ readonly taken: T }>["taken"],
-    givens: ReadonlyArray<Variables.Given>
-  ) => Effect.Effect<void, E, R>
-}
+/** What it does is loaded when it is about to do it. A failure is printed, and becomes the exit code. */
+export const make = <T extends Takes>(
+  definition: Definition<T>,
+  load: () => Promise<{ readonly run: Run<Definition<T>> }>
+): Command => ({
+  page: definition,
+  parseAndRun: (words) => {
+    const command = CliCommand.make(
+      definition.name,
+      {
+        taken: parsersOf(definition.takes),
+        output: Parameters.output.parser(library),
+        givens: definition.variables.parser(library)
+      },
+      ({ givens, output, taken }) =>
+        reported(
+          Effect.flatMap(Effect.promise(load), ({ run }) => run(taken, givens)),
+          output,
+          givens
+        )
+    )
+    const program = { name: commandName, version: packageVersion, executable: commandName }
+    return CliCommand.run(command, program)([commandName, commandName, ...words])
+  }
+})
 
-/** Defines a command. A failure is printed, and becomes the exit code. */
-export const define = <Name extends string, const T extends Taken, R, E extends CommandError>({
-  name,
-  run,
-  takes,
-  variables,
-  ...about
-}: Definition<Name, T, R, E>) => {
-  const command = CliCommand.make(
-    name,
-    { taken: takes, output: Parameters.output, givens: variables },
-    ({ givens, output, taken }) => reported(run(taken, givens), output, givens)
-  ).pipe(CliCommand.withDescription(about.summary))
-  const entries = [...Object.values(takes), Parameters.output, variables].flatMap(({ entries }) => entries)
-  return Object.assign(command, { page: { name, ...about, entries } satisfies Page })
+/** What a file holds, or what comes out of a pipe, as of `<(command)`. */
+const fileText = (name: string): Options.Options<readonly [path: string, content: string]> =>
+  Options.mapEffect(Options.text(name), (path) =>
+    Effect.flatMap(FileSystem.FileSystem, (fs) => fs.readFileString(path)).pipe(
+      Effect.map((content) => [path, content] as const),
+      Effect.mapError(({ message }) =>
+        ValidationError.invalidValue(HelpDoc.p(`--${name}: ${path} cannot be read: ${message}`))
+      )
+    )
+  )
+
+const library: Parameters.Library = { Args, Options, fileText }
+
+/** Each under its name; the compiler cannot follow a type through `Object.fromEntries`. */
+const parsersOf = <T extends Takes>(takes: T): Parsers<T> =>
+  Object.fromEntries(Object.entries(takes).map(([name, { parser }]) => [name, parser(library)])) as Parsers<T>
+
+/** A variable that was given as an option is that option's value, for everything that reads the configuration. */
+const withGivens =
+  (givens: ReadonlyArray<Variables.Given>) =>
+  <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    Effect.configProviderWith((environment) => Effect.withConfigProvider(self, over(environment, givens)))
+
+/** Unlike with `ConfigProvider.orElse`, a value that is refused is not silently replaced by the environment's. */
+const over = (
+  environment: ConfigProvider.ConfigProvider,
+  givens: ReadonlyArray<Variables.Given>
+): ConfigProvider.ConfigProvider => {
+  const values = new Map(givens.map(({ value, variable }) => [variable, value]))
+  const options = ConfigProvider.fromMap(values).flattened
+  return ConfigProvider.fromFlat({
+    ...environment.flattened,
+    load: (path, primitive, split) =>
+      (values.has(path.join("_")) ? options : environment.flattened).load(path, primitive, split)
+  })
 }
 
 /** Runs with the options in force. A signal interrupts the command, not the account of it. */
@@ -77,7 +124,7 @@ export const reported = <R, E extends CommandError>(
   Effect.interruptible(effect).pipe(
     Effect.zipRight(Effect.flatMap(Output, ({ written }) => written)),
     Effect.catchAllCause((cause) => Effect.flatMap(endingOf(cause, givens), exit)),
-    Variables.provide(givens),
+    withGivens(givens),
     withOutput(output),
     Effect.uninterruptible
   )

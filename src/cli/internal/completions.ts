@@ -1,6 +1,6 @@
 /** Scripts that complete command lines, one for each shell, made of what the commands declare. */
 import { shortName } from "../Project.ts"
-import type { Page } from "./command.ts"
+import type { Page } from "./definitions.ts"
 import { type Entry, namesOf } from "./parameters.ts"
 import { commandName } from "./text.ts"
 

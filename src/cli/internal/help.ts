@@ -1,8 +1,8 @@
 /** Help as wide as the screen: arguments and options beside what they mean, or above it, and examples to copy. */
 import { documentation } from "../Project.ts"
-import type { Page } from "./command.ts"
+import type { Page } from "./definitions.ts"
 import { type Entry, isRequired, termOf } from "./parameters.ts"
-import type { Style } from "./terminal.ts"
+import type { Style } from "./style.ts"
 import { commandName, indent, widthOf, wrap } from "./text.ts"
 
 /** Where a page is shown. */

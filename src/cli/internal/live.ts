@@ -7,7 +7,8 @@ import * as Ref from "effect/Ref"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import { Output } from "./output.ts"
-import { ours, type Sink, Stdio, unended } from "./terminal.ts"
+import { ours, unended } from "./shown.ts"
+import { type Sink, Stdio } from "./terminal.ts"
 import { clock, spinner, widthOf } from "./text.ts"
 
 export interface Live {

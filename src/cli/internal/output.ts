@@ -16,8 +16,10 @@ import { byTag, exitCodes } from "../ExitCode.ts"
 import { Failure, OutputUnwritable, UsageError } from "../Failure.ts"
 import type { Line } from "../Line.ts"
 import type { OutputOptions } from "./parameters.ts"
-import { jsonLine, lines, type Shown, type Sink, Stdio, type Style, styleOf } from "./terminal.ts"
-import { commandLine, commandName, hanging, indent, pageWidthOf, wrap } from "./text.ts"
+import { jsonLine, lines, type Shown } from "./shown.ts"
+import { accountLines, type Style } from "./style.ts"
+import { type Sink, Stdio, styleOf } from "./terminal.ts"
+import { commandLine, commandName, hanging, pageWidthOf } from "./text.ts"
 
 /** What a command found or did. */
 export interface Result<A, I extends Line> {
@@ -195,8 +197,7 @@ const endingLines = (ending: Ending, style: Style, width: number): ReadonlyArray
   // Only our own mistakes have an account of several lines.
   const accounts = ending.failure._tag === "Defect" ? happened.split("\n") : [happened]
   return [
-    style.red(style.bold(ending.failure._tag)),
-    ...[...accounts, remedy].flatMap((text) => indent(wrap(bounded(text), width - 2), 2)),
+    ...accountLines(ending.failure._tag, [...accounts, remedy], style, width),
     ...(ending._tag === "Resumable" ? ["To resume:", `  ${style.bold(ending.resume)}`] : [])
   ]
 }

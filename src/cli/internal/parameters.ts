@@ -1,11 +1,12 @@
 /**
  * Arguments and options, each declared once: the parser, help and the complaints about a command line go by the same
- * declaration. First the ways to declare one, then those that several commands share.
+ * declaration. First the ways to declare one, then those that several commands share. Help loads this module and no
+ * parser, so a declaration says how to make its parser instead of having one.
  */
-import * as Args from "@effect/cli/Args"
-import * as Options from "@effect/cli/Options"
+import type * as Args from "@effect/cli/Args"
+import type * as Options from "@effect/cli/Options"
 import type * as Option from "effect/Option"
-import { ExtensionType } from "../../cloud/Extension.ts"
+import type { ExtensionType } from "../../cloud/Extension.ts"
 
 /** What the shell may offer for a value. */
 export type Completes = "files" | "folders" | "extensions" | "nothing"
@@ -31,9 +32,18 @@ export type Entry =
       readonly completes: Completes
     }
 
-/** What a parser was declared with. */
-export interface Declared {
+/** What parsers are made with. */
+export interface Library {
+  readonly Args: typeof Args
+  readonly Options: typeof Options
+  /** The path of a file, and what it holds. */
+  readonly fileText: (name: string) => Options.Options<readonly [path: string, content: string]>
+}
+
+/** What help shows, and how to make the parser `P` of the same. */
+export interface Declared<out P> {
   readonly entries: ReadonlyArray<Entry>
+  readonly parser: (library: Library) => P
 }
 
 /** As help shows it: `<id>`, `--retries n`, `-q, --quiet`, `--allow problem...`. */
@@ -53,36 +63,32 @@ export const namesOf = (entry: Entry): ReadonlyArray<string> => (entry._tag === 
 
 export const isRequired = (entry: Entry): boolean => entry._tag !== "Flag" && entry.isRequired
 
-export type Argument<A> = Args.Args<A> & Declared
-export type Parameter<A> = Options.Options<A> & Declared
+export type Argument<A> = Declared<Args.Args<A>>
+export type Parameter<A> = Declared<Options.Options<A>>
 
-export const declare = <P extends object>(parser: P, entries: ReadonlyArray<Entry>): P & Declared =>
-  Object.assign(parser, { entries })
-
-const argument = (name: string, meaning: string, completes: Completes): Argument<string> =>
-  declare(Args.text({ name }).pipe(Args.withDescription(meaning)), [
-    { _tag: "Argument", name: `<${name}>`, meaning, isRequired: true, completes }
-  ])
+const argument = (name: string, meaning: string, completes: Completes): Argument<string> => ({
+  entries: [{ _tag: "Argument", name: `<${name}>`, meaning, isRequired: true, completes }],
+  parser: ({ Args }) => Args.text({ name }).pipe(Args.withDescription(meaning))
+})
 
 /** Off unless it is given. `letter` is its short form. */
-export const flag = (name: string, meaning: string, letter?: string): Parameter<boolean> => {
-  const option = Options.boolean(name).pipe(Options.withDescription(meaning))
-  return letter === undefined
-    ? declare(option, [{ _tag: "Flag", names: [`--${name}`], meaning }])
-    : declare(Options.withAlias(option, letter), [
-        { _tag: "Flag", names: [`-${letter}`, `--${name}`], meaning }
-      ])
-}
+export const flag = (name: string, meaning: string, letter?: string): Parameter<boolean> => ({
+  entries: [{ _tag: "Flag", names: [...(letter === undefined ? [] : [`-${letter}`]), `--${name}`], meaning }],
+  parser: ({ Options }) => {
+    const option = Options.boolean(name).pipe(Options.withDescription(meaning))
+    return letter === undefined ? option : Options.withAlias(option, letter)
+  }
+})
 
 /** `placeholder` is what help shows for the value, `name` what is typed. */
 export const value = <A>(
   name: string,
   placeholder: string,
   meaning: string,
-  option: Options.Options<A>,
+  option: (library: Library) => Options.Options<A>,
   offers: { readonly choices?: ReadonlyArray<string>; readonly completes?: Completes } = {}
-): Parameter<A> =>
-  declare(option.pipe(Options.withPseudoName(placeholder), Options.withDescription(meaning)), [
+): Parameter<A> => ({
+  entries: [
     {
       _tag: "Value",
       names: [`--${name}`],
@@ -92,30 +98,59 @@ export const value = <A>(
       isRequired: true,
       completes: offers.completes ?? "nothing"
     }
-  ])
+  ],
+  parser: (library) =>
+    option(library).pipe(
+      library.Options.withPseudoName(placeholder),
+      library.Options.withDescription(meaning)
+    )
+})
 
 export const text = (
   name: string,
   placeholder: string,
   meaning: string,
   completes: Completes = "nothing"
-): Parameter<string> => value(name, placeholder, meaning, Options.text(name), { completes })
+): Parameter<string> => value(name, placeholder, meaning, ({ Options }) => Options.text(name), { completes })
 
 export const choice = <const C extends ReadonlyArray<string>>(
   name: string,
   choices: C,
   meaning: string
-): Parameter<C[number]> => value(name, choices.join("|"), meaning, Options.choice(name, choices), { choices })
+): Parameter<C[number]> =>
+  value(name, choices.join("|"), meaning, ({ Options }) => Options.choice(name, choices), { choices })
+
+/** May be given again and again. */
+export const repeated = (
+  name: string,
+  placeholder: string,
+  meaning: string
+): Parameter<ReadonlyArray<string>> =>
+  notRequired(
+    value(name, `${placeholder}...`, meaning, ({ Options }) => Options.repeated(Options.text(name)))
+  )
 
 /** The same, with a choice whether to give it. */
 export const optional = <A>(parameter: Parameter<A>): Parameter<Option.Option<A>> =>
-  declare(Options.optional(parameter), notRequired(parameter))
+  notRequired({
+    ...parameter,
+    parser: (library) => library.Options.optional(parameter.parser(library))
+  })
 
 export const optionalArgument = <A>(given: Argument<A>): Argument<Option.Option<A>> =>
-  declare(Args.optional(given), notRequired(given))
+  notRequired({ ...given, parser: (library) => library.Args.optional(given.parser(library)) })
 
-export const notRequired = ({ entries }: Declared): ReadonlyArray<Entry> =>
-  entries.map((entry) => (entry._tag === "Flag" ? entry : { ...entry, isRequired: false }))
+/** Says that it may be left out, which its parser has to allow. */
+const notRequired = <P>({ entries, parser }: Declared<P>): Declared<P> => ({
+  entries: entries.map((entry) => (entry._tag === "Flag" ? entry : { ...entry, isRequired: false })),
+  parser
+})
+
+/** Parses to something else. */
+export const map = <A, B>(parameter: Parameter<A>, f: (value: A) => B): Parameter<B> => ({
+  ...parameter,
+  parser: (library) => library.Options.map(parameter.parser(library), f)
+})
 
 export const extensionId: Argument<string> = argument(
   "id",
@@ -129,13 +164,15 @@ export const extension: Argument<string> = argument(
   "extensions"
 )
 
+/** All of them, in the order in which help shows them. */
+const extensionTypes = Object.values({
+  plugin: "plugin",
+  bundle: "bundle"
+} satisfies { readonly [T in ExtensionType]: T })
+
 /** Where a name is not enough. */
 export const typeOfNamed: Parameter<Option.Option<ExtensionType>> = optional(
-  choice(
-    "type",
-    ExtensionType.literals,
-    "Which one is meant, where a plugin and a bundle have the same name."
-  )
+  choice("type", extensionTypes, "Which one is meant, where a plugin and a bundle have the same name.")
 )
 
 export const archive: Argument<string> = argument(
@@ -168,11 +205,15 @@ const jsonFile = optional(
 
 const quiet = flag("quiet", "Write no progress and no notes. With --json: the last object alone.", "q")
 
-export const output: Parameter<OutputOptions> = declare(Options.all({ json, jsonFile, quiet }), [
-  ...json.entries,
-  ...jsonFile.entries,
-  ...quiet.entries
-])
+export const output: Parameter<OutputOptions> = {
+  entries: [json, jsonFile, quiet].flatMap(({ entries }) => entries),
+  parser: (library) =>
+    library.Options.all({
+      json: json.parser(library),
+      jsonFile: jsonFile.parser(library),
+      quiet: quiet.parser(library)
+    })
+}
 
 export const dryRun: Parameter<boolean> = flag(
   "dry-run",
@@ -180,7 +221,7 @@ export const dryRun: Parameter<boolean> = flag(
 )
 
 export const extensionType = (meaning: string): Parameter<ExtensionType> =>
-  choice("type", ExtensionType.literals, meaning)
+  choice("type", extensionTypes, meaning)
 
 export const pluginOrBundle: Parameter<ExtensionType> = extensionType(
   "A plugin adds code to Elasticsearch, a bundle adds files."
@@ -198,7 +239,7 @@ export const version: Parameter<string> = value(
   "version",
   "version",
   'Version of Elasticsearch that it is for: in full, or for a bundle also a pattern such as "8.*" or "*".',
-  Options.text("extension-version")
+  ({ Options }) => Options.text("extension-version")
 )
 
 export const description: Parameter<string> = text("description", "text", "What the extension is for.")

@@ -1,7 +1,7 @@
 /** Receipts for people. */
 import type { PublishReceipt } from "../../publish/PublishReceipt.ts"
 import type { Proof, UploadReceipt } from "../../upload/UploadReceipt.ts"
-import type { Style } from "./terminal.ts"
+import type { Style } from "./style.ts"
 import { duration, type Fact, facts, plural } from "./text.ts"
 
 export const describeUpload = (receipt: UploadReceipt, style: Style): ReadonlyArray<string> => [

@@ -12,7 +12,9 @@ import * as RetryPolicy from "../../transfer/RetryPolicy.ts"
 import * as Live from "./live.ts"
 import { Output } from "./output.ts"
 import * as Progress from "./progress.ts"
-import { lines, type Sink, Stdio, type Style, styleOf } from "./terminal.ts"
+import { lines } from "./shown.ts"
+import type { Style } from "./style.ts"
+import { type Sink, Stdio, styleOf } from "./terminal.ts"
 import { announceRetry, bytes, duration, hanging, plural } from "./text.ts"
 
 export type Report = (event: PublishEvent) => Effect.Effect<void>

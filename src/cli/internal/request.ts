@@ -2,8 +2,8 @@
 import * as Arr from "effect/Array"
 import * as Data from "effect/Data"
 import * as Option from "effect/Option"
-import type { Page } from "./command.ts"
 import { type Shell, shells } from "./completions.ts"
+import type { Page } from "./definitions.ts"
 import { type Entry, isRequired, namesOf, termOf } from "./parameters.ts"
 import { commandLine, nearest } from "./text.ts"
 

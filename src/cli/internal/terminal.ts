@@ -1,21 +1,15 @@
-/** The process's streams and the person behind them: what is written, in which colours, and what is asked. */
-import { randomInt } from "node:crypto"
+/** The process's streams and the person behind them: whether there are colours, and what is asked. */
 import process from "node:process"
 import { createInterface } from "node:readline/promises"
 import type { WriteStream } from "node:tty"
-import * as Brand from "effect/Brand"
 import * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import { shown, shownJson, shownLine } from "../../outsideText.ts"
 import { OutputUnwritable } from "../Failure.ts"
-
-/** Text that moves and colours nothing but what this program has coloured itself, whoever has written its words. */
-export type Shown = string & Brand.Brand<"Shown">
-
-const Shown = Brand.nominal<Shown>()
+import { coloured, type Shown, unended } from "./shown.ts"
+import { plain, type Style } from "./style.ts"
 
 /** One stream of text. */
 export interface Sink<out E = never> {
@@ -72,14 +66,6 @@ const unwritable = (target: string, error: unknown): OutputUnwritable =>
     ? new OutputUnwritable({ target, code: error.code, detail: error.message })
     : new OutputUnwritable({ target, detail: String(error) })
 
-export interface Style {
-  readonly bold: (text: string) => string
-  readonly dim: (text: string) => string
-  readonly red: (text: string) => string
-  readonly yellow: (text: string) => string
-  readonly green: (text: string) => string
-}
-
 /** Colours, or none: where a stream is no terminal, and where `NO_COLOR` is set to anything. */
 export const styleOf = (sink: Sink<unknown>): Effect.Effect<Style> =>
   Effect.map(noColor, (isOff) => (isOff || !sink.isTerminal ? plain : coloured))
@@ -88,61 +74,6 @@ const noColor = Config.option(Config.string("NO_COLOR")).pipe(
   Config.map(Option.exists((value) => value !== "")),
   Effect.orElseSucceed(() => false)
 )
-
-const plain: Style = {
-  bold: (text) => text,
-  dim: (text) => text,
-  red: (text) => text,
-  yellow: (text) => text,
-  green: (text) => text
-}
-
-/** Tells our own sequences from those that others write. Nobody outside of this process can know it. */
-const own = randomInt(2 ** 40)
-
-const ansi =
-  (begin: number, end: number) =>
-  (text: string): string =>
-    `\u001b[${begin};${own}m${text}\u001b[${end};${own}m`
-
-const ownSequences = new RegExp(`(${"\u001b"}\\[\\d+);${own}m`, "g")
-
-/** Our own words, which may take several lines and move the cursor. */
-export const ours = (text: string): Shown => Shown(text.replace(ownSequences, "$1m"))
-
-const line = (text: string): string => {
-  const parts = text.split(ownSequences)
-  // A runner of a pipeline looks for its commands at the first words, whatever their colour.
-  const first = parts.findIndex((part, index) => index % 2 === 0 && part.trim() !== "")
-  return parts
-    .map((part, index) => {
-      if (index % 2 === 1) return `${part}m`
-      return index === first ? shownLine(part) : shown(part)
-    })
-    .join("")
-}
-
-/** One line for each text, whatever is in it. */
-export const lines = (texts: ReadonlyArray<string>): Shown =>
-  Shown(texts.map((text) => `${line(text)}\n`).join(""))
-
-/** A part of a line that is not ended. */
-export const unended = (text: string): Shown => Shown(line(text))
-
-/** A line of JSON, whose meaning stays what it is. */
-export const jsonLine = (json: string): Shown => Shown(`${shownJson(json)}\n`)
-
-const coloured: Style = {
-  bold: ansi(1, 22),
-  dim: ansi(2, 22),
-  red: ansi(31, 39),
-  yellow: ansi(33, 39),
-  green: ansi(32, 39)
-}
-
-const escapes = new RegExp(`${"\u001b"}\\[[0-9;]*m`, "g")
-
-export const withoutAnsi = (text: string): string => text.replace(escapes, "")
 
 /** Somebody who can be asked before something is gone for good. */
 interface Person {

@@ -61,8 +61,10 @@ export const shellWord = (word: string): string =>
 /** Columns that a page of text takes on a screen of so many: as many as there are, within what can be read. */
 export const pageWidthOf = (columns: number): number => Math.max(30, Math.min(columns, 100))
 
+const oneColumnEach = /^[\x20-\x7e]*$/
+
 /** Columns that a text takes: two for a Chinese character, none for an accent that joins the letter before it. */
-export const widthOf = (text: string): number => stringWidth(text)
+export const widthOf = (text: string): number => (oneColumnEach.test(text) ? text.length : stringWidth(text))
 
 const padded = (text: string, width: number): string => text + " ".repeat(Math.max(0, width - widthOf(text)))
 
@@ -117,6 +119,10 @@ export const facts = (pairs: ReadonlyArray<Fact>): ReadonlyArray<string> => inde
 /** A command of this program, to copy into a shell. */
 export const commandLine = (...words: ReadonlyArray<string>): string =>
   [commandName, ...words].map(shellWord).join(" ")
+
+/** What to do about a command line that cannot be understood. */
+export const helpRemedy = (command: string | undefined): string =>
+  `For help: ${commandLine(...(command === undefined ? [] : [command]), "--help")}`
 
 /** The word that was probably meant, if one is near. */
 export const nearest = (word: string, known: ReadonlyArray<string>): Option.Option<string> => {

@@ -2,12 +2,6 @@
  * Options that stand for environment variables. A command does not read them: they are laid over the environment as a
  * `ConfigProvider`, so that the library's own `layerConfig`s stay the one source of names, defaults and rules.
  */
-import * as HelpDoc from "@effect/cli/HelpDoc"
-import * as Options from "@effect/cli/Options"
-import * as ValidationError from "@effect/cli/ValidationError"
-import * as FileSystem from "@effect/platform/FileSystem"
-import * as ConfigProvider from "effect/ConfigProvider"
-import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Parameters from "./parameters.ts"
 
@@ -24,37 +18,19 @@ export interface Given {
 /** Parses to what was given. */
 export type Variables = Parameters.Parameter<ReadonlyArray<Given>>
 
-/** A variable that was given as an option is that option's value, for everything that reads the configuration. */
-export const provide =
-  (givens: ReadonlyArray<Given>) =>
-  <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-    Effect.configProviderWith((environment) => Effect.withConfigProvider(self, over(environment, givens)))
-
-/** Unlike with `ConfigProvider.orElse`, a value that is refused is not silently replaced by the environment's. */
-const over = (
-  environment: ConfigProvider.ConfigProvider,
-  givens: ReadonlyArray<Given>
-): ConfigProvider.ConfigProvider => {
-  const values = new Map(givens.map(({ value, variable }) => [variable, value]))
-  const options = ConfigProvider.fromMap(values).flattened
-  return ConfigProvider.fromFlat({
-    ...environment.flattened,
-    load: (path, primitive, split) =>
-      (values.has(path.join("_")) ? options : environment.flattened).load(path, primitive, split)
-  })
+/** No variables: for commands that read no configuration. */
+export const none: Variables = {
+  entries: [],
+  parser: ({ Options }) => Options.map(Options.none, () => [])
 }
 
-/** No variables: for commands that read no configuration. */
-export const none: Variables = Parameters.declare(
-  Options.map(Options.none, () => []),
-  []
-)
-
-const all = (...variables: ReadonlyArray<Variables>): Variables =>
-  Parameters.declare(
-    Options.map(Options.all(variables), (givens) => givens.flat()),
-    variables.flatMap(({ entries }) => entries)
-  )
+const all = (...variables: ReadonlyArray<Variables>): Variables => ({
+  entries: variables.flatMap(({ entries }) => entries),
+  parser: (library) =>
+    library.Options.map(library.Options.all(variables.map(({ parser }) => parser(library))), (givens) =>
+      givens.flat()
+    )
+})
 
 interface About {
   readonly variable: string
@@ -69,10 +45,7 @@ const optional = <A>(
   parameter: Parameters.Parameter<A>,
   givenOf: (value: A) => ReadonlyArray<Given>
 ): Variables =>
-  Parameters.declare(
-    Options.map(Options.optional(parameter), Option.match({ onNone: () => [], onSome: givenOf })),
-    Parameters.notRequired(parameter)
-  )
+  Parameters.map(Parameters.optional(parameter), Option.match({ onNone: () => [], onSome: givenOf }))
 
 const given =
   (name: string, variable: string) =>
@@ -94,47 +67,26 @@ const choice = (name: string, choices: ReadonlyArray<string>, about: About): Var
 const flag = (name: string, about: About): Variables => {
   const parameter = Parameters.flag(name, withVariable(about))
   const { variable } = about
-  return Parameters.declare(
-    Options.map(parameter, (isOn) =>
-      isOn ? [{ option: `--${name}`, variable, value: "true", words: [`--${name}`] }] : []
-    ),
-    parameter.entries
+  return Parameters.map(parameter, (isOn) =>
+    isOn ? [{ option: `--${name}`, variable, value: "true", words: [`--${name}`] }] : []
   )
 }
 
 /** May be given again and again; the values become one comma-separated variable. */
 const repeated = (name: string, placeholder: string, about: About): Variables => {
-  const parameter = Parameters.value(
-    name,
-    `${placeholder}...`,
-    withVariable(about),
-    Options.repeated(Options.text(name))
-  )
   const { variable } = about
-  return Parameters.declare(
-    Options.map(parameter, (values) => {
-      const words = values.flatMap((value) => [`--${name}`, value])
-      return values.length === 0 ? [] : [{ option: `--${name}`, variable, value: values.join(","), words }]
-    }),
-    Parameters.notRequired(parameter)
-  )
+  return Parameters.map(Parameters.repeated(name, placeholder, withVariable(about)), (values) => {
+    const words = values.flatMap((value) => [`--${name}`, value])
+    return values.length === 0 ? [] : [{ option: `--${name}`, variable, value: values.join(","), words }]
+  })
 }
-
-/** What a file holds, or what comes out of a pipe, as of `<(command)`. */
-const fileText = (name: string): Options.Options<readonly [path: string, content: string]> =>
-  Options.mapEffect(Options.text(name), (path) =>
-    Effect.flatMap(FileSystem.FileSystem, (fs) => fs.readFileString(path)).pipe(
-      Effect.map((content) => [path, content] as const),
-      Effect.mapError(({ message }) =>
-        ValidationError.invalidValue(HelpDoc.p(`--${name}: ${path} cannot be read: ${message}`))
-      )
-    )
-  )
 
 /** The variable's value is what the file holds. */
 const file = (name: string, about: About): Variables =>
   optional(
-    Parameters.value(name, "path", withVariable(about), fileText(name), { completes: "files" }),
+    Parameters.value(name, "path", withVariable(about), ({ fileText }) => fileText(name), {
+      completes: "files"
+    }),
     ([path, content]) => [
       { option: `--${name}`, variable: about.variable, value: content, words: [`--${name}`, path] }
     ]

@@ -49,8 +49,8 @@ export const makeFileStore = Effect.fnUntraced(function* (directory: string) {
 
   // Makes the rename itself survive a power cut. Windows cannot open a folder and some network file systems cannot
   // sync one; what is then found after a cut is the record before, which is older but whole.
-  const syncFolder = Effect.scoped(Effect.flatMap(fs.open(directory), (folder) => folder.sync)).pipe(
-    Effect.ignore
+  const syncFolder = yield* shared(
+    Effect.scoped(Effect.flatMap(fs.open(directory), (folder) => folder.sync)).pipe(Effect.ignore)
   )
 
   const writeSynced = Effect.fnUntraced(function* (file: string, text: string) {
@@ -88,7 +88,9 @@ export const makeFileStore = Effect.fnUntraced(function* (directory: string) {
         ? Effect.whenEffect(fs.remove(file), isOld(file))
         : Effect.void
     }
-    for (const entry of yield* entries) yield* Effect.ignore(removeLeftover(entry))
+    for (const entry of yield* fs.readDirectory(directory)) {
+      if (entry.startsWith(id)) yield* Effect.ignore(removeLeftover(entry))
+    }
   })
 
   const firstMissing = (folder: string): Effect.Effect<string, PlatformError> =>
@@ -108,14 +110,25 @@ export const makeFileStore = Effect.fnUntraced(function* (directory: string) {
       )
     )
 
+  const requireFolder = requirePrivateFolder(fs, directory).pipe(
+    Effect.catchIf(hasReason("NotFound"), () =>
+      Effect.zipRight(makeFolder, requirePrivateFolder(fs, directory))
+    )
+  )
+
   const lock = Effect.fnUntraced(
     function* (id: JournalId, extensionId: Option.Option<string>) {
-      yield* makeFolder
-      yield* requirePrivateFolder(fs, directory)
+      yield* requireFolder
       const held = yield* holdFileLock(fs, isSilent, locateLock(id), id, extensionId)
       yield* sweep(id, held.takenAtMillis)
-      const check = checkHeldBy(held.token, directory, failed("lock")(held.holder))
-      return { check, confirm: Effect.zipRight(failed("lock")(held.awake), check) }
+      const checkContent = checkHeldBy(held.token, directory, failed("lock")(held.holder))
+      const check = Effect.asVoid(Effect.unlessEffect(checkContent, held.isUndisturbed))
+      const confirm = Effect.if(held.isAsleep, {
+        onFalse: () => check,
+        onTrue: () =>
+          failed("lock")(held.rouse).pipe(Effect.zipRight(checkContent), Effect.zipLeft(held.wake))
+      })
+      return { check, confirm }
     },
     Effect.mapError((error) =>
       error._tag === "JournalLocked" ? error : unavailable(directory, "lock")(error)
@@ -148,6 +161,29 @@ export const makeFileStore = Effect.fnUntraced(function* (directory: string) {
   return store
 })
 
+/**
+ * Does it once for all who ask while it is being done for others: a sync covers what was there when it began, so whoever asks
+ * after that waits for the next one.
+ */
+const shared = <E>(effect: Effect.Effect<void, E>): Effect.Effect<Effect.Effect<void, E>> =>
+  Effect.map(Effect.makeSemaphore(1), (turn) => {
+    let asked = 0
+    let done = 0
+    return Effect.suspend(() => {
+      asked += 1
+      const mine = asked
+      return turn.withPermits(1)(
+        Effect.suspend(() => {
+          if (done >= mine) return Effect.void
+          const covered = asked
+          return Effect.tap(effect, () => {
+            done = covered
+          })
+        })
+      )
+    })
+  })
+
 const isJournalId = Schema.is(JournalId)
 
 const hasReason =
@@ -176,6 +212,12 @@ const touchedMillis = (info: FileSystem.File.Info): number =>
 const OwnerJson = Schema.parseJson(JournalOwner)
 const decodeOwner = Schema.decodeOption(OwnerJson)
 const encodeOwner = Schema.encodeSync(OwnerJson)
+
+/** A lock file that we have made, open, and what it is known by. */
+interface Signed {
+  readonly file: FileSystem.File
+  readonly info: FileSystem.File.Info
+}
 
 interface FileHolder extends Holder {
   /** The token is its owner's; of a lock whose owner died before signing it in its place, one made of its age. */
@@ -247,8 +289,10 @@ const holdFileLock = Effect.fnUntraced(function* (
   /** Exactly one process creates a file that must not exist yet. */
   const sign = Effect.fnUntraced(function* (path: string) {
     const file = yield* fs.open(path, { flag: "ax", mode: 0o600 })
-    yield* Effect.onError(file.writeAll(signature), () => Effect.ignore(fs.remove(path)))
-    return file
+    return yield* Effect.zipRight(file.writeAll(signature), file.stat).pipe(
+      Effect.map((info): Signed => ({ file, info })),
+      Effect.onError(() => Effect.ignore(fs.remove(path)))
+    )
   })
 
   /**
@@ -257,25 +301,33 @@ const holdFileLock = Effect.fnUntraced(function* (
    */
   const create = Effect.fnUntraced(function* (path: string) {
     const draft = `${path}.${owner.token}.draft`
-    const signed = yield* sign(draft)
-    const file = yield* fs.link(draft, path).pipe(
-      Effect.as(signed),
-      Effect.catchIf(Predicate.not(hasReason("AlreadyExists")), () => sign(path)),
-      Effect.ensuring(Effect.ignore(fs.remove(draft)))
+    const signed = yield* Effect.flatMap(sign(draft), (signed) =>
+      fs.link(draft, path).pipe(
+        Effect.as(signed),
+        Effect.catchIf(Predicate.not(hasReason("AlreadyExists")), () => sign(path)),
+        Effect.ensuring(Effect.ignore(fs.remove(draft)))
+      )
     )
-    yield* Effect.addFinalizer(() => release(path))
-    return file
+    yield* Effect.addFinalizer(() =>
+      Effect.ignore(Effect.whenEffect(fs.remove(path), isInPlace(path, signed.info)))
+    )
+    return signed
   }, releasedOnFailure)
 
-  const release = (path: string) =>
-    Effect.flatMap(
-      inspect(fs, path, id),
-      Effect.transposeMapOption(({ token }) => Effect.when(fs.remove(path), () => token === owner.token))
-    ).pipe(Effect.ignore)
+  /** Whether the file that we signed is the one at `path`, and not one that somebody has put there since. */
+  const isInPlace = (path: string, { dev, ino }: FileSystem.File.Info) =>
+    Option.match(ino, {
+      // One that is open keeps its number to itself.
+      onSome: (number) =>
+        Effect.map(fs.stat(path), (found) => found.dev === dev && Option.contains(found.ino, number)),
+      onNone: () =>
+        Effect.map(
+          inspect(fs, path, id),
+          Option.exists(({ token }) => token === owner.token)
+        )
+    })
 
-  const acquire = (
-    path: string
-  ): Effect.Effect<FileSystem.File, JournalLocked | PlatformError, Scope.Scope> =>
+  const acquire = (path: string): Effect.Effect<Signed, JournalLocked | PlatformError, Scope.Scope> =>
     create(path).pipe(
       Effect.tapError((error) => Effect.when(clear(path), () => hasReason("AlreadyExists")(error))),
       Effect.retry({ while: hasReason("AlreadyExists") })
@@ -297,7 +349,7 @@ const holdFileLock = Effect.fnUntraced(function* (
   const clearDead = (path: string, holder: FileHolder) =>
     Effect.gen(function* () {
       const right = yield* acquire(`${path}.${holder.token}`)
-      const now = touchedMillis(yield* right.stat)
+      const now = touchedMillis(right.info)
       const current = yield* inspect(fs, path, id)
       if (Option.isNone(current) || current.value.token !== holder.token) return
       if (!(yield* isDead(isSilent, path, current.value, now))) return yield* holder.locked
@@ -310,17 +362,16 @@ const holdFileLock = Effect.fnUntraced(function* (
       Effect.scoped
     )
 
-  const file = yield* acquire(lockPath)
+  const { file, info } = yield* acquire(lockPath)
   const asleep = yield* makeAsleep
-  const isOurs = Effect.map(
-    inspect(fs, lockPath, id),
-    Option.exists(({ token }) => token === owner.token)
-  )
-  const renewal = Effect.zipRight(renew(file, signature.length), isOurs)
-  // A lock that was taken over is not renewed any more, and whoever asks for it is told.
-  yield* Effect.uninterruptible(renewal).pipe(
-    Effect.orElseSucceed(() => true),
+  const isOurs = isInPlace(lockPath, info)
+  // One that was begun is finished, or it might find its handle closed.
+  const renewal = Effect.uninterruptible(Effect.zipRight(renew(file, signature.length), isOurs))
+  // A lock that was taken over is not renewed any more, and whoever asks for it is told. One that could not be renewed may be
+  // the next time, and until then its owner does not pass for awake.
+  yield* renewal.pipe(
     Effect.tap((ours) => Effect.when(asleep.wake, () => ours)),
+    Effect.orElseSucceed(() => true),
     Effect.repeat({ schedule: Schedule.spaced(heartbeat), while: (ours) => ours }),
     Effect.delay(heartbeat),
     Effect.interruptible,
@@ -330,27 +381,28 @@ const holdFileLock = Effect.fnUntraced(function* (
     token: owner.token,
     /** Whoever the file says holds it: us, unless we were taken for dead. */
     holder: inspect(fs, lockPath, id),
-    /** After a sleep somebody may be about to take over: by the end of this, they have, or have found us alive. */
-    awake: renewal.pipe(
-      Effect.zipRight(Effect.sleep(takeoverMillis)),
-      Effect.zipRight(asleep.wake),
-      Effect.whenEffect(asleep.isAsleep)
+    /**
+     * Whether the lock is ours for certain, without a look into its file: nobody takes it from an owner who is awake, and of
+     * one that was removed or replaced for another reason its place tells. After a sleep the content has to be asked: a file
+     * system of another machine may show the old file for a while, unless it is opened.
+     */
+    isUndisturbed: Effect.flatMap(asleep.isAsleep, (isAsleep) =>
+      isAsleep ? Effect.succeed(false) : Effect.orElseSucceed(isOurs, () => false)
     ),
-    takenAtMillis: touchedMillis(yield* file.stat)
+    isAsleep: asleep.isAsleep,
+    /** After a sleep somebody may be about to take over: by the end of this, they have, or have found us alive. */
+    rouse: Effect.zipRight(Effect.ignore(renewal), Effect.sleep(takeoverMillis)),
+    wake: asleep.wake,
+    takenAtMillis: touchedMillis(info)
   }
 }, Effect.uninterruptible)
 
 const lineEnd = encoder.encode("\n")
 
-/** Ignores failures: whether the lock is still ours is asked before every write to the journal. */
 const renew = (file: FileSystem.File, signedBytes: number) =>
   // Through the open handle, which is the file that was locked and never one that took its place; and by an end of line that
   // comes and goes, because Bun writes on from its last write wherever it is told to; who reads meanwhile reads the same.
-  // A write that was begun is finished, or it might find its handle closed.
-  Effect.zipRight(file.writeAll(lineEnd), file.truncate(signedBytes)).pipe(
-    Effect.ignore,
-    Effect.uninterruptible
-  )
+  Effect.zipRight(file.writeAll(lineEnd), file.truncate(signedBytes))
 
 /** How long somebody who found a lock silent takes to have it. */
 const takeoverMillis = 2_000

@@ -52,9 +52,7 @@ export const requireOwnFile = (
   path: string
 ): Effect.Effect<FileSystem.File.Info, PlatformError> =>
   Effect.gen(function* () {
-    if (Option.isSome(yield* Effect.option(fs.readLink(path)))) {
-      return yield* refusal("BadResource", path, "is no file (SymbolicLink)")
-    }
+    yield* requireNoLink(fs, path)
     const info = yield* fs.stat(path)
     if (info.type !== "File") return yield* refusal("BadResource", path, `is no file (${info.type})`)
     if (info.size > maxRecordBytes) {
@@ -62,4 +60,14 @@ export const requireOwnFile = (
     }
     yield* requirePrivate(path, info)
     return info
+  })
+
+const isNotFound = (error: PlatformError): boolean =>
+  error._tag === "SystemError" && error.reason === "NotFound"
+
+/** Of what is no link at all, the platform says that it cannot be read as one. */
+const requireNoLink = (fs: FileSystem.FileSystem, path: string): Effect.Effect<void, PlatformError> =>
+  Effect.matchEffect(fs.readLink(path), {
+    onFailure: (error) => (isNotFound(error) ? Effect.fail(error) : Effect.void),
+    onSuccess: () => refusal("BadResource", path, "is no file (SymbolicLink)")
   })

@@ -46,8 +46,7 @@ export const makeJournal = (store: JournalStore): UploadJournal["Type"] => {
   const peek = Effect.fnUntraced(function* (key: JournalKey) {
     const id = journalId(key)
     const lockedBy = yield* store.lockedBy(id)
-    const record = yield* Effect.zipWith(get(id), Clock.currentTimeMillis, withoutExpired)
-    return { record, lockedBy }
+    return { record: yield* get(id), lockedBy }
   })
 
   const setAside = Effect.fnUntraced(function* ({ id, reason, detail }: JournalCorrupt) {
@@ -161,7 +160,7 @@ const makeSession = Effect.fnUntraced(function* (
   const turn = yield* Effect.makeSemaphore(1)
   const inTurn = <A, E>(effect: Effect.Effect<A, E>) => turn.withPermits(1)(Effect.uninterruptible(effect))
 
-  const record = Effect.zipWith(Ref.get(state), Clock.currentTimeMillis, withoutExpired)
+  const record = Ref.get(state)
 
   const put = Effect.fnUntraced(function* (next: JournalRecord) {
     if (next.id !== id) return yield* Effect.dieMessage(`Record ${next.id} was saved to upload ${id}`)
@@ -189,9 +188,6 @@ const makeSession = Effect.fnUntraced(function* (
   }
   return session
 })
-
-const withoutExpired = (record: Option.Option<JournalRecord>, nowMillis: number) =>
-  Option.map(record, (known) => withoutExpiredUpload(known, nowMillis))
 
 const isJournalId = Schema.is(JournalId)
 

@@ -183,7 +183,7 @@ export const byLink = Effect.fnUntraced(function* (before: VersionedExtension, l
   )
   // As long as the service may be fetching, the link is left to it.
   if (!arrival.hasArrived) return yield* failed({ reason: "TimedOut" })
-  const proof = yield* prove(arrival.stored, content, failedForGood("Different"))
+  const { proof, stored } = yield* prove(arrival.stored, content, failedForGood("Different"))
   yield* emit({ _tag: "Verified", proof })
   // Nothing tells whether the metadata of an unanswered request was taken along with its archive.
   const { after } = yield* update(arrival.extension, aim)
@@ -191,7 +191,7 @@ export const byLink = Effect.fnUntraced(function* (before: VersionedExtension, l
   return {
     updated: changedFields(before.extension, extension, aim),
     proof,
-    stored: Option.match(after, { onNone: () => arrival.stored, onSome: StoredArchive.fromExtension }),
+    stored: Option.match(after, { onNone: () => stored, onSome: StoredArchive.fromExtension }),
     download: { answered, polls: arrival.polls }
   }
 })
@@ -309,21 +309,22 @@ const holdsNewFile = ({ answered, before }: Awaited, now: StoredArchive.StoredAr
   return answered || was === undefined || StoredArchive.movement({ file: was }, { file: is }) === "Changed"
 }
 
+/** The proof, and the reading of the extension that it is of. */
 const prove = Effect.fnUntraced(function* (
-  stored: StoredArchive.StoredArchive,
+  arrived: StoredArchive.StoredArchive,
   content: Option.Option<StoredArchive.Content>,
   differing: (detail: string) => Effect.Effect<never, DownloadFailed, ExtensionsClient>
 ) {
   const { verification } = yield* UploadSettings
   const unproved: Proof = "response"
-  if (Option.isNone(content) || verification === "response") return unproved
-  const match = yield* StoredArchive.matchBy(verification, stored, content.value)
+  if (Option.isNone(content) || verification === "response") return { proof: unproved, stored: arrived }
+  const { match, stored } = yield* StoredArchive.compareBy(verification, arrived, content.value)
   switch (match._tag) {
     case "Same":
-      return match.proof
+      return { proof: match.proof, stored }
     case "Unknown":
       yield* StoredArchive.warnOfWeakerProof("the service does not tell its size")
-      return unproved
+      return { proof: unproved, stored }
     case "Different": {
       const [what, expected] =
         match.reason === "Size" ? ["size in bytes", content.value.size] : ["SHA-256", content.value.sha256]

@@ -3,6 +3,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
+import * as Ref from "effect/Ref"
 import * as Struct from "effect/Struct"
 import * as ArchiveDigest from "../../archive/ArchiveDigest.ts"
 import { ExtensionsClient } from "../../cloud/ExtensionsClient.ts"
@@ -31,7 +32,10 @@ interface Failed extends RetryPolicy.Retryable {
   readonly error: UploadError
 }
 
-/** Attempt after attempt, until the server is known to hold the archive or there is no use in trying. */
+/**
+ * Attempt after attempt, until the server is known to hold the archive or there is no use in trying. The journal knows of the
+ * first one already: see `withAttempt`.
+ */
 export const deliver: Effect.Effect<Delivered, UploadError, Run.Subject | Run.Progress | ExtensionsClient> =
   Effect.suspend(() => attempt()).pipe(
     RetryPolicy.retry(
@@ -68,7 +72,24 @@ const sendUnlessSettled = Effect.gen(function* () {
   yield* hashing.settled
   const { baseline } = yield* Run.record
   const verdict = yield* act(yield* reconcile(baseline, 0), "the attempt before it failed")
-  return verdict._tag === "Delivered" ? verdict : yield* sendAndProve
+  if (verdict._tag === "Delivered") return verdict
+  const digested = yield* hashing.known
+  yield* Run.updateRecord((record) =>
+    withAttempt(
+      Option.match(digested, {
+        onNone: () => record,
+        onSome: ({ digest }) => Run.withDigest(record, digest)
+      })
+    )
+  )
+  return yield* sendAndProve
+})
+
+/** A record that says that bytes may leave from now on. */
+export const withAttempt = (record: JournalRecord): JournalRecord => ({
+  ...record,
+  phase: "Sending",
+  attempts: record.attempts + 1
 })
 
 /** What was found out about the server's archive is the baseline from then on. */
@@ -97,7 +118,8 @@ const sendAndProve: Effect.Effect<Delivered, UploadError, Run.Subject | Run.Prog
     }))
     const end = yield* send
     const { bytesSent } = yield* Run.counters
-    yield* note((record) => ({
+    // A success is about to be forgotten.
+    yield* (end._tag === "Answered" ? Run.changeRecord : note)((record) => ({
       ...record,
       phase: end._tag === "Open" ? "Sent" : record.phase,
       bytesSent: record.bytesSent + bytesSent - before.bytesSent
@@ -178,11 +200,10 @@ const prove = Effect.fnUntraced(function* (answered: StoredArchive.StoredArchive
   const { baseline } = yield* Run.record
   const { verification } = yield* UploadSettings
   const content = yield* Run.content
-  const stored = verification === "response" ? answered : yield* StoredArchive.read(extensionId)
-  const match: StoredArchive.Match =
+  const { match, stored }: StoredArchive.Compared =
     verification === "response"
-      ? { _tag: "Unknown" }
-      : yield* StoredArchive.matchBy(verification, stored, content)
+      ? { match: { _tag: "Unknown" }, stored: answered }
+      : yield* StoredArchive.compareBy(verification, yield* StoredArchive.read(extensionId), content)
   if (match._tag === "Same" && match.proof === "hash") return { proof: match.proof, stored }
   const [said, shown] = [answered, stored].map(({ told }) => StoredArchive.replacement(baseline, told))
   // What the extension shows goes before what the answer says: that may be a lie, or the extension a moment behind.
@@ -237,11 +258,6 @@ const exchange = Effect.gen(function* () {
   const chunkBytes = yield* Run.PieceBytes
   const { attempts } = yield* Run.counters
   const digest = Option.map(yield* hashing.known, (known) => known.digest)
-  yield* Run.updateRecord((record) => ({
-    ...Option.match(digest, { onNone: () => record, onSome: (known) => Run.withDigest(record, known) }),
-    phase: "Sending",
-    attempts: record.attempts + 1
-  }))
   const {
     attempts: attemptsSoFar,
     bytesSent,
@@ -250,7 +266,7 @@ const exchange = Effect.gen(function* () {
     upload
   } = yield* Run.record
   yield* emit({ _tag: "AttemptStarted", attempt: attempts, total })
-  const context = yield* Effect.context<Run.Progress>()
+  const progress = yield* Run.Progress
   // Of a form, the digest is another one.
   const reprDigest =
     multipartBoundary === undefined ? Option.map(digest, ArchiveDigest.toReprDigest) : Option.none()
@@ -273,14 +289,18 @@ const exchange = Effect.gen(function* () {
           resource: upload,
           // Asked once: a server that cannot resume says the same every time.
           afterFailure: attemptsSoFar === 2 && bytesSent > 0,
-          observe: (event) => Effect.provide(observe(event, total), context)
+          observe: (event) =>
+            // Many times a second, and so without a context of its own.
+            event._tag === "BytesWritten"
+              ? countWritten(progress, event.offset, total)
+              : Effect.provideService(observe(event, total), Run.Progress, progress)
         })
     )
   )
 })
 
 const observe = (
-  event: ResumableUpload.SendEvent,
+  event: Exclude<ResumableUpload.SendEvent, { _tag: "BytesWritten" }>,
   total: number
 ): Effect.Effect<void, JournalError, Run.Progress> => {
   switch (event._tag) {
@@ -292,8 +312,6 @@ const observe = (
       return emit({ _tag: "Warning", code: "ResumptionIgnored", message: ignoredBecause(event) })
     case "PartStarted":
       return beginPart(event.offset, total)
-    case "BytesWritten":
-      return countWritten(event.offset, total)
     case "BytesAcknowledged":
       return countAcknowledged(event.offset, total)
   }
@@ -331,9 +349,9 @@ const beginPart = (offset: number, total: number) =>
     emit({ _tag: "SendingStarted", offset, total })
   )
 
-const countWritten = (offset: number, total: number) =>
+const countWritten = ({ counters }: typeof Run.Progress.Service, offset: number, total: number) =>
   Effect.zipRight(
-    Run.count((counts) => ({
+    Ref.update(counters, (counts) => ({
       ...counts,
       bytesSent: counts.bytesSent + offset - counts.written,
       written: offset

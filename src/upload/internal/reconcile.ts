@@ -35,8 +35,7 @@ export const reconcile = Effect.fnUntraced(function* (
   const { moved, stored } = seen.right
   if (moved === "Unchanged") return notApplied
   const content = yield* Run.content
-  const isReplaced = StoredArchive.replacement(baseline, stored.told) === "Changed"
-  return yield* Effect.catchAll(judge(moved, isReplaced, stored, content), (error) =>
+  return yield* Effect.catchAll(judge(moved, baseline, stored, content), (error) =>
     Effect.succeed(unanswered(error))
   )
 })
@@ -52,14 +51,17 @@ const look = Effect.fnUntraced(function* (baseline: JournalBaseline) {
 
 const judge = Effect.fnUntraced(function* (
   moved: "Changed" | "Unknown",
-  isReplaced: boolean,
-  stored: StoredArchive.StoredArchive,
+  baseline: JournalBaseline,
+  seen: StoredArchive.StoredArchive,
   content: StoredArchive.Content
 ) {
-  const match = yield* StoredArchive.match(stored, content).pipe(
+  const { match, stored } = yield* StoredArchive.compare(seen, content).pipe(
     retrying,
     Effect.catchTag("VerificationLinkRefused", ({ message }) =>
-      Effect.as(StoredArchive.warnOfWeakerProof(message), StoredArchive.matchSize(stored, content))
+      Effect.as(StoredArchive.warnOfWeakerProof(message), {
+        match: StoredArchive.matchSize(seen, content),
+        stored: seen
+      })
     )
   )
   switch (match._tag) {
@@ -70,7 +72,10 @@ const judge = Effect.fnUntraced(function* (
     case "Same":
       if (match.proof === "hash") return applied(match.proof, stored)
       // Our size on the very archive of before: somebody has changed something else.
-      if (moved === "Changed") return isReplaced ? applied(match.proof, stored) : conflict(stored)
+      if (moved === "Changed") {
+        const isReplaced = StoredArchive.replacement(baseline, stored.told) === "Changed"
+        return isReplaced ? applied(match.proof, stored) : conflict(stored)
+      }
       return unknown("the service tells neither a version nor a date")
     case "Unknown":
       return unknown("the service does not tell what it holds")

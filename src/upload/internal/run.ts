@@ -84,15 +84,20 @@ const confirmed = <E, E2>(
   contentType,
   size,
   read: (offset) => {
-    let at = offset
-    const parts = (chunk: Uint8Array): Stream.Stream<Uint8Array, E2> => {
-      at += chunk.length
-      if (at < size) return Stream.succeed(chunk)
-      const body = chunk.subarray(0, Math.max(0, chunk.length - lastBytes))
-      const end = Stream.fromEffect(Effect.as(confirm, chunk.subarray(body.length)))
-      return body.length === 0 ? end : Stream.concat(Stream.succeed(body), end)
+    let pulled = offset
+    let passed = offset
+    const parts = (chunk: Uint8Array): ReadonlyArray<Uint8Array> => {
+      pulled += chunk.length
+      const cut = pulled < size ? 0 : Math.max(0, chunk.length - lastBytes)
+      return cut === 0 ? [chunk] : [chunk.subarray(0, cut), chunk.subarray(cut)]
     }
-    return Stream.unwrap(Effect.as(confirm, Stream.flatMap(read(offset), parts)))
+    const confirmLast = (part: Uint8Array) =>
+      Effect.suspend(() => {
+        passed += part.length
+        return passed < size ? Effect.succeed(part) : Effect.as(confirm, part)
+      })
+    const confirmedParts = read(offset).pipe(Stream.mapConcat(parts), Stream.mapEffect(confirmLast))
+    return Stream.unwrap(Effect.as(confirm, confirmedParts))
   }
 })
 
@@ -101,7 +106,7 @@ export class Progress extends Context.Tag("effect-elastic-extensions/upload/Prog
   Progress,
   {
     readonly journal: JournalSession
-    /** What the journal holds, or will hold from the first attempt on. */
+    /** What the journal holds, or will hold after the next write. */
     readonly record: Ref.Ref<JournalRecord>
     /** One write at a time, so that the journal never goes back to an earlier record. */
     readonly writing: Effect.Semaphore
@@ -141,6 +146,12 @@ export const count = (change: (counters: Counters) => Counters): Effect.Effect<v
 export const record: Effect.Effect<JournalRecord, never, Progress> = Effect.flatMap(Progress, ({ record }) =>
   Ref.get(record)
 )
+
+/** Changes the record here alone: the journal gets it with the next write. */
+export const changeRecord = (
+  change: (record: JournalRecord) => JournalRecord
+): Effect.Effect<void, never, Progress> =>
+  Effect.flatMap(Progress, (progress) => Ref.update(progress.record, change))
 
 /** Changes the record, here and in the journal. */
 export const updateRecord = (

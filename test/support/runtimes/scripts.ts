@@ -1,12 +1,8 @@
 /** What the server of the behaviour table does, by the path of the request. */
 import type { Conversation, Script } from "../transfer/wire.ts"
-import { whenWhole } from "../transfer/wire.ts"
+import { slowly, whenWhole } from "../transfer/wire.ts"
 
 const whole = whenWhole(({ answer, received }) => answer(200, received.sha256))
-const pulse = ({ socket }: Conversation) => {
-  const timer = setInterval(() => (socket.isPaused() ? socket.resume() : socket.pause()), 60)
-  socket.on("close", () => clearInterval(timer))
-}
 
 /** As many interim responses as the client takes, until it has read enough of them; then the answer. */
 const flood = ({ answer, received, socket, write }: Conversation) => {
@@ -62,7 +58,7 @@ const scripts: Readonly<Record<string, Script>> = {
   interim: { ...whole, onHead: ({ write }) => write(interim) },
   flooded: { onHead: flood },
   early: { onBody: answerAndClose },
-  slow: { ...whole, onHead: pulse },
+  slow: { ...whole, onHead: slowly },
   cut: whenWhole(cut),
   taken: { onHead: download },
   redirected: whenWhole(({ answer }) => answer(307, "", { location: "https://elsewhere.test/path?token=1" }))

@@ -5,6 +5,7 @@
 import * as HttpBody from "@effect/platform/HttpBody"
 import * as HttpClient from "@effect/platform/HttpClient"
 import type * as HttpClientError from "@effect/platform/HttpClientError"
+import type { HttpClientResponse } from "@effect/platform/HttpClientResponse"
 import * as Chunk from "effect/Chunk"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -15,6 +16,7 @@ import * as Stream from "effect/Stream"
 import { Exchange, TransportCapabilities } from "../../../src/transfer/Exchange.ts"
 import { fromHttpClientError } from "../../../src/transfer/TransferError.ts"
 import * as UploadHttpClient from "../../../src/transfer/UploadHttpClient.ts"
+import type { Ending } from "../transfer/counting.ts"
 
 export interface Addresses {
   readonly plain: string
@@ -28,6 +30,11 @@ export interface Addresses {
   readonly counting: string
   readonly countingSecure: string
   readonly countingProxy: string
+  /** Servers that let go of connections. */
+  readonly lettingGo: string
+  readonly lettingGoSecure: string
+  /** A server that tells whether a TLS session was resumed. */
+  readonly resuming: string
 }
 
 const mebibyte = 1024 * 1024
@@ -138,7 +145,20 @@ const firstPart = (url: string) =>
     Effect.provide(UploadHttpClient.layer())
   )
 
-const { ca, counting, countingProxy, countingSecure, extra, nobody, plain, proxy, secure } = addresses
+const {
+  ca,
+  counting,
+  countingProxy,
+  countingSecure,
+  extra,
+  lettingGo,
+  lettingGoSecure,
+  nobody,
+  plain,
+  proxy,
+  resuming,
+  secure
+} = addresses
 /** `Expect`, but no long wait for a server that says nothing. */
 const soon = { continueTimeout: "50 millis" } as const
 const quick = {
@@ -158,6 +178,42 @@ const inThreeRequests = (url: string, options: Options) =>
     yield* Effect.flatMap(HttpClient.put(url, { body: body(2) }), (response) => response.text)
     return yield* read
   }).pipe(Effect.scoped, Effect.provide(UploadHttpClient.layer(options)), Effect.orDie)
+
+const text = (
+  answering: Effect.Effect<HttpClientResponse, HttpClientError.HttpClientError, HttpClient.HttpClient>
+) => Effect.flatMap(answering, (response) => response.text)
+
+/** Two connections, one after the other. */
+const putTwice = (url: string, options: Options) =>
+  Effect.replicateEffect(text(HttpClient.put(url, { body: body(1) })), 2).pipe(
+    Effect.provide(UploadHttpClient.layer({ ...never, ...options })),
+    Effect.orDie
+  )
+
+/** So long that no limit comes to the rescue of a request that hangs. */
+const patient = { connectTimeout: "1 hour", readTimeout: "1 hour" } as const
+
+/** Two reads; the server closes the connection instead of answering the second. */
+const readAgain = (url: string, options: Options) =>
+  Effect.zipRight(text(HttpClient.get(`${url}/again`)), text(HttpClient.get(`${url}/again`))).pipe(
+    Effect.provide(UploadHttpClient.layer({ ...patient, ...options })),
+    Effect.orDie
+  )
+
+/** Uploads whose connection was opened before a read; the server has done with it when it answers the read. */
+const passedOver = (url: string, endings: ReadonlyArray<Ending>, options: Options) =>
+  Effect.forEach(endings, (ending) =>
+    Effect.gen(function* () {
+      const { connectAhead } = yield* TransportCapabilities
+      yield* connectAhead(url)
+      yield* text(HttpClient.get(`${url}/${ending}`))
+      return yield* text(HttpClient.put(`${url}/${ending}`, { body: body(1) }))
+    }).pipe(
+      Effect.scoped,
+      Effect.provide(UploadHttpClient.layer({ ...patient, ...never, ...options })),
+      Effect.catchAll((error) => Effect.succeed(error.message))
+    )
+  )
 
 export type Probe = Effect.Effect.Success<typeof probe>
 
@@ -183,7 +239,7 @@ const probe = Effect.all({
   noConnection: status(nobody, body(1)),
   handshake: status(plain.replace("http:", "https:"), body(1), quick),
   stalled: status(`${plain}/silent`, body(64), quick),
-  slow: status(`${plain}/slow`, body(32), quick),
+  slow: status(`${plain}/slow`, body(32), { ...never, stallTimeout: "1 second" }),
   unhurried: status(`${plain}/never`, body(1), quick),
   deadline: status(`${plain}/never`, body(1), { ...never, deadline: "200 millis" }),
   cut: status(`${plain}/cut`, body(1)),
@@ -203,6 +259,15 @@ const probe = Effect.all({
     ca: [ca],
     proxy: countingProxy
   }),
+  readAgain: Effect.all({
+    plain: readAgain(lettingGo, {}),
+    secure: readAgain(lettingGoSecure, { ca: [ca] })
+  }),
+  passedOver: Effect.all({
+    plain: passedOver(lettingGo, ["closed", "reset", "answered-unasked"], {}),
+    secure: passedOver(lettingGoSecure, ["closed", "answered-unasked"], { ca: [ca] })
+  }),
+  resuming: putTwice(resuming, { ca: [ca] }),
   proxiedByEnvironment: status("https://upload.test/environment", body(1), { ...soon, ca: [ca] })
 })
 

@@ -34,6 +34,8 @@ export interface Recorder {
   readonly requests: ReadonlyArray<Passed>
   /** From now on told of every moment, in place of who was told before. */
   readonly watch: (onMoment: (moment: Moment) => void) => Effect.Effect<void>
+  /** Ends every client's connection at once: what has not come yet is lost. */
+  readonly cut: () => void
   /** Waits until no client is connected and the store has answered what reached it whole. */
   readonly settled: Effect.Effect<void>
 }
@@ -129,6 +131,9 @@ export const recorder = (target: string): Effect.Effect<Recorder, never, Scope.S
               Effect.sync(() => {
                 onMoment = listener
               }),
+            cut: () => {
+              for (const socket of sockets) socket.destroy()
+            },
             settled: Effect.async<void>((done) => {
               waiting = [...waiting, () => done(Effect.void)]
               look()

@@ -142,7 +142,7 @@ export class Runner extends Context.Tag("test/ActionRunner")<
       const target = '"$3/node_modules/elastic-extensions"'
       writeFileSync(
         at("bin/npm"),
-        `#!/bin/sh\necho "$@" >> '${at("npm.log")}'\nmkdir -p ${target}\ncp '${program}' ${target}\n`,
+        `#!/bin/sh\necho "$@" >> '${at("npm.log")}'\nmkdir -p ${target}\ncp -R '${program}' '${at("chunks")}' ${target}\n`,
         { mode: 0o755 }
       )
       const cache: Cache = new Map()

@@ -8,7 +8,7 @@ import { type StagingEvent, StagingEvents } from "../../../src/staging/StagingEv
 import * as RetryPolicy from "../../../src/transfer/RetryPolicy.ts"
 import * as UploadHttpClient from "../../../src/transfer/UploadHttpClient.ts"
 import { content } from "../archive/sources.ts"
-import type { ObjectStoreServer } from "./objectStore.ts"
+import { type ObjectStoreServer, rootKey } from "./objectStore.ts"
 import type { KnownKey } from "./signature.ts"
 
 export const partBytes = 64 * 1024
@@ -37,6 +37,15 @@ export const optionsFor = ({ settings, url }: ObjectStoreServer): S3ObjectStore.
     credentials: key === undefined ? Effect.never : credentialsOf(key)
   }
 }
+
+/** The variables that lead there, for a process of its own. */
+export const variablesFor = ({ settings, url }: ObjectStoreServer): Readonly<Record<string, string>> => ({
+  AWS_ENDPOINT_URL_S3: url,
+  AWS_REGION: settings.region,
+  AWS_ACCESS_KEY_ID: rootKey.accessKeyId,
+  AWS_SECRET_ACCESS_KEY: rootKey.secret,
+  EC_UPLOAD_STAGE: `s3://${settings.bucket}/elastic`
+})
 
 /** Parts may be as small as the store of the test takes them. */
 const smallParts = (server: ObjectStoreServer) =>

@@ -55,6 +55,8 @@ export interface Received {
 export type Fault =
   /** Closes the connection when so many bytes of the body have arrived. */
   | { readonly _tag: "Cut"; readonly afterBytes: number }
+  /** Reads no more than about so many bytes of the body, and waits until the client is gone. */
+  | { readonly _tag: "Hold"; readonly afterBytes: number }
   /** Does what was asked, and closes the connection instead of answering. */
   | { readonly _tag: "LoseAnswer" }
   /** Answers with an error, and does nothing. */
@@ -68,6 +70,8 @@ export type Fault =
   | { readonly _tag: "Answer"; readonly status: number; readonly contentType: string; readonly body: string }
   /** Does what was asked and answers with this body. */
   | { readonly _tag: "GarbleAnswer"; readonly body: string }
+  /** Does what was asked, and answers with spaces until the client has enough. */
+  | { readonly _tag: "Drip" }
   /** Changes a byte of the body, as a faulty line does. */
   | { readonly _tag: "Corrupt" }
   /** Runs before the request is looked at, and lets it pass when it is done. */
@@ -312,6 +316,13 @@ export class ObjectStoreServer {
         request.socket.destroy()
         return
       }
+      if (fault?._tag === "Drip") {
+        received.status = 200
+        response.writeHead(200, { "content-type": "application/xml" })
+        const drip = setInterval(() => response.write(" "), 10)
+        response.once("close", () => clearInterval(drip))
+        return
+      }
       if (fault?._tag === "GarbleAnswer") answer(200, fault.body, { "content-type": "application/xml" })
       else answer(done.status, done.body ?? "", done.headers)
     } catch (error) {
@@ -553,6 +564,7 @@ const readBody = (
       received.bodyBytes += chunk.length
       chunks.push(chunk)
       if (fault?._tag === "Cut" && received.bodyBytes >= fault.afterBytes) request.socket.destroy()
+      if (fault?._tag === "Hold" && received.bodyBytes >= fault.afterBytes) request.pause()
     })
     request.on("end", () => {
       const isCut = fault?._tag === "Cut"

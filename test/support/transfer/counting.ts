@@ -4,6 +4,7 @@ import * as Https from "node:https"
 import type { AddressInfo, Socket } from "node:net"
 import * as Tls from "node:tls"
 import { Effect, type Scope } from "effect"
+import { eventually } from "./wire.ts"
 
 /** One connection, in the order of its requests. */
 export interface Seen {
@@ -76,3 +77,52 @@ export const countingServer = (
         server.closeAllConnections()
       })
   ).pipe(Effect.map(({ counting }) => counting))
+
+/** Ways in which a server has done with a connection on which nothing was asked, until it is out of the server's hands. */
+export const endings = {
+  closed: (socket: Socket) => new Promise<void>((done) => void socket.end(done)),
+  /** Of plain connections only. */
+  reset: (socket: Socket) =>
+    new Promise<void>((done) => {
+      socket.once("close", () => done()).resetAndDestroy()
+    }),
+  "answered-unasked": (socket: Socket) =>
+    new Promise<void>((done) => {
+      socket.write("HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\n\r\n", () => done())
+    })
+} as const
+
+export type Ending = keyof typeof endings
+
+const isEnding = (name: string): name is Ending => Object.hasOwn(endings, name)
+
+const endUnused = async ({ connections }: CountingServer, end: (typeof endings)[Ending]): Promise<void> => {
+  const unused = () => connections.find(({ requests, socket }) => requests.length === 0 && !socket.destroyed)
+  await Effect.runPromise(eventually(() => unused() !== undefined))
+  const idle = unused()
+  if (idle !== undefined) await end(idle.socket)
+}
+
+/**
+ * Asked for the path of an ending, it answers when it has ended a connection on which nothing was asked. On `/again` it
+ * closes every connection instead of answering a second time.
+ */
+export const lettingGo = (tls?: Https.ServerOptions): Effect.Effect<CountingServer, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const server: CountingServer = yield* countingServer({
+      ...(tls === undefined ? {} : { tls }),
+      onRequest: ({ method, socket, url = "" }, response, nth) => {
+        const ending = url.slice(1)
+        if (ending === "again" && nth > 1) {
+          socket.destroy()
+          return "handled"
+        }
+        if (method !== "GET" || !isEnding(ending)) return "answer"
+        void endUnused(server, endings[ending]).then(() => {
+          response.setHeader("content-length", 6).end("stored")
+        })
+        return "handled"
+      }
+    })
+    return server
+  })

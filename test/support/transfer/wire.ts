@@ -131,6 +131,20 @@ export const whenWhole = (answer: (conversation: Conversation) => void): Script 
   return { onHead: check, onBody: check }
 }
 
+/** Reads a mebibyte, then nothing for a while, and so on: 32 MiB take 2.5 seconds at least. */
+export const slowly = ({ socket }: Conversation): void => {
+  let left = 1024 * 1024
+  const read = (chunk: Uint8Array) => {
+    left -= chunk.length
+    if (left <= 0) socket.pause()
+  }
+  const timer = setInterval(() => {
+    left = 1024 * 1024
+    socket.resume()
+  }, 80)
+  socket.on("data", read).on("close", () => clearInterval(timer))
+}
+
 /** Waits until a condition holds, in real time; a test that waits in vain runs into its own timeout. */
 export const eventually = (condition: () => boolean): Effect.Effect<void> =>
   Effect.promise(async () => {

@@ -57,6 +57,8 @@ export interface RunnerPlace {
   readonly listen?: number
   /** How long ended releases can be asked about; default: as shipped. */
   readonly retention?: string
+  /** Besides those that every runner has. */
+  readonly env?: Readonly<Record<string, string>>
   /** Of node. */
   readonly flags?: ReadonlyArray<string>
 }
@@ -79,7 +81,8 @@ export const makeCluster = (archiveBytes: number) =>
             RELEASE_DATABASE: place.database,
             ...(place.retention !== undefined && { RELEASE_RETENTION: place.retention }),
             RELEASE_PORT: String(place.port ?? listen),
-            RELEASE_LISTEN: String(listen)
+            RELEASE_LISTEN: String(listen),
+            ...place.env
           },
           place.flags
         )
@@ -118,7 +121,7 @@ export const submitAll = (wanted: ReadonlyArray<Wanted>) =>
   Effect.forEach(wanted, ({ payload }) => ExtensionRelease.submit(payload), { concurrency: 10 })
 
 /** Asks the database, not the runners: one that is cut off keeps `execute` waiting for up to twenty seconds. */
-const receiptOf = ({ payload }: Wanted) =>
+export const receiptOf = ({ payload }: Wanted) =>
   Effect.flatMap(ExtensionRelease.executionId(payload), ExtensionRelease.poll).pipe(
     Effect.delay("100 millis"),
     Effect.repeat({ until: isDone }),

@@ -13,6 +13,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
+import * as ArchiveDelivery from "../../../src/publish/ArchiveDelivery.ts"
 import * as UploadHttpClient from "../../../src/transfer/UploadHttpClient.ts"
 import * as ExtensionUpload from "../../../src/upload/ExtensionUpload.ts"
 import * as Announcement from "../../../src/workflow/Announcement.ts"
@@ -110,7 +111,7 @@ const runner = Effect.gen(function* () {
         ]),
         Layer.provide(ExtensionRelease.layerJournal),
         Layer.provideMerge(engine(options)),
-        Layer.provide(ExtensionUpload.layerConfig),
+        Layer.provide([ExtensionUpload.layerConfig, ArchiveDelivery.layerStore]),
         Layer.provide(UploadHttpClient.layerConfig)
       )
     )

@@ -37,8 +37,9 @@ export const read =
     )
 
 /**
- * Begins to read a chunk before it hands out the one before, so that the disk works while the chunk is hashed or sent.
- * The read under way is waited for at the end: until then the operating system still writes to its buffer.
+ * Begins to read a chunk before it hands out the one before, so that the disk works while the chunk is hashed or sent. Small
+ * chunks come where the archive is small, or where many are read at a time and the disk has enough to do. The read under way
+ * is waited for at the end: until then the operating system still writes to its buffer.
  */
 const readingAhead = (
   { expected, offset }: ReadOptions,
@@ -48,32 +49,34 @@ const readingAhead = (
     let position = offset
     let ahead: Fiber.Fiber<Exit.Exit<Uint8Array, ArchiveError>> | undefined
 
-    const begin = Effect.suspend(() =>
-      position === expected.size
-        ? Effect.sync(() => {
-            ahead = undefined
-          })
-        : Effect.map(Effect.forkDaemon(Effect.exit(readAt(position))), (fiber) => {
-            ahead = fiber
-          })
+    const current = Effect.suspend(() => {
+      if (ahead === undefined) return readAt(position)
+      // Awaited and not joined: it has nothing to hand over but its result.
+      return Effect.flatten(Effect.flatten(Fiber.await(ahead)))
+    })
+    const begin = Effect.flatMap(
+      Effect.suspend(() => Effect.forkDaemon(Effect.exit(readAt(position)))),
+      (fiber) => {
+        ahead = fiber
+        // The read reaches the operating system only when this fiber pauses: before the chunk is used, not after.
+        return Effect.yieldNow()
+      }
     )
     const next = Effect.suspend(() =>
-      ahead === undefined
-        ? Effect.fail(Option.none())
-        : Effect.flatten(Fiber.join(ahead)).pipe(
-            Effect.mapError(Option.some),
-            Effect.tap((bytes) => {
-              position += bytes.length
-              return begin
-            }),
-            // The read reaches the operating system only when this fiber pauses: before the chunk is used, not after.
-            Effect.zipLeft(Effect.yieldNow())
-          )
+      position === expected.size ? Effect.fail(Option.none()) : Effect.mapError(current, Option.some)
+    ).pipe(
+      Effect.tap((bytes) => {
+        position += bytes.length
+        ahead = undefined
+        return bytes.length < worthReadingAhead || position === expected.size ? Effect.void : begin
+      })
     )
     yield* Effect.addFinalizer(() => (ahead === undefined ? Effect.void : Fiber.await(ahead)))
-    yield* begin
     return Stream.repeatEffectOption(next)
   })
+
+/** In bytes. */
+const worthReadingAhead = 256 * 1024
 
 const openUnchanged = (
   path: string,

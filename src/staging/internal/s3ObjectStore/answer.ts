@@ -38,12 +38,13 @@ export const readXml =
   (asked: Asked, response: HttpClientResponse): Answered<A> =>
     Effect.gen(function* () {
       if (!isSuccess(response)) return yield* Effect.flip(errorOf(asked, response))
+      const maxMillis = asked.operation === "complete" ? maxCompleteMillis : maxAnswerMillis
       const { end, text } = yield* Effect.mapError(
-        AnswerBody.collect(response, { maxBytes: maxAnswerBytes }),
+        AnswerBody.collect(response, { maxBytes: maxAnswerBytes, maxMillis }),
         fromHttpClientError
       )
       const strange = (reason: Errors.StoreAnswerInvalid["reason"]) => answerInvalid(asked, response, reason)
-      if (end !== "Whole") return yield* strange("TooLarge")
+      if (end !== "Whole") return yield* strange(end)
       const parsed = Xml.parseDocument(text)
       if (Either.isLeft(parsed)) return yield* strange(parsed.left)
       const { children, root: found } = parsed.right
@@ -285,3 +286,8 @@ const aheadMillis = ({ headers }: HttpClientResponse, { serverTime }: Told) =>
 
 /** Far above a list of a thousand uploads with the longest of keys. */
 const maxAnswerBytes = 8 * 1024 * 1024
+
+const maxAnswerMillis = 60_000
+
+/** S3 puts parts together for minutes, and sends spaces all the while. */
+const maxCompleteMillis = 15 * 60_000

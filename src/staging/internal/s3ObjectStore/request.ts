@@ -1,19 +1,17 @@
 /** How a request of the S3 protocol is addressed, signed and sent. */
-import { createHash } from "node:crypto"
 import type * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
-import { AwsV4Signer } from "aws4fetch"
 import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import { Exchange } from "../../../transfer/Exchange.ts"
 import { fromHttpClientError } from "../../../transfer/TransferError.ts"
 import type { Operation } from "../../StagingError.ts"
 import type { Keys } from "./keyring.ts"
 import type { Settings } from "./settings.ts"
+import { encodeQuery, escapeRest, type Signable, sha256, signHeaders, signQuery } from "./signature.ts"
 
 /** One request, before it is signed. */
 export interface Call {
@@ -34,44 +32,21 @@ export interface Body {
   readonly sha256: string
 }
 
-export const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex")
+const noBody = sha256("")
 
-const noBody = sha256(new Uint8Array())
+/** Where a request goes. */
+const placeOf = (
+  { origin, path }: Settings,
+  { key, method, query = [] }: Pick<Call, "key" | "method" | "query">
+): Signable => ({
+  method,
+  host: new URL(origin).host,
+  path: escapeRest(`${path}${key.split("/").map(encodeURIComponent).join("/")}`),
+  query
+})
 
-/** By RFC 3986, because that is what is signed: `encodeURIComponent` leaves five characters as they are. */
-const encode = (text: string): string =>
-  encodeURIComponent(text).replace(
-    /[!'()*]/g,
-    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`
-  )
-
-const addressOf = ({ origin, path }: Settings, { key, query = [] }: Pick<Call, "key" | "query">): string => {
-  const asked = query.map(([name, value]) => `${encode(name)}=${encode(value)}`).join("&")
-  return `${origin}${path}${key.split("/").map(encode).join("/")}${asked === "" ? "" : `?${asked}`}`
-}
-
-/** The moment as signatures write it: `20261126T170000Z`. */
-const stamp = (millis: number): string => new Date(millis).toISOString().replace(/[:-]|\.\d{3}/g, "")
-
-const signerOf = (
-  { region }: Settings,
-  { accessKeyId, secretAccessKey, sessionToken }: Keys,
-  request: { readonly method: string; readonly url: string; readonly headers: Record<string, string> },
-  options: { readonly millis: number; readonly signQuery: boolean }
-) =>
-  new AwsV4Signer({
-    ...request,
-    service: "s3",
-    region,
-    accessKeyId: Redacted.value(accessKeyId),
-    secretAccessKey: Redacted.value(secretAccessKey),
-    ...Option.match(sessionToken, {
-      onNone: () => ({}),
-      onSome: (token) => ({ sessionToken: Redacted.value(token) })
-    }),
-    datetime: stamp(options.millis),
-    signQuery: options.signQuery
-  })
+const addressOf = ({ origin }: Settings, { path, query }: Signable): string =>
+  `${origin}${path}${query.length === 0 ? "" : `?${encodeQuery(query)}`}`
 
 /**
  * Signs and sends. The spans of an `HttpClient` record whole addresses and headers, so they are left out; a redirect is an
@@ -83,18 +58,12 @@ export const execute = Effect.fnUntraced(function* (
   keys: Keys,
   call: Call
 ) {
-  const { body, headers, method, onWritten } = call
-  const request = {
-    method,
-    url: addressOf(settings, call),
-    headers: { ...headers, "x-amz-content-sha256": body?.sha256 ?? noBody }
-  }
+  const { body, headers = {}, method, onWritten } = call
+  const place = placeOf(settings, call)
   const millis = yield* Clock.currentTimeMillis
-  const signed = yield* Effect.promise(() =>
-    signerOf(settings, keys, request, { millis, signQuery: false }).sign()
-  )
-  const prepared = HttpClientRequest.make(method)(request.url).pipe(
-    HttpClientRequest.setHeaders(signed.headers),
+  const signing = { keys, region: settings.region, millis }
+  const prepared = HttpClientRequest.make(method)(addressOf(settings, place)).pipe(
+    HttpClientRequest.setHeaders(signHeaders(place, headers, body?.sha256 ?? noBody, signing)),
     HttpClientRequest.setHeader("user-agent", "effect-elastic-extensions"),
     body === undefined ? (bare) => bare : HttpClientRequest.bodyUint8Array(body.bytes, body.contentType)
   )
@@ -115,12 +84,10 @@ export const presign = Effect.fnUntraced(function* (
 ) {
   const seconds = Math.max(1, Math.floor(lifetimeMillis / 1000))
   const millis = yield* Clock.currentTimeMillis
-  const url = addressOf(settings, { key, query: [["X-Amz-Expires", String(seconds)]] })
-  const signed = yield* Effect.promise(() =>
-    signerOf(settings, keys, { method: "GET", url, headers: {} }, { millis, signQuery: true }).sign()
-  )
+  const place = placeOf(settings, { method: "GET", key })
+  const query = signQuery(place, seconds, { keys, region: settings.region, millis })
   return {
-    url: Redacted.make(signed.url.href),
+    url: Redacted.make(addressOf(settings, { ...place, query })),
     expires: DateTime.addDuration(DateTime.unsafeMake(millis), Duration.seconds(seconds))
   }
 })

@@ -11,6 +11,7 @@ import * as Answer from "./answer.ts"
 import { type Keys, leftMillis, makeKeyring, scrubber } from "./keyring.ts"
 import * as Request from "./request.ts"
 import type { Settings } from "./settings.ts"
+import { sha256 } from "./signature.ts"
 import * as Xml from "./xml.ts"
 
 const mebibyte = 1024 * 1024
@@ -219,7 +220,7 @@ export const make = (settings: Settings): Effect.Effect<ObjectStoreService, neve
               method: "POST",
               key: keyOf(key),
               query: [["uploadId", uploadId]],
-              body: { bytes, sha256: Request.sha256(bytes), contentType: "application/xml" }
+              body: { bytes, sha256: sha256(bytes), contentType: "application/xml" }
             },
             Answer.readXml("CompleteMultipartUploadResult", Xml.CompleteMultipartUploadResult)
           )

@@ -1,6 +1,6 @@
 /** Connections that are opened before the request they are for can be sent. */
 import type * as Http from "node:http"
-import { setImmediate } from "node:timers"
+import { setImmediate, setTimeout } from "node:timers"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
@@ -90,11 +90,9 @@ export const claim = (
     Option.match(waiting.take(place), {
       onNone: () => Effect.succeedNone,
       onSome: (connection) =>
-        connection.ready.pipe(
+        Effect.ignore(connection.ready).pipe(
           Limits.connectWithin(connection.progress, request.connectLimit),
-          // What the other side has sent meanwhile, such as the end of the connection, is heard in a turn of the event loop.
-          Effect.zipRight(turn),
-          Effect.zipRight(turn),
+          Effect.zipRight(listened),
           Effect.raceFirst(Effect.ignore(connection.answer)),
           Effect.zipRight(
             Effect.suspend(() =>
@@ -111,3 +109,12 @@ export const claim = (
   )
 
 const turn = Effect.async<void>((resume) => void setImmediate(() => resume(Effect.void)))
+
+/**
+ * Until what the other side has sent meanwhile, such as the end of the connection, has been heard. A runtime may look for it
+ * only once it has nothing else to do: Deno goes round its event loop sixty times in between.
+ */
+const listened = Effect.zipRight(
+  Effect.async<void>((resume) => void setTimeout(() => resume(Effect.void), 1)),
+  turn
+)

@@ -160,8 +160,8 @@ export interface User {
 
 export class Connection {
   readonly request: Http.ClientRequest
-  /** The connection is there, TLS included. */
-  readonly ready: Effect.Effect<void>
+  /** The connection is there, TLS included. Fails where it will not be: a wait that cannot be interrupted ends as well. */
+  readonly ready: Effect.Effect<void, ConnectionFailed>
   /** The server asked for the body: 100, or 104, which says the same and more. */
   readonly goAhead: Effect.Effect<void>
   /** The final response, whenever it comes, or what became of the connection instead. */
@@ -169,6 +169,7 @@ export class Connection {
   /** Whether others may use the connection after this request. */
   readonly isShared: boolean
   readonly #line: Line
+  readonly #ready: Deferred.Deferred<void, ConnectionFailed>
   readonly #answer: Deferred.Deferred<Http.IncomingMessage, ConnectionFailed>
   #progress: Progress
   #interim: Option.Option<Interim> = Option.none()
@@ -186,23 +187,27 @@ export class Connection {
     }
   ) {
     const { fiberId, network, progress, route } = options
-    const ready = Deferred.unsafeMake<void>(fiberId)
     const goAhead = Deferred.unsafeMake<void>(fiberId)
     this.request = request
     this.isShared = isShared
     this.#line = line
     this.#progress = progress
+    this.#ready = Deferred.unsafeMake(fiberId)
     this.#answer = Deferred.unsafeMake(fiberId)
-    this.ready = Deferred.await(ready)
+    this.ready = Deferred.await(this.#ready)
     this.goAhead = Deferred.await(goAhead)
     this.answer = Deferred.await(this.#answer)
 
     const connected = () => {
       this.#progress.moved()
-      Deferred.unsafeDone(ready, Effect.void)
+      Deferred.unsafeDone(this.#ready, Effect.void)
     }
     request.once("socket", (socket) => {
-      if (request.reusedSocket) return connected()
+      if (request.reusedSocket) {
+        // Deno sends a request again by itself as long as this is true, and never gets to its end. It is for the caller.
+        request.reusedSocket = false
+        return connected()
+      }
       // A read has nothing that a server would stop reading.
       if (!isShared) makePatient(socket)
       if (socket instanceof Tls.TLSSocket) rememberSession(socket, network.lines, route.place)
@@ -241,6 +246,7 @@ export class Connection {
 
   #fail(error: ConnectionFailed): void {
     this.#settle(Effect.fail(error))
+    Deferred.unsafeDone(this.#ready, Effect.fail(error))
   }
 
   get progress(): Progress {

@@ -87,7 +87,7 @@ export class Progress {
 
 export const connectWithin =
   (progress: Progress, limit: number) =>
-  (ready: Effect.Effect<void>): Effect.Effect<void, ConnectTimeout> =>
+  <E>(ready: Effect.Effect<void, E>): Effect.Effect<void, E | ConnectTimeout> =>
     Effect.timeoutFail(ready, {
       duration: Duration.millis(limit),
       onTimeout: () => new ConnectTimeout({ ...progress.snapshot, limitMillis: limit })

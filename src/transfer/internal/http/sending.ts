@@ -77,15 +77,23 @@ const fromFormData = (formData: FormData): Effect.Effect<RequestBody, string> =>
  * was sent as well, because the first megabytes only fill the kernel's own buffer and say nothing about the line.
  */
 const smallestSlice = 64 * 1024
-const largestSlice = 1024 * 1024
+const largestSlice = 2 * 1024 * 1024
 const quickMillis = 1000
+
+/** Only a line far above the usual takes so much in so short a time; it gets the largest slices, which cost the least. */
+const usualSlice = 1024 * 1024
+const instantMillis = 100
 
 const nextSlice = (slice: number, millis: number, bytesSent: number): number => {
   if (millis > quickMillis) return smallestSlice
-  return slice * 8 > bytesSent ? slice : Math.min(largestSlice, slice * 2)
+  if (slice * 8 > bytesSent || (slice >= usualSlice && millis > instantMillis)) return slice
+  return Math.min(largestSlice, slice * 2)
 }
 
-/** Writes handed to the socket and not yet taken by the operating system. Two keep the line busy while the next is read. */
+/**
+ * Writes handed to the socket and not yet taken by the operating system. While it takes one, the other is there for the line,
+ * and whoever makes the chunks goes on with the next.
+ */
 const maxInFlight = 2
 
 /** The body's own stream failed; its error travels unchanged. */
