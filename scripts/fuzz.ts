@@ -4,10 +4,12 @@
  *   -- --seconds 60      altogether, instead of 600
  *   -- --only zip        one target
  *   -- --seed 42         the same inputs again; with --path, the very one
+ *   -- --write           puts the figures into docs/reliability.md
  *
  * A defect, a read that does not end within ten seconds, or a heap that grows is a failure: it is printed, and kept under
  * build/fuzz with its seed and path.
  */
+import { availableParallelism } from "node:os"
 import { join } from "node:path"
 import process from "node:process"
 import { setFlagsFromString } from "node:v8"
@@ -17,10 +19,11 @@ import * as Options from "@effect/cli/Options"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import { Cause, Console, Data, Effect, Exit, FastCheck, Option, Random } from "effect"
+import { Array as Arr, Cause, Console, Data, Effect, Exit, FastCheck, Option, Random } from "effect"
 import type { Case, Target } from "./fuzz/target.ts"
 import { targets } from "./fuzz/targets.ts"
 import { root } from "./runtimes/columns.ts"
+import { fillMarks } from "./support/docs/marks.ts"
 
 class FuzzFailed extends Data.TaggedError("FuzzFailed")<{ readonly message: string }> {}
 
@@ -70,7 +73,7 @@ const fuzz = Effect.fnUntraced(function* ({ cases, name }: Target, seconds: numb
   )
   if (grown > heapBytes)
     return yield* new FuzzFailed({ message: `${name}: the heap has grown by ${grown} bytes` })
-  if (details.counterexample === null) return
+  if (details.counterexample === null) return { name, inputs: details.numRuns, grown }
   const kept = join(root, "build/fuzz", `${name}-${seed}.json`)
   const [{ input }] = details.counterexample
   const what = {
@@ -87,6 +90,24 @@ const fuzz = Effect.fnUntraced(function* ({ cases, name }: Target, seconds: numb
   })
 })
 
+interface Fuzzed {
+  readonly name: string
+  readonly inputs: number
+  /** Bytes. */
+  readonly grown: number
+}
+
+/** As Markdown. */
+const tableOf = (all: ReadonlyArray<Fuzzed>): string =>
+  [
+    "| target | inputs | heap |",
+    "| --- | --- | --- |",
+    ...all.map(({ grown, inputs, name }) => {
+      const megabytes = Math.round(grown / 1e6)
+      return `| ${name} | ${inputs} | ${megabytes < 0 ? "" : "+"}${megabytes} MB |`
+    })
+  ].join("\n")
+
 const command = CliCommand.make(
   "fuzz",
   {
@@ -96,9 +117,10 @@ const command = CliCommand.make(
       targets.map(({ name }) => name)
     ).pipe(Options.optional),
     seed: Options.integer("seed").pipe(Options.optional),
-    path: Options.text("path").pipe(Options.optional)
+    path: Options.text("path").pipe(Options.optional),
+    write: Options.boolean("write")
   },
-  ({ only, path, seconds, seed }) =>
+  ({ only, path, seconds, seed, write }) =>
     Effect.gen(function* () {
       const chosen = targets.filter(({ name }) => Option.isNone(only) || only.value === name)
       const replay = {
@@ -113,7 +135,9 @@ const command = CliCommand.make(
         Console.error("message" in error ? error.message : String(error))
       )
       if (messages.length > 0) return yield* new FuzzFailed({ message: `${messages.length} targets failed` })
-    })
+      const figures = `${seconds} s on ${availableParallelism()} processors, seed ${replay.seed}; nothing failed.\n\n${tableOf(Arr.getRights(results))}`
+      if (write) yield* fillMarks(join(root, "docs/reliability.md"), [["fuzz", figures]])
+    }).pipe(Effect.tapDefect((cause) => Console.error(Cause.pretty(cause))))
 )
 
 CliCommand.run(command, { name: "fuzz", version: "0.1.0" })(process.argv).pipe(

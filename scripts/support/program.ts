@@ -1,6 +1,6 @@
 /** Bundles programs for Node into few files, which start faster than separate modules. */
 import { basename, dirname, extname } from "node:path"
-import { type BuildOptions, build, type Metafile } from "esbuild"
+import { type BuildOptions, build, type Metafile, type Plugin } from "esbuild"
 
 /** Some bundled packages are CommonJS and call `require`. The import is renamed because some modules import it too. */
 const banner =
@@ -8,7 +8,7 @@ const banner =
 
 type Options = Pick<
   BuildOptions,
-  "alias" | "external" | "legalComments" | "minify" | "absWorkingDir" | "plugins"
+  "alias" | "external" | "legalComments" | "minify" | "plugins" | "absWorkingDir"
 > & {
   /** A folder beside `outfile` for what is imported only when it is needed. Default: all is in `outfile`. */
   readonly chunks?: string
@@ -37,3 +37,13 @@ export const bundleProgram = async (
   })
   return metafile
 }
+
+/** Puts a module in place of a package, which alone may still import it. */
+export const optionalPackage = (name: string, module: string): Plugin => ({
+  name: "optional-package",
+  setup: ({ onResolve }) =>
+    onResolve({ filter: /./ }, ({ importer, path }) => {
+      if (path !== name) return
+      return importer === module ? { path, external: true } : { path: module }
+    })
+})

@@ -30,6 +30,7 @@ import {
   AmbiguousRelease,
   EngineUnavailable,
   NothingToDecide,
+  ReleaseUnfinished,
   UnknownExecution
 } from "../workflow/EngineError.ts"
 import { InvalidPayload } from "../workflow/ReleaseError.ts"
@@ -204,7 +205,13 @@ export const DecisionReceipt = Schema.Struct({
   inForce: Schema.OptionFromNullOr(Decision)
 }).annotations({ identifier: "DecisionReceipt" })
 
-const digits = <A>(schema: Schema.Schema<A, number>) => Schema.compose(Schema.NumberFromString, schema)
+/** A number in a query. The message of the schema itself repeats what was given. */
+const digits = <A>(schema: Schema.Schema<A, number>, expected: string) =>
+  Schema.compose(Schema.NumberFromString, schema).annotations({
+    message: () => ({ message: `Expected ${expected}`, override: true })
+  })
+
+const time = digits(Schema.Int, "a time in milliseconds since the epoch")
 const { after, extension } = ReleaseFilter.fields
 
 /**
@@ -219,11 +226,11 @@ export const ListQuery = Schema.Struct({
   /** For the extension with this id or name. */
   extension,
   /** Submitted before this time, in milliseconds since the epoch. */
-  submittedBeforeMillis: optional(digits(Schema.Int)),
+  submittedBeforeMillis: optional(time),
   /** Submitted at this time or later. */
-  submittedSinceMillis: optional(digits(Schema.Int)),
+  submittedSinceMillis: optional(time),
   /** At most so many, 1 to 1000. Default 50. */
-  limit: optional(digits(Schema.Int.pipe(Schema.between(1, 1000)))),
+  limit: optional(digits(Schema.Int.pipe(Schema.between(1, 1000)), "a whole number from 1 to 1000")),
   /** `next` of the page before. */
   after
 })
@@ -305,7 +312,8 @@ export class Releases extends HttpApiGroup.make("releases")
       .middleware(Authorization)
       .addError(unknown)
       .addError(spoken(AmbiguousRelease, 409))
-      .annotateContext(about("Submits the next attempt of a release."))
+      .addError(spoken(ReleaseUnfinished, 409))
+      .annotateContext(about("Submits the next attempt of a release that has ended."))
   )
   .addError(spoken(EngineUnavailable, 503))
   .prefix("/api/v1/releases") {}

@@ -155,8 +155,8 @@ export const layer = (
 > => Layer.unwrapEffect(Effect.as(requireToken(options), serving(options)))
 
 /**
- * The same, with the API and the page, and configured from the environment: `EC_RUNNER_HOST`, `EC_RUNNER_PORT`, and what
- * `apiOptions` reads.
+ * The same, with the API and the page, and configured from the environment: where to listen by `EC_RUNNER_LISTEN`, such as
+ * `127.0.0.1:8321`, and what `apiOptions` reads.
  *
  * @since 0.1.0
  * @category layers
@@ -170,9 +170,8 @@ export const layerConfig = (
 > =>
   Layer.unwrapEffect(
     Effect.gen(function* () {
-      const host = yield* Config.withDefault(Variable.text("EC_RUNNER_HOST"), defaultHost)
-      const port = yield* Config.withDefault(Variable.count("EC_RUNNER_PORT", { max: 65_535 }), defaultPort)
-      return layer({ ...options, host, port, api: yield* apiOptions })
+      const place = yield* Config.withDefault(Variable.address("EC_RUNNER_LISTEN"), {})
+      return layer({ ...options, ...place, api: yield* apiOptions })
     })
   )
 
@@ -189,11 +188,16 @@ const requireToken = ({ api, host = defaultHost }: RunnerHttpOptions) => {
     : Effect.void
 }
 
+const warning = Effect.logWarning(
+  "The API has no access token: everybody on this machine can submit and approve releases."
+)
+
 /** Where there is no API, errors are told all the same. */
 class Nothing extends HttpApi.make("nothing").addError(RequestRefused) {}
 
 const serving = ({ api, host = defaultHost, metrics, obstacle, port = defaultPort }: RunnerHttpOptions) => {
   const isToken = Option.map(Option.fromNullable(api?.token), Token.matches)
+  const isOpen = api !== undefined && Option.isNone(isToken)
   const hasToken = Token.isInUrl(Option.getOrElse(isToken, () => () => false))
   const guard = Guard.guard({ host, names: api?.names ?? [], hasToken })
   const router = HttpApiBuilder.Router.use((all) => all.concat(probes({ metrics, obstacle })))
@@ -214,6 +218,7 @@ const serving = ({ api, host = defaultHost, metrics, obstacle, port = defaultPor
     // Spans tell the address of a request, and a wrong token is somebody's right one elsewhere. Probes come too often.
     HttpMiddleware.withTracerDisabledWhen(({ url }) => isProbe(url) || hasToken(url)),
     Layer.provideMerge(layerServer(host, port)),
+    Layer.tap(() => Effect.when(warning, () => isOpen)),
     Layer.provide(NodeHttpServer.layerContext)
   )
 }

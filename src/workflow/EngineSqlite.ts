@@ -66,14 +66,30 @@ export interface SqliteEngineOptions {
  * @since 0.1.0
  * @category layers
  */
-export const layer = (
-  file: string,
-  options: SqliteEngineOptions = {}
-): Layer.Layer<
+export const layer = (file: string, options: SqliteEngineOptions = {}): SqliteEngine =>
+  onFile(file, options, config(options))
+
+/**
+ * Submits, asks and decides, and leaves the work to the runner that opens the file next. One process at a time has the file: while
+ * a runner is at work, this one is refused with `EngineLocked`.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerClient = (file: string, options: SqliteEngineOptions = {}): SqliteEngine =>
+  onFile(file, options, configOf({ runnerAddress: Option.none(), ...shards }))
+
+type SqliteEngine = Layer.Layer<
   WorkflowEngine,
   EngineLocked | EngineMismatch | EngineUnavailable,
   FileSystem.FileSystem | Path.Path
-> =>
+>
+
+const onFile = (
+  file: string,
+  options: SqliteEngineOptions,
+  config: Layer.Layer<ShardingConfig.ShardingConfig>
+): SqliteEngine =>
   Layer.unwrapEffect(
     Effect.map(Path.Path, (path) => {
       const absolute = path.resolve(file)
@@ -84,8 +100,8 @@ export const layer = (
         )
       )
       return Layer.mergeAll(ClusterWorkflowEngine.layer, layerInsight, layerOwnership).pipe(
-        Layer.provide(runner(options, resource)),
-        Layer.provide(layerClient(absolute, resource, busyLimitMillis)),
+        Layer.provide(runner(options, resource, config)),
+        Layer.provide(layerFile(absolute, resource, busyLimitMillis)),
         unlessMismatched(resource),
         Layer.provide(locks),
         Layer.provide(layerOrUnavailable(resource)(layerFolder(path.dirname(absolute))))
@@ -94,19 +110,27 @@ export const layer = (
   )
 
 /** Not taken from the environment, where `HOST` and `PORT` usually mean something else. */
+const configOf = (settings: Partial<ShardingConfig.ShardingConfig["Type"]>) => ShardingConfig.layer(settings)
+
+/** Every message is stored with its shard: another number would not find those of earlier releases again. */
+const shards = { shardsPerGroup: 300 }
+
 const config = ({ pollInterval = Duration.seconds(1) }: SqliteEngineOptions) =>
-  ShardingConfig.layer({
-    entityMessagePollInterval: pollInterval,
+  configOf({
+    entityMessagePollInterval: Duration.decode(pollInterval),
     // What a release leaves behind in memory when it waits, or has ended.
     entityMaxIdleTime: Duration.seconds(5),
     // A transfer does not end by waiting for it: interrupted, it goes on where it was.
     entityTerminationTimeout: Duration.seconds(2),
-    // Every message is stored with its shard: another number would not find those of earlier releases again.
-    shardsPerGroup: 300
+    ...shards
   })
 
 /** Without a lock of the cluster's own, which would take half a minute to notice that its last runner is dead. */
-const runner = (options: SqliteEngineOptions, resource: string) =>
+const runner = (
+  options: SqliteEngineOptions,
+  resource: string,
+  config: Layer.Layer<ShardingConfig.ShardingConfig>
+) =>
   Layer.merge(
     Sharding.layer.pipe(Layer.provideMerge(Runners.layerNoop)),
     layerDatabase({
@@ -119,7 +143,7 @@ const runner = (options: SqliteEngineOptions, resource: string) =>
   ).pipe(
     Layer.provideMerge(layerLasting(SqlMessageStorage.layer, options.releasesAtOnce)),
     Layer.provide([RunnerStorage.layerMemory, RunnerHealth.layerNoop]),
-    Layer.provide(config(options))
+    Layer.provide(config)
   )
 
 const layerFolder = (folder: string) =>
@@ -179,7 +203,7 @@ const layerLock = (file: string, lockFile: string, resource: string) =>
       Effect.catchTag("SqlError", toUnavailable(resource)),
       Effect.zipRight(writeOwner(file))
     )
-  ).pipe(Layer.provide(layerClient(`${lockFile}-lock`, resource, 0)))
+  ).pipe(Layer.provide(layerFile(`${lockFile}-lock`, resource, 0)))
 
 /**
  * A file may have several names, by links of either kind. So there is a second lock, named after what is behind them all: the
@@ -268,7 +292,7 @@ const onOneConnection = (open: () => Client, limitMillis: number): Client => {
 }
 
 /** One file, by one connection. */
-const layerClient = (
+const layerFile = (
   file: string,
   resource: string,
   limitMillis: number

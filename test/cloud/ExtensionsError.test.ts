@@ -116,6 +116,7 @@ describe("a documented code", () => {
 const html = "<!DOCTYPE html><html><head><title>Request blocked</title></head></html>"
 
 const undocumented: ReadonlyArray<readonly [status: number, tag: string, retryable: boolean]> = [
+  [300, "UnexpectedResponse", false],
   [302, "UnexpectedResponse", false],
   [400, "UnexpectedResponse", false],
   [401, "AuthenticationFailed", false],
@@ -138,7 +139,17 @@ const undocumented: ReadonlyArray<readonly [status: number, tag: string, retryab
 describe("an undocumented status", () => {
   it.effect.each(undocumented)("%i is %s, whatever its body", ([status, tag, retryable]) =>
     Effect.gen(function* () {
-      const bodies = [undefined, "", html, "not json", "{", "[]", errorBody("root.unknown"), { errors: null }]
+      const bodies = [
+        undefined,
+        "",
+        html,
+        "not json",
+        "{",
+        "[]",
+        errorBody("root.unknown"),
+        { errors: null },
+        extensionBody
+      ]
       const errors = yield* Effect.forEach(bodies, (body) => errorFrom({ status, body }), { concurrency: 4 })
       expect(errors.map((error) => [error._tag, error.isRetryable])).toEqual(
         bodies.map(() => [tag, retryable])
@@ -479,7 +490,13 @@ describe("secrets", () => {
   it.effect("in relative links, and in the headers that hold links, stay out", () =>
     Effect.gen(function* () {
       const link = "/u/TOKEN-0123456789"
-      const headers = { location: link, "content-location": link, link: `<${link}>; rel=next`, refresh: "1" }
+      const headers = {
+        location: link,
+        "content-location": link,
+        link: `<${link}>; rel=next`,
+        refresh: "1",
+        "x-signature": "TOKEN"
+      }
       for (const status of [302, 400, 404, 418]) {
         const error = yield* errorFrom({ status, headers, body: `no upload at ${link}` })
         expect(JSON.stringify(error) + error.message).not.toContain("TOKEN")

@@ -86,6 +86,26 @@ describe("the client", () => {
     }).pipe(Effect.provide(serving()))
   )
 
+  it.scopedLive("is told what a query that cannot be used should be, and not what it was", () =>
+    Effect.gen(function* () {
+      for (const [query, problem] of [
+        ["limit=canary", "limit: Expected a whole number from 1 to 1000"],
+        ["limit=1001", "limit: Expected a whole number from 1 to 1000"],
+        [
+          "submittedSinceMillis=canary",
+          "submittedSinceMillis: Expected a time in milliseconds since the epoch"
+        ],
+        ["state=canary", "state.0: Expected "],
+        ["after=canary", "after: Expected "]
+      ] as const) {
+        const { json, status, text } = yield* get(`${api}?${query}`)
+        expect([status, Object(json)._tag], query).toEqual([400, "MalformedRequest"])
+        expect(Object(json).message).toContain(problem)
+        expect(text).not.toContain("canary")
+      }
+    }).pipe(Effect.provide(serving()))
+  )
+
   it.scopedLive("submits the same release once, also with the digest in hand", () =>
     Effect.gen(function* () {
       const { releases } = yield* client()
@@ -125,6 +145,25 @@ describe("the client", () => {
         })
       )
       expect(missing).toMatchObject({ _tag: "ArchiveUnreadable", reason: "NotFound", path: "/nowhere.zip" })
+    }).pipe(Effect.provide(serving()))
+  )
+})
+
+describe("an attempt after the first", () => {
+  it.scopedLive("is refused while the one before goes on, and is another release after it", () =>
+    Effect.gen(function* () {
+      const { executionId, releases } = yield* heldRelease()
+      const path = { executionId }
+      expect(yield* Effect.flip(releases.retry({ path }))).toMatchObject({ _tag: "ReleaseUnfinished" })
+      yield* releases.reject({ path, payload: { by: "bob" } })
+      yield* untilStatus(executionId, "Done")
+      const next = yield* releases.retry({ path })
+      expect(next.executionId).not.toBe(executionId)
+      yield* untilStatus(next.executionId, "Waiting")
+      yield* releases.cancel({ path: next })
+      yield* untilStatus(next.executionId, "Done")
+      const { summary } = yield* releases.show({ path: next })
+      expect(summary).toMatchObject({ releaseId: "words-1", attempt: 2, state: "cancelled" })
     }).pipe(Effect.provide(serving()))
   )
 })

@@ -1,8 +1,12 @@
+import { NodeContext } from "@effect/platform-node"
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Layer, Option, Redacted } from "effect"
-import type * as RunnerHttp from "../../src/runner/RunnerHttp.ts"
+import { ConfigProvider, Effect, Exit, Fiber, Layer, Redacted, Scope, TestClock, Tracer } from "effect"
+import * as RunnerHttp from "../../src/runner/RunnerHttp.ts"
+import * as EngineMemory from "../../src/workflow/EngineMemory.ts"
 import { address, bearer, call, get, post, serving, token } from "../support/runner/runner.ts"
+import { fileWith } from "../support/upload/archives.ts"
 import { logs } from "../support/workflow/logs.ts"
+import { place } from "../support/workflow/releases.ts"
 
 const releases = "/api/v1/releases"
 
@@ -47,12 +51,47 @@ describe("the access token", () => {
     }).pipe(Effect.provide(serving()), Effect.provide(layer))
   })
 
-  it.scopedLive("is not needed on this machine where there is none", () =>
-    Effect.gen(function* () {
+  it.scopedLive("appears in no trace, in the address or in the header", () => {
+    const told: Array<unknown> = []
+    const tracer = Tracer.make({
+      context: (run) => run(),
+      span: (name, parent, context, links, startTime, kind) => ({
+        _tag: "Span",
+        name,
+        parent,
+        context,
+        links,
+        kind,
+        spanId: "1",
+        traceId: "1",
+        sampled: true,
+        status: { _tag: "Started", startTime },
+        attributes: new Map(),
+        attribute: (key, value) => void told.push([name, key, value]),
+        event: () => {},
+        addLinks: () => {},
+        end: () => {}
+      })
+    })
+    return Effect.gen(function* () {
+      yield* get(`${releases}?limit=7`)
+      yield* get(`${releases}?token=${token}`)
+      yield* get(`${releases}/${token}`)
+      expect(JSON.stringify(told)).toContain("limit=7")
+      expect(JSON.stringify(told)).not.toContain(token)
+    }).pipe(Effect.provide(serving()), Effect.provide(Layer.setTracer(tracer)))
+  })
+
+  it.scopedLive("is not needed on this machine where there is none, which the log says", () => {
+    const { layer, lines } = logs()
+    return Effect.gen(function* () {
       expect(yield* verdict(get(releases, {}))).toEqual([200, "served"])
       expect(yield* verdict(get(releases, { authorization: "Bearer whatever" }))).toEqual([200, "served"])
-    }).pipe(Effect.provide(serving({ api: {} })))
-  )
+      expect(lines.filter(({ level }) => level === "WARN").map(({ text }) => text)).toEqual([
+        expect.stringContaining("has no access token")
+      ])
+    }).pipe(Effect.provide(serving({ api: {} })), Effect.provide(layer))
+  })
 
   it.effect("is needed to listen elsewhere, and must not be short", () =>
     Effect.gen(function* () {
@@ -94,10 +133,13 @@ describe("a request of somebody else's", () => {
       expect(yield* verdict(get("/", { host: "releases.example" }))).toEqual([200, "served"])
       expect(yield* verdict(get("/", { host: "other.example" }))).toEqual([403, "ForeignRequest"])
       const proxied = { ...bearer, host: "releases.example", origin: "https://releases.example" }
-      expect(yield* verdict(post(`${releases}/unknown/cancel`, {}, proxied))).toEqual([
-        404,
-        "UnknownExecution"
-      ])
+      const asking = (headers: Record<string, string>) =>
+        verdict(post(`${releases}/unknown/cancel`, {}, { ...proxied, ...headers }))
+      expect(yield* asking({})).toEqual([404, "UnknownExecution"])
+      const { port } = yield* address
+      expect(yield* asking({ host: `127.0.0.1:${port}` })).toEqual([404, "UnknownExecution"])
+      expect(yield* asking({ origin: "https://other.example" })).toEqual([403, "ForeignRequest"])
+      expect(yield* asking({ origin: "null" })).toEqual([403, "ForeignRequest"])
     }).pipe(Effect.provide(serving({ api: { names: ["Releases.example"] } })))
   )
 
@@ -159,6 +201,19 @@ describe("a body", () => {
       const headers = { "content-type": "application/json" }
       const answer = yield* call({ method: "POST", path: releases, headers, body: megabytes(100) })
       expect(answer).toMatchObject({ status: 401, json: { _tag: "AccessTokenRefused", reason: "Missing" } })
+    }).pipe(Effect.provide(serving()))
+  )
+
+  it.scoped("that does not come to its end is given up after 15 seconds", () =>
+    Effect.gen(function* () {
+      const headers = { ...json, "content-length": "100" }
+      const begun = yield* Effect.fork(call({ method: "POST", path: releases, headers, body: ["{"] }))
+      const passing = TestClock.adjust("5 seconds").pipe(
+        Effect.zipRight(Effect.promise(() => new Promise((resume) => setTimeout(resume, 20)))),
+        Effect.forever
+      )
+      const answer = yield* Effect.raceFirst(Fiber.join(begun), passing)
+      expect(answer).toMatchObject({ status: 408, json: { _tag: "BodyTooSlow", limitMillis: 15_000 } })
     }).pipe(Effect.provide(serving()))
   )
 
@@ -250,7 +305,7 @@ describe("what is served", () => {
     }).pipe(
       Effect.provide(
         serving({
-          obstacle: Effect.succeed(Option.some("the database is away")),
+          obstacle: Effect.succeedSome("the database is away"),
           metrics: Effect.succeed("releases_total 1\n")
         })
       )
@@ -270,7 +325,76 @@ describe("what is served", () => {
   })
 })
 
+describe("the environment", () => {
+  const reading = (variables: Readonly<Record<string, string>>) =>
+    RunnerHttp.apiOptions.pipe(
+      Effect.withConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(variables)))),
+      Effect.provide(NodeContext.layer)
+    )
+
+  it.scoped("gives the token, as it is or in a file, and further names", () =>
+    Effect.gen(function* () {
+      expect(yield* reading({})).toEqual({ token: undefined, names: [] })
+      expect(
+        yield* reading({ EC_RUNNER_TOKEN: ` ${token} `, EC_RUNNER_NAMES: "a.example, b.example," })
+      ).toEqual({
+        token: Redacted.make(token),
+        names: ["a.example", "b.example"]
+      })
+      const file = yield* fileWith(new TextEncoder().encode(`${token}\n`))
+      expect(yield* reading({ EC_RUNNER_TOKEN_FILE: file })).toMatchObject({ token: Redacted.make(token) })
+    }).pipe(Effect.provide(NodeContext.layer))
+  )
+
+  it.scoped("is refused where it does not say which token is meant, or has none in its file", () =>
+    Effect.gen(function* () {
+      const empty = yield* fileWith(new TextEncoder().encode(" \n"))
+      for (const [variables, problem] of [
+        [{ EC_RUNNER_TOKEN_FILE: empty }, "its file is empty"],
+        [{ EC_RUNNER_TOKEN_FILE: `${empty}-gone` }, "its file cannot be read"],
+        [{ EC_RUNNER_TOKEN_FILE: empty, EC_RUNNER_TOKEN: token }, "cannot be set beside EC_RUNNER_TOKEN"]
+      ] as const) {
+        const error = yield* Effect.flip(reading(variables))
+        expect(String(error)).toContain(problem)
+        expect(String(error)).toContain("EC_RUNNER_TOKEN_FILE")
+        expect(String(error)).not.toContain(token)
+      }
+    }).pipe(Effect.provide(NodeContext.layer))
+  )
+
+  it.scopedLive("says where to listen, and that it needs a token there", () => {
+    const starting = (variables: Readonly<Record<string, string>>) =>
+      Layer.build(
+        RunnerHttp.layerConfig().pipe(
+          Layer.provide(Layer.merge(EngineMemory.layer, place())),
+          Layer.provide(Layer.setConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(variables)))))
+        )
+      )
+    return Effect.gen(function* () {
+      const variables = { EC_RUNNER_LISTEN: "127.0.0.1:0", EC_RUNNER_TOKEN: token }
+      const answer = yield* Effect.provide(verdict(get(releases)), yield* starting(variables))
+      expect(answer).toEqual([200, "served"])
+      const error = yield* Effect.flip(starting({ EC_RUNNER_LISTEN: "0.0.0.0:0" }))
+      expect(error).toMatchObject({ _tag: "AccessTokenRequired", host: "0.0.0.0" })
+    })
+  })
+})
+
 describe("the server", () => {
+  it.scopedLive("ends with its scope, though somebody has not sent the whole request", () =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const runner = yield* Scope.extend(Layer.build(serving()), scope)
+      const headers = { ...bearer, "content-type": "application/json", "content-length": "100" }
+      const hanging = call({ method: "POST", path: releases, headers, body: ["{"] })
+      const cut = yield* Effect.fork(Effect.provide(Effect.flip(hanging), runner))
+      // Served on another connection, so the first one is there.
+      yield* Effect.provide(get(releases), runner)
+      yield* Scope.close(scope, Exit.void)
+      expect(String(yield* Fiber.join(cut))).toMatch(/ECONNRESET|ECONNREFUSED|socket hang up/)
+    })
+  )
+
   it.scopedLive("says which address it cannot listen on", () =>
     Effect.gen(function* () {
       const { port } = yield* address

@@ -98,10 +98,9 @@ describe("the account of what a package consists of", () => {
 })
 
 describe("SECURITY.md", () => {
-  const rows =
-    readFileSync("SECURITY.md", "utf8")
-      .match(/^\| .* \|$/gm)
-      ?.slice(2) ?? []
+  const page = readFileSync("SECURITY.md", "utf8")
+  const [promised = ""] = page.split(/^## (?!What is promised)/m)
+  const rows = promised.match(/^\| .* \|$/gm)?.slice(2) ?? []
   const promises = rows.map((row) => {
     const [, promise = "", tests = ""] =
       row.split(" | ").length === 2 ? (/^\| (.*) \| (.*) \|$/.exec(row) ?? []) : []
@@ -116,5 +115,12 @@ describe("SECURITY.md", () => {
   it.each(promises)("%s is held by tests that there are", (_, tests) => {
     expect(tests.length).toBeGreaterThan(0)
     expect(tests.filter((held) => !isThere(held))).toEqual([])
+  })
+
+  it("names no command that cannot be run", () => {
+    const files = page.match(/\btest\/[\w./-]+\.ts\b/g) ?? []
+    const commands = page.match(/npm run [\w:-]+/g) ?? []
+    expect(files.length).toBeGreaterThan(30)
+    expect([...files, ...commands].filter((named) => !isThere(named))).toEqual([])
   })
 })

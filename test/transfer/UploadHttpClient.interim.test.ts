@@ -77,6 +77,7 @@ describe("Expect: 100-continue", () => {
         ["100-continue", 0],
         [undefined, 2 * mebibyte]
       ])
+      yield* eventually(() => server.connections[0]?.closed === true)
     })
   )
 

@@ -129,6 +129,20 @@ describe("UploadHttpClient", () => {
       )
     }
 
+    it.scopedLive("that shows only after a while has not been whole in the meantime", () =>
+      Effect.gen(function* () {
+        const server = yield* serve(ok)
+        const sent = eventually(() => (server.connections[0]?.bodyBytes ?? 0) >= 300_000)
+        const more = Stream.fromEffect(
+          Effect.as(Effect.zipRight(sent, Effect.sleep("200 millis")), new Uint8Array(1))
+        )
+        const stream = Stream.concat(chunksOf(4, 100_000), more)
+        const error = yield* Effect.flip(put(server.url, HttpBody.stream(stream, zip, 400_000)))
+        expect(fromHttpClientError(error)).toMatchObject({ _tag: "BodyLengthMismatch", reason: "Long" })
+        expect(server.connections[0]?.bodyBytes).toBe(300_000)
+      })
+    )
+
     it.scopedLive("a body that fails closes the connection and fails with its own error", () =>
       Effect.gen(function* () {
         const server = yield* serve(ok)
@@ -218,6 +232,16 @@ describe("UploadHttpClient", () => {
           targetOrigin: "https://elsewhere.example:8443"
         })
         expect(refused.message).not.toContain("secret")
+      })
+    )
+
+    it.scopedLive("are not what a 304 is, even with a place", () =>
+      Effect.gen(function* () {
+        const server = yield* serve(
+          whenWhole(({ answer }) => answer(304, "", { location: "https://elsewhere.example/" }))
+        )
+        const response = yield* put(server.url, HttpBody.uint8Array(new Uint8Array(3), zip))
+        expect(response.status).toBe(304)
       })
     )
 

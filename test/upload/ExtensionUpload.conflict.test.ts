@@ -11,13 +11,15 @@ import { held, journaled, recordEvents, seed, sha256, traffic, world } from "../
 const sizes = { longer: 9000, same: 5000 }
 
 /** An upload, and another writer that a fault can let in between. */
-const rivals = (options: Partial<UploadOptions> & { readonly theirSize?: keyof typeof sizes } = {}) =>
+const rivals = (
+  options: Partial<UploadOptions> & { readonly theirSize?: keyof typeof sizes; readonly before?: number } = {}
+) =>
   Effect.gen(function* () {
-    const { theirSize = "longer", ...settings } = options
+    const { before = 3000, theirSize = "longer", ...settings } = options
     const cloud = yield* LocalElasticCloud
     const ours = yield* zipOf(5000)
     const theirs = yield* zipOf(sizes[theirSize])
-    const id = yield* seed({ file: yield* zipOf(3000) })
+    const id = yield* seed({ file: yield* zipOf(before) })
     const { events, onEvent } = recordEvents()
     const other = Fault.run(
       "arrival",
@@ -129,9 +131,12 @@ describe("a writer in between", () => {
     }).pipe(Effect.provide(world()))
   )
 
-  it.live("who only changed the name is a writer as well", () =>
+  it.live.each([
+    ["", 3000, true],
+    [", also where the archive of before has our size, which proves nothing", 5000, false]
+  ] as const)("who only changed the name is a writer as well%s", ([, before, verificationLinks]) =>
     Effect.gen(function* () {
-      const { cloud, id, putLines, upload } = yield* rivals()
+      const { cloud, id, putLines, upload } = yield* rivals({ before })
       const rename = cloud.seed({ id, name: "renamed", extension_type: "bundle", version: "*" })
       yield* cloud.plan({
         method: "PUT",
@@ -142,7 +147,7 @@ describe("a writer in between", () => {
         now: { resourceVersion: "2" }
       })
       expect(yield* putLines).toHaveLength(1)
-    }).pipe(Effect.provide(world()))
+    }).pipe(Effect.provide(world({ cloud: { verificationLinks } })))
   )
 })
 

@@ -99,6 +99,20 @@ describe("the events of an upload", () => {
     }).pipe(Effect.provide(world()))
   )
 
+  it.live("offer resumption once, though the server tells its limits again", () =>
+    Effect.gen(function* () {
+      const cloud = yield* LocalElasticCloud
+      yield* cloud.plan({ method: "PUT", fault: Fault.cut({ afterBodyBytes: 1_000_000 }, "reset") })
+      const content = yield* zipOf(3_000_000)
+      const { events, onEvent } = recordEvents()
+      const archive = Archive.bytes({ name: "a.zip", bytes: content })
+      yield* ExtensionUpload.upload({ extensionId: yield* seed(), archive, onEvent })
+      const offers = events.filter(({ _tag }) => _tag === "ResumptionOffered")
+      expect(offers).toHaveLength(1)
+      expect(events.filter(({ _tag }) => _tag === "AttemptStarted")).toHaveLength(2)
+    }).pipe(Effect.provide(world({ cloud: { resumable: { limits: { maxAgeSeconds: 3600 } } } })))
+  )
+
   it.live("can all be encoded as JSON and read again", () =>
     Effect.gen(function* () {
       const cloud = yield* LocalElasticCloud

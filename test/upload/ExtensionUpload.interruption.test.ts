@@ -97,6 +97,29 @@ describe("interrupting an upload", () => {
     }).pipe(Effect.provide(world()))
   )
 
+  it.live("while the server is still busy with it costs no second PUT either", () =>
+    Effect.gen(function* () {
+      const cloud = yield* LocalElasticCloud
+      const { content, ...upload } = yield* request(5000)
+      yield* interrupted(upload, Fault.hang("body"), "body")
+      const applied = cloud.seed({
+        id: upload.extensionId,
+        name: "dictionary",
+        extension_type: "bundle",
+        version: "*",
+        file: content
+      })
+      yield* Effect.fork(Effect.delay(applied, 300))
+      expect(yield* ExtensionUpload.upload(upload)).toMatchObject({
+        _tag: "Uploaded",
+        proof: "hash",
+        attempts: 0,
+        bytesSent: 0
+      })
+      expect(yield* puts).toHaveLength(1)
+    }).pipe(Effect.provide(world({ settings: { reconcileWindow: "10 seconds" } })))
+  )
+
   it.live("while it waits to try again keeps what was tried on record", () =>
     Effect.gen(function* () {
       const { content, ...upload } = yield* request(5000)
@@ -142,11 +165,15 @@ describe("interrupting an upload", () => {
     }).pipe(Effect.provide(world()))
   )
 
-  it.live("gives way to another archive: the old record is of no use to it", () =>
+  it.live.each([
+    ["", 4000],
+    [" of the same size", 5000]
+  ] as const)("gives way to another archive%s: the old record is of no use to it", ([, bytes]) =>
     Effect.gen(function* () {
       const first = yield* request(5000)
       yield* interrupted(first, Fault.hang("body"), "body")
-      const content = yield* zipOf(4000)
+      const content = yield* zipOf(bytes)
+      expect(content.length === first.content.length).toBe(bytes === 5000)
       const { events, onEvent } = recordEvents()
       const receipt = yield* ExtensionUpload.upload({
         extensionId: first.extensionId,

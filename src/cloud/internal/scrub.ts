@@ -53,6 +53,29 @@ const patternOf = (key: string): RegExp => {
   return new RegExp([...spelt, ...hidden].join("|"), "gi")
 }
 
+/** Characters. A server can spread a key over several fields; so much of one occurs nowhere by chance. */
+const tellingLength = 12
+
+const partsOf = (secret: string): ReadonlyArray<string> =>
+  Array.from({ length: Math.max(0, secret.length - tellingLength + 1) }, (_, at) =>
+    secret.slice(at, at + tellingLength)
+  )
+
+/** Replaces every run of characters that stands in the key as well. */
+const withoutParts = (text: string, parts: ReadonlySet<string>): string => {
+  let kept = ""
+  let from = 0
+  for (let at = 0; at + tellingLength <= text.length; at++) {
+    if (!parts.has(text.slice(at, at + tellingLength))) continue
+    let end = at + tellingLength
+    while (parts.has(text.slice(end - tellingLength + 1, end + 1))) end++
+    kept += `${text.slice(from, at)}${redacted}`
+    from = end
+    at = end - 1
+  }
+  return kept + text.slice(from)
+}
+
 /** An absolute address is cut to its origin: a path, too, can be what makes a link a secret. */
 const address = /\b(https?:(?:\\{0,4}\/){2})(?:[^\s/\\"'<>?#@]*@)?([^\s/\\"'<>?#]+)[^\s"'<>]*/gi
 
@@ -80,6 +103,9 @@ export const scrubAddresses = (text: string): string =>
 
 /** The scrub for everything that an answer to a request with this key can contain. */
 export const makeScrub = (apiKey: Redacted.Redacted<string>): ((text: string) => string) => {
-  const key = patternOf(Redacted.value(apiKey))
-  return (text) => scrubAddresses(text.replace(key, redacted))
+  const key = Redacted.value(apiKey)
+  const whole = patternOf(key)
+  const hidden = decodedKey(key).map((bytes) => bytes.toString("latin1"))
+  const parts = new Set([key, ...hidden].flatMap(partsOf))
+  return (text) => scrubAddresses(withoutParts(text.replace(whole, redacted), parts))
 }

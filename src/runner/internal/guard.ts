@@ -25,19 +25,24 @@ const isAddress = (hostname: string): boolean => /^(\[[0-9a-f:.]+\]|\d+\.\d+\.\d
 
 /** Fails for a request that is not to be looked at further. What a page may read of another site is up to the browser. */
 export const guard = ({ hasToken, host, names }: GuardOptions) => {
-  const known = new Set(["localhost", ...names.map((name) => name.toLowerCase())])
+  const given = new Set(names.map((name) => name.toLowerCase()))
+  const isKnown = (hostname: string) => isAddress(hostname) || hostname === "localhost" || given.has(hostname)
   const checksNames = isLoopback(host) || names.length > 0
+  // A proxy may or may not pass on the name that it was called by.
+  const isOwn = (origin: string, to: string) => {
+    const at = origin.replace(/^https?:\/\//, "")
+    return at === to || given.has(hostnameOf(at))
+  }
   return Effect.gen(function* () {
     const { headers, method, originalUrl } = yield* HttpServerRequest.HttpServerRequest
     if (hasToken(originalUrl)) return yield* new AccessTokenInUrl()
-    const given = headers["host"] ?? ""
-    const hostname = hostnameOf(given)
-    if (checksNames && !isAddress(hostname) && !known.has(hostname)) {
+    const to = headers["host"] ?? ""
+    if (checksNames && !isKnown(hostnameOf(to))) {
       return yield* new ForeignRequest({ header: "Host" })
     }
     if (!HttpMethod.hasBody(method)) return
     const { origin, "sec-fetch-site": site = "none" } = headers
-    if (origin !== undefined && origin.replace(/^https?:\/\//, "") !== given) {
+    if (origin !== undefined && !isOwn(origin, to)) {
       return yield* new ForeignRequest({ header: "Origin" })
     }
     if (site !== "none" && site !== "same-origin") {

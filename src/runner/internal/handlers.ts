@@ -48,7 +48,7 @@ const layerReleases = HttpApiBuilder.group(ReleasesApi, "releases", (handlers) =
     )
     .handle("retry", ({ path }) =>
       Effect.gen(function* () {
-        const { executionId } = yield* ReleaseList.find(path.executionId)
+        const executionId = yield* ReleaseList.retry(path.executionId)
         yield* done(executionId, "Next attempt submitted")
         return { executionId }
       })

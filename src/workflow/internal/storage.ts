@@ -25,6 +25,7 @@ import * as Predicate from "effect/Predicate"
 import * as Ref from "effect/Ref"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
+import { attribute } from "../../telemetry.ts"
 import { UnreadableRelease } from "../EngineError.ts"
 import { makeAdmission } from "./admission.ts"
 
@@ -124,8 +125,8 @@ const make = Effect.fnUntraced(function* (atOnce: number) {
     },
     (self, { envelope }) =>
       Effect.annotateLogs(self, {
-        "release.execution": envelope.address.entityId,
-        "release.message": envelope.tag
+        [attribute.releaseExecution]: envelope.address.entityId,
+        [attribute.releaseMessage]: envelope.tag
       })
   )
 

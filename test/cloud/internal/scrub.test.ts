@@ -71,6 +71,27 @@ describe("makeScrub", () => {
     }
   )
 
+  it.prop(
+    "finds a key that is spread over several texts",
+    [visible, FastCheck.string(), FastCheck.integer({ min: 1, max: 59 })],
+    ([key, around, at]) => {
+      const scrub = makeScrub(Redacted.make(key))
+      for (const half of [key.slice(0, at), key.slice(at)]) {
+        const text = scrub(`${around} ${half} ${around}`)
+        if (half.length >= 12) expect(text).not.toContain(half)
+      }
+    },
+    { fastCheck: { numRuns: 50 } }
+  )
+
+  it("leaves what stands around a part of the key", () => {
+    const scrub = makeScrub(Redacted.make("abcdefghijklmnopqrstuvwxyz0123456789"))
+    expect(scrub("first cdefghijklmnop, then 0123456789, then ghijklmnopqrst.")).toBe(
+      "first <redacted>, then 0123456789, then <redacted>."
+    )
+    expect(scrub("efghijklmnopqrstuvwxyzabcdefghijklmn")).toBe("<redacted><redacted>")
+  })
+
   it("finds what Elastic's key stands for, and the key without its padding", () => {
     const key = Buffer.from("VuaCfGcBCdbkQm-e5aOx:ui2lp2axTNmsyakw9tvNnw").toString("base64")
     const scrub = makeScrub(Redacted.make(key))

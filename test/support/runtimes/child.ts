@@ -38,6 +38,8 @@ export interface ChildOptions {
   readonly program: string
   readonly args?: ReadonlyArray<string>
   readonly env: Readonly<Record<string, string>>
+  /** What Deno has to allow besides. */
+  readonly rights?: ReadonlyArray<string>
 }
 
 export type Ended =
@@ -57,7 +59,8 @@ export const startChild = (options: ChildOptions): Effect.Effect<Child, never, S
     const ended = yield* Deferred.make<Ended>()
     const [command, ...flags] = runtimes[options.runtime]
     const startedAt = performance.now()
-    const child = spawn(command, [...flags, options.program, ...(options.args ?? [])], {
+    const rights = options.runtime === "deno" ? (options.rights ?? []) : []
+    const child = spawn(command, [...flags, ...rights, options.program, ...(options.args ?? [])], {
       env: { PATH: process.env["PATH"], HOME: process.env["HOME"], ...options.env },
       stdio: ["ignore", "pipe", "pipe"]
     })

@@ -96,7 +96,11 @@ const proxyFinding = (proxy: Option.Option<HttpProxy.HttpProxy>): Finding =>
 
 /** Asks without the API key: what is found out here says nothing about the key, and nobody learns it. */
 export const examineEndpoint = Effect.fnUntraced(function* (baseUrl: string) {
-  const client = HttpClient.withTracerPropagation(yield* HttpClient.HttpClient, false)
+  // A span of its own would keep the headers of the answer, secret or not.
+  const client = (yield* HttpClient.HttpClient).pipe(
+    HttpClient.withTracerDisabledWhen(() => true),
+    HttpClient.withTracerPropagation(false)
+  )
   const url = new URL(`${baseUrl}/deployments/extensions`)
   const found = yield* Effect.either(HttpProxy.forUrl(url))
   if (Either.isLeft(found)) return { findings: [failed("proxy", found.left)], reachable: false }

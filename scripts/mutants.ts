@@ -1,0 +1,198 @@
+/**
+ * Changes the source in small ways, and counts which changes the tests notice: `npm run mutants`.
+ *
+ *   -- --folder upload     one folder, instead of six
+ *   -- --mutants 60        at least so many in each, instead of 40
+ *   -- --seed 42           other places; the same seed means the same ones
+ *   -- --write             puts the figures into docs/reliability.md
+ *
+ * Before that it makes mistakes that were made, or nearly, one after the other: each has a test that has to fail.
+ *
+ * The changes are of logic only: conditions, comparisons, calculations, calls left out, blocks emptied. Texts, regular
+ * expressions, lists and objects stay as they are: most of such changes show in a message alone, and tests that held each
+ * word of each message would be in the way of whoever improves one. An arrow function that returns nothing is left out as
+ * well: the compiler refuses nearly all of them.
+ */
+import { availableParallelism } from "node:os"
+import { join, relative } from "node:path"
+import process from "node:process"
+import * as CliCommand from "@effect/cli/Command"
+import * as Options from "@effect/cli/Options"
+import * as Command from "@effect/platform/Command"
+import * as FileSystem from "@effect/platform/FileSystem"
+import * as NodeContext from "@effect/platform-node/NodeContext"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import { Cause, Console, Data, Effect, Option, Schema } from "effect"
+import { type Mistake, mistakes } from "./mutants/mistakes.ts"
+import { figuresOf, type Judged, Report, survivorsOf } from "./mutants/report.ts"
+import { Places, rangeOf, sample } from "./mutants/sample.ts"
+import { root } from "./runtimes/columns.ts"
+import { fillMarks } from "./support/docs/marks.ts"
+
+class MutantsFailed extends Data.TaggedError("MutantsFailed")<{ readonly message: string }> {}
+
+const excluded = ["StringLiteral", "Regex", "ArrayDeclaration", "ObjectLiteral", "ArrowFunction"]
+
+/** Folders of the source, and the tests that hold what they promise. */
+const folders = {
+  transfer: ["test/transfer/**/*.test.ts"],
+  upload: ["test/upload/**/*.test.ts"],
+  journal: ["test/journal/**/*.test.ts"],
+  publish: ["test/publish/**/*.test.ts"],
+  staging: ["test/staging/**/*.test.ts"],
+  cloud: ["test/cloud/**/*.test.ts"]
+} as const
+
+type Folder = keyof typeof folders
+
+/** Tests that take minutes, or need a process of their own. */
+const left = ["test/upload/ExtensionUpload.model.test.ts"]
+
+const here = join(root, "scripts/mutants")
+const stryker = join(here, "node_modules/@stryker-mutator")
+const work = join(root, "build/mutants")
+
+const run = (command: string, ...args: ReadonlyArray<string>) =>
+  Command.make(command, ...args).pipe(
+    Command.workingDirectory(root),
+    Command.stdout("inherit"),
+    Command.stderr("inherit"),
+    Command.exitCode
+  )
+
+const places = (files: ReadonlyArray<string>) =>
+  Command.make("node", join(here, "places.mjs"), excluded.join(","), ...files).pipe(
+    Command.workingDirectory(root),
+    Command.string,
+    Effect.flatMap(Schema.decode(Places))
+  )
+
+const sourcesIn = (folder: Folder) =>
+  Effect.flatMap(FileSystem.FileSystem, (fs) =>
+    Effect.map(fs.readDirectory(join(root, "src", folder), { recursive: true }), (names) =>
+      names
+        .filter((name) => name.endsWith(".ts"))
+        .sort()
+        .map((name) => `src/${folder}/${name}`)
+    )
+  )
+
+/** What StrykerJS makes of the tests when it changes the sampled places of a folder. */
+const judge = Effect.fnUntraced(function* (
+  folder: Folder,
+  { mutants, seed }: { readonly mutants: number; readonly seed: number }
+) {
+  const fs = yield* FileSystem.FileSystem
+  const chosen = sample(yield* places(yield* sourcesIn(folder)), mutants, `${seed} ${folder}`)
+  const [settings, report] = [join(work, `${folder}.config.json`), join(work, `${folder}.json`)]
+  yield* fs.makeDirectory(work, { recursive: true })
+  yield* fs.writeFileString(
+    settings,
+    JSON.stringify({
+      testRunner: "vitest",
+      plugins: [join(stryker, "vitest-runner/dist/src/index.js")],
+      vitest: { configFile: "scripts/mutants/vitest.config.ts", related: false },
+      testFiles: [...folders[folder], ...left.map((file) => `!${file}`)],
+      mutate: chosen.map(rangeOf),
+      mutator: { excludedMutations: excluded },
+      // Modules are loaded once: a change of what runs then would never be seen.
+      ignoreStatic: true,
+      coverageAnalysis: "perTest",
+      concurrency: availableParallelism(),
+      timeoutMS: 60_000,
+      dryRunTimeoutMinutes: 20,
+      reporters: ["progress-append-only", "json"],
+      jsonReporter: { fileName: report },
+      ignorePatterns: ["/build", "/dist", "/docs", "/coverage", ".git"],
+      tempDirName: join(work, `${folder}.sandbox`),
+      tsconfigFile: "none",
+      disableTypeChecks: false
+    })
+  )
+  yield* run("node", join(stryker, "core/bin/stryker.js"), "run", relative(root, settings)).pipe(
+    Effect.filterOrFail(
+      (code) => code === 0,
+      (code) => new MutantsFailed({ message: `${folder}: StrykerJS ended with ${code}` })
+    )
+  )
+  const { files } = yield* Effect.flatMap(fs.readFileString(report), Schema.decode(Report))
+  const judged: Judged = { folder, files }
+  return judged
+})
+
+/** Makes one mistake in the source of a copy, and runs the test that has to fail. */
+const tryMistake = Effect.fnUntraced(function* (copy: string, { file, find, name, replace, test }: Mistake) {
+  const fs = yield* FileSystem.FileSystem
+  const path = join(copy, file)
+  const before = yield* fs.readFileString(path)
+  if (before.split(find).length !== 2) {
+    return yield* new MutantsFailed({ message: `${name}: ${file} does not hold this once: ${find}` })
+  }
+  const [testFile, testName] = test
+  const vitest = [join(root, "node_modules/vitest/vitest.mjs"), "run", "--project", "suite", testFile]
+  const code = yield* Effect.acquireUseRelease(
+    fs.writeFileString(
+      path,
+      before.replace(find, () => replace)
+    ),
+    () =>
+      Command.make("node", ...vitest, "-t", testName).pipe(Command.workingDirectory(copy), Command.exitCode),
+    () => Effect.orDie(fs.writeFileString(path, before))
+  )
+  const isNoticed = code === 1
+  yield* Console.log(`${isNoticed ? "noticed" : "UNNOTICED"}  ${name}`)
+  return { name, isNoticed }
+})
+
+/** The source and its tests in a folder of their own, where mistakes harm nobody. */
+const copied = Effect.gen(function* () {
+  const fs = yield* FileSystem.FileSystem
+  const copy = join(work, "copy")
+  yield* fs.remove(copy, { recursive: true, force: true })
+  yield* fs.makeDirectory(copy, { recursive: true })
+  for (const name of ["src", "test", "examples", "scripts/support", "package.json", "vitest.config.ts"]) {
+    yield* fs.makeDirectory(join(copy, name, ".."), { recursive: true })
+    yield* fs.copy(join(root, name), join(copy, name))
+  }
+  yield* fs.symlink(join(root, "node_modules"), join(copy, "node_modules"))
+  return copy
+})
+
+const command = CliCommand.make(
+  "mutants",
+  {
+    folder: Options.choice("folder", ["transfer", "upload", "journal", "publish", "staging", "cloud"]).pipe(
+      Options.optional
+    ),
+    mutants: Options.integer("mutants").pipe(Options.withDefault(40)),
+    seed: Options.integer("seed").pipe(Options.withDefault(1)),
+    only: Options.choice("only", ["mistakes", "folders"]).pipe(Options.optional),
+    write: Options.boolean("write")
+  },
+  ({ folder, only, write, ...options }) =>
+    Effect.gen(function* () {
+      const skips = (part: "mistakes" | "folders") => Option.exists(only, (one) => one !== part)
+      const copy = skips("mistakes") ? undefined : yield* copied
+      const made =
+        copy === undefined ? [] : yield* Effect.forEach(mistakes, (mistake) => tryMistake(copy, mistake))
+      const chosen = Option.match(folder, {
+        onNone: () => Object.keys(folders) as ReadonlyArray<Folder>,
+        onSome: (one) => [one]
+      })
+      const judged = skips("folders") ? [] : yield* Effect.forEach(chosen, (one) => judge(one, options))
+      const figures = figuresOf(judged, made, options.seed)
+      yield* Console.log(`${figures}\n\n${survivorsOf(judged)}`)
+      if (write) yield* fillMarks(join(root, "docs/reliability.md"), [["mutants", figures]])
+      const unnoticed = made.filter(({ isNoticed }) => !isNoticed)
+      if (unnoticed.length > 0) {
+        return yield* new MutantsFailed({
+          message: `no test noticed: ${unnoticed.map(({ name }) => name).join(", ")}`
+        })
+      }
+    }).pipe(Effect.tapErrorCause((cause) => Console.error(Cause.pretty(cause))))
+)
+
+CliCommand.run(command, { name: "mutants", version: "0.1.0" })(process.argv).pipe(
+  Effect.provide(NodeContext.layer),
+  (effect) => NodeRuntime.runMain(effect, { disableErrorReporting: true })
+)

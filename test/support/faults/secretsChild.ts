@@ -1,0 +1,106 @@
+/**
+ * Runs every command, and uploads as a program would, against every server of `CANARY_ORIGINS`, and tells all that there is to
+ * know about how it went. Last of all it ends with an error that nobody handles.
+ */
+import process from "node:process"
+import { inspect } from "node:util"
+import * as NodeContext from "@effect/platform-node/NodeContext"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import { Cause, Config, ConfigProvider, Console, Effect, Exit, Layer, Logger, LogLevel } from "effect"
+import { main, Stdio } from "../../../src/cli/main.ts"
+import { Archive, ExtensionUpload, UploadJournal } from "../../../src/index.ts"
+import { recordingTracer } from "../upload/tracer.ts"
+
+const settings = Config.all({
+  origins: Config.array(Config.string(), "CANARY_ORIGINS"),
+  proxies: Config.array(Config.string(), "CANARY_PROXIES"),
+  key: Config.string("CANARY_KEY"),
+  folder: Config.string("CANARY_FOLDER"),
+  archive: Config.string("CANARY_ARCHIVE")
+})
+
+const id = "882519870"
+
+const commandsOn = (archive: string): ReadonlyArray<ReadonlyArray<string>> => [
+  ["list"],
+  ["show", id, "--deployments"],
+  ["show", "no-such-name"],
+  ["create", "--name", "words", "--type", "bundle", "--version", "*"],
+  ["update", id, "--description", "new"],
+  ["delete", id, "--yes"],
+  ["upload", id, archive],
+  ["upload", id, archive, "--dry-run"],
+  ["publish", archive, "--name", "words", "--type", "bundle", "--version", "*"],
+  ["inspect", archive],
+  ["pending"],
+  ["resume", id],
+  ["cancel", id],
+  ["doctor"]
+]
+
+const write = (text: string) => Effect.sync(() => void process.stdout.write(text))
+const sink = { isTerminal: false, columns: Effect.succeed(80), write }
+
+const told = (exit: Exit.Exit<unknown, unknown>): ReadonlyArray<string> =>
+  Exit.match(exit, {
+    onSuccess: (value) => [inspect(value, { depth: 20 }), JSON.stringify(value)],
+    onFailure: (cause) => [
+      inspect(cause, { depth: 20, maxStringLength: null }),
+      String(cause),
+      Cause.pretty(cause, { renderErrorCause: true }),
+      ...[cause, ...Cause.failures(cause), ...Cause.defects(cause)].flatMap((error) => [
+        String(error),
+        JSON.stringify(error) ?? "",
+        inspect(error, { depth: 20, maxStringLength: null, showHidden: true })
+      ])
+    ]
+  })
+
+const program = Effect.gen(function* () {
+  const { archive, folder, key, origins, proxies } = yield* settings
+  const variables = (more: Readonly<Record<string, string>>) =>
+    Object.entries({
+      EC_API_KEY: key,
+      EC_UPLOAD_JOURNAL: folder,
+      EC_UPLOAD_RETRIES: "1",
+      EC_UPLOAD_RETRY_BASE_DELAY: "1 millis",
+      EC_UPLOAD_RECONCILE_WINDOW: "1 millis",
+      EC_UPLOAD_CONTINUE_TIMEOUT: "1 millis",
+      ...more
+    })
+  const upload = ExtensionUpload.upload({
+    extensionId: id,
+    archive: Archive.file(archive)
+  }).pipe(Effect.provide(Layer.merge(ExtensionUpload.layerConfig, UploadJournal.layerMemory)))
+
+  const { spans, tracer } = recordingTracer()
+  const observed = <A, E, R>(effect: Effect.Effect<A, E, R>, more: Readonly<Record<string, string>>) =>
+    effect.pipe(
+      Effect.tapErrorCause((cause) => Effect.logFatal("failed", cause)),
+      Effect.exit,
+      Effect.tap((exit) => Effect.forEach(told(exit), (text) => Console.log(text))),
+      Effect.withTracer(tracer),
+      Effect.withConfigProvider(ConfigProvider.fromMap(new Map(variables(more))))
+    )
+
+  const proxied = proxies.map((proxy) => ({ EC_ENDPOINT: "https://api.example", HTTPS_PROXY: proxy }))
+  for (const more of [...origins.map((origin) => ({ EC_ENDPOINT: origin })), ...proxied]) {
+    for (const args of commandsOn(archive)) {
+      yield* Console.log(`\n# ${args.join(" ")}`)
+      yield* observed(main([...args, "--json"]), more)
+    }
+    yield* observed(upload, more)
+  }
+  yield* Console.log(inspect(spans, { depth: 12, maxArrayLength: null, maxStringLength: null }))
+  yield* Console.log("# an error that nobody handles")
+  return yield* upload.pipe(
+    Effect.withConfigProvider(ConfigProvider.fromMap(new Map(variables({ EC_ENDPOINT: origins[0] ?? "" }))))
+  )
+}).pipe(
+  Effect.provideService(Stdio, { out: sink, err: sink }),
+  Effect.provide(NodeContext.layer),
+  Effect.provide(Logger.pretty),
+  Logger.withMinimumLogLevel(LogLevel.Trace)
+)
+
+NodeRuntime.runMain(program)
