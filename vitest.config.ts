@@ -8,7 +8,7 @@ const crashes = [
   "test/faults/{crashes,secrets.runtimes}.test.ts",
   "test/scripts/action.test.ts",
   "test/upload/ExtensionUpload.model.test.ts",
-  "test/workflow/{cluster,crashes,database,machines,storing}.test.ts"
+  "test/workflow/{chaos,cluster,crashes,database,machines,storing}.test.ts"
 ]
 /** Needs Chromium: what cannot be had is left out, and said to be. */
 const inBrowser = ["test/runner/page.test.ts"]
