@@ -64,9 +64,7 @@ describe("scripts/bench.ts", () => {
     expect(written).toMatch(/^before\n[\s\S]+\nbetween\n[\s\S]+\nafter\n$/)
     expect(written).not.toContain("old")
     const time = String.raw`\d+ ms \(\d+\.\d\d ×\)`
-    expect(written).toMatch(
-      new RegExp(String.raw`^\| Node \d+\.\d+\.\d+ \| \d+ ms \| ${time} \| ${time} \| ${time} \|$`, "m")
-    )
+    expect(written).toMatch(new RegExp(String.raw`^\| Node \d+\.\d+\.\d+ \| \d+ ms( \| ${time}){4} \|$`, "m"))
     expect(stdout).toContain("| Deno |")
   }, 60_000)
 })

@@ -257,7 +257,7 @@ describe("a server that falls silent", () => {
       expect(events).toContainEqual(expect.objectContaining({ _tag: "RetryScheduled", reason }))
       expect((yield* puts).map(({ complete }) => (complete ? "whole" : "cut"))).toEqual([extent, "whole"])
       expect(yield* isOurs(id, content)).toBe(true)
-    }).pipe(Effect.provide(world({ http: { stallTimeout: "400 millis", responseTimeout: "400 millis" } })))
+    }).pipe(Effect.provide(world({ http: { stallTimeout: "2 seconds", responseTimeout: "2 seconds" } })))
   )
 
   it.live("past the deadline of one exchange is an error that keeps the journal", () =>

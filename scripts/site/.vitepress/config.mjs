@@ -65,6 +65,7 @@ export default defineConfig({
           page("Examples", "examples"),
           page("Durable releases", "workflow"),
           page("API and page of a runner", "runner-api"),
+          page("Operating", "operating"),
           page("Testing your code", "testing"),
           { text: "API reference", link: "/api/index.html", target: "_self" }
         ]
