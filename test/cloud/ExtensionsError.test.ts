@@ -162,6 +162,15 @@ describe("an undocumented status", () => {
     })
   )
 
+  it.effect.each([
+    [400, errorBody("root.unknown"), "Its message says what to change."],
+    [400, {}, "EC_ENDPOINT"],
+    [302, {}, "Redirects are not followed"],
+    [404, {}, "There is no extensions API at this address"]
+  ] as const)("%i with %j says what to do about it", ([status, body, remedy]) =>
+    Effect.map(errorFrom({ status, body }), (error) => expect(error.remedy).toContain(remedy))
+  )
+
   it.effect("403 with a page is blamed on the firewall, and on multipart", () =>
     Effect.gen(function* () {
       const page = yield* errorFrom({ status: 403, headers: { "content-type": "text/html" }, body: html })
@@ -469,6 +478,14 @@ describe("a hostile answer", () => {
       for (const body of [nested, `{"errors":${nested}}`, `{"errors":[{"code":${nested}}]}`]) {
         expect((yield* errorFrom({ status, body }))._tag).toBe(tag)
       }
+    })
+  )
+
+  it.effect("is not taken for deep because it is wide", () =>
+    Effect.gen(function* () {
+      const body = { ...extensionBody, more: Array.from({ length: 200 }, () => ({ of: [] })) }
+      const { exit } = yield* against({ status: 200, body }, get)
+      expect(Either.isRight(exit)).toBe(true)
     })
   )
 
