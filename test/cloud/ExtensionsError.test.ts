@@ -190,6 +190,7 @@ describe("an undocumented status", () => {
         client.upload(id, HttpBody.uint8Array(new Uint8Array(3), "application/zip"))
       )
       expect([multipart, raw]).toMatchObject([{ contentType: "multipart" }, { contentType: "raw" }])
+      expect(yield* errorFrom({ status: 403, body: html })).not.toHaveProperty("contentType")
       expect(multipart.message).toContain("send the archive raw")
       expect(raw.message).not.toContain("raw")
     })
@@ -318,9 +319,10 @@ describe("InvalidResponse", () => {
   )
 
   const cases: ReadonlyArray<readonly [what: string, body: unknown, reason: string, message: string]> = [
-    ["no body", undefined, "Empty", "the answer has no body"],
-    ["an empty body", "", "Empty", "the answer has no body"],
-    ["a page", html, "NotJson", "the answer is not JSON"],
+    ["no body", undefined, "Empty", "the answer has no body (status 200)"],
+    ["an empty body", "", "Empty", "the answer has no body (status 200)"],
+    ["a body of spaces", " \r\n", "Empty", "the answer has no body (status 200)"],
+    ["a page", html, "NotJson", "the answer is not JSON (status 200)"],
     ["half a body", JSON.stringify(extensionBody).slice(0, 50), "NotJson", "the answer is not JSON"],
     ["null", "null", "WrongShape", "body: Expected"],
     ["a list", "[]", "WrongShape", "body: Expected"],

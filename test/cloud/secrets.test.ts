@@ -112,6 +112,9 @@ describe("spans and logs", () => {
           ["http.response.status_code", 200]
         ])
       )
+      // What is created has no id yet.
+      const created = records[records.indexOf("ExtensionsClient.create") + 1]
+      expect(created instanceof Map && !created.has("elastic.extension.id")).toBe(true)
       const printed = print([...records, ...logs])
       expect(printed).toContain("VerificationLinkRefused")
       expect(printed).not.toContain(apiKey)
