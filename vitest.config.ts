@@ -9,6 +9,8 @@ const crashes = [
   "test/upload/ExtensionUpload.model.test.ts",
   "test/workflow/{cluster,crashes,database,machines,storing}.test.ts"
 ]
+/** Needs Chromium: what cannot be had is left out, and said to be. */
+const inBrowser = ["test/runner/page.test.ts"]
 const packed = ["test/package/**/*.test.ts"]
 /** Needs a store of its own: Ceph's gateway, or a given one. */
 const objectStore = ["test/s3/**/*.test.ts"]
@@ -43,10 +45,11 @@ export default defineConfig({
         test: {
           name: "suite",
           include: ["test/**/*.test.ts", "examples/*.test.ts"],
-          exclude: [...crashes, ...packed, ...objectStore, "**/node_modules"]
+          exclude: [...crashes, ...inBrowser, ...packed, ...objectStore, "**/node_modules"]
         }
       },
       { extends: true, test: { name: "crashes", include: crashes } },
+      { extends: true, test: { name: "browser", include: inBrowser } },
       { extends: true, test: { name: "package", include: packed } },
       { extends: true, test: { name: "s3", include: objectStore } }
     ],

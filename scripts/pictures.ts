@@ -1,6 +1,7 @@
 /**
- * Makes the pictures of the documentation, in `docs/pictures`: the progress and the receipt of a publishing in a terminal, and the
- * summary of a job. `npm run docs:pictures`; for the last one it needs Chromium (`CHROMIUM`, or the one of the system).
+ * Makes the pictures of the documentation, in `docs/pictures`: the progress and the receipt of a publishing in a terminal, the
+ * summary of a job, and the page of a runner. `npm run docs:pictures`; for all but the first two it needs Chromium (`CHROMIUM`, or the
+ * one of the system).
  */
 import { mkdirSync, writeFileSync } from "node:fs"
 import { dirname, join, resolve } from "node:path"
@@ -11,10 +12,12 @@ import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { chromium } from "playwright-core"
+import type { Browser } from "playwright-core"
 import { LocalElasticCloud } from "../src/index.ts"
+import { launchChromium } from "./support/chromium.ts"
 import { bundleCommand } from "./support/command.ts"
 import { node } from "./support/node.ts"
+import { withReleases } from "./support/releases.ts"
 import { pictureOf, type Screen, screenAfter } from "./support/terminal.ts"
 import { makeArchive, noise } from "./support/transcripts/archives.ts"
 import { stable } from "./support/transcripts/stable.ts"
@@ -104,16 +107,38 @@ const page = (html: string) => `<!doctype html><meta charset="utf-8"><style>
   details { margin-top: 14px; font-size: 14px }
 </style>${html}`
 
-const photograph = (html: string, path: string) =>
+const photograph = (browser: Browser, html: string, path: string) =>
   Effect.promise(async () => {
-    const browser = await chromium.launch({
-      executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium",
-      args: ["--no-sandbox"]
-    })
     const view = await browser.newPage({ viewport: { width: 720, height: 100 }, deviceScaleFactor: 2 })
     await view.setContent(page(html))
     await view.screenshot({ path, fullPage: true })
-    await browser.close()
+  })
+
+/** The page of a runner: its list, one release, the dialog of an approval, and the list on a phone by night. */
+const photographReleases = (browser: Browser, address: string) =>
+  Effect.promise(async () => {
+    const visit = async (width: number, height: number, colorScheme: "light" | "dark") => {
+      const viewport = { width, height }
+      const options = { viewport, deviceScaleFactor: 2, colorScheme, reducedMotion: "reduce" } as const
+      const view = await browser.newPage(options)
+      await view.goto(address)
+      await view.getByRole("link", { name: "words-1.4.0" }).waitFor()
+      return view
+    }
+    const shoot = (view: Awaited<ReturnType<typeof visit>>, name: string) =>
+      view.screenshot({ path: join(folder, name) })
+    const desktop = await visit(900, 640, "light")
+    await shoot(desktop, "releases.png")
+    await desktop.getByRole("link", { name: "words-1.4.0" }).click()
+    await desktop.getByText("Waits for somebody to approve").waitFor()
+    await desktop.setViewportSize({ width: 720, height: 980 })
+    await shoot(desktop, "release.png")
+    await desktop.setViewportSize({ width: 720, height: 560 })
+    await desktop.getByRole("button", { name: "Approve…" }).click()
+    await desktop.getByLabel("Your name").fill("Ada Lovelace")
+    await desktop.getByLabel("Note").fill("Tried on staging, looks good")
+    await shoot(desktop, "release-approve.png")
+    await shoot(await visit(375, 760, "dark"), "release-phone.png")
   })
 
 const make = Effect.gen(function* () {
@@ -142,8 +167,14 @@ const make = Effect.gen(function* () {
     Command.feed(JSON.stringify(example())),
     Command.string
   )
-  yield* photograph(html, join(folder, "job-summary.png"))
-  yield* Console.log(`${folder}: progress.svg, receipt.svg and job-summary.png`)
+  const browser = yield* Effect.acquireRelease(Effect.promise(launchChromium), (running) =>
+    Effect.promise(() => running.close())
+  )
+  yield* photograph(browser, html, join(folder, "job-summary.png"))
+  yield* withReleases((address) => photographReleases(browser, address))
+  yield* Console.log(
+    `${folder}: progress.svg, receipt.svg, and pictures of a job's summary and a runner's page`
+  )
 })
 
-NodeRuntime.runMain(make.pipe(Effect.provide(NodeContext.layer)))
+NodeRuntime.runMain(make.pipe(Effect.scoped, Effect.provide(NodeContext.layer)))

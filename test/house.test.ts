@@ -9,6 +9,7 @@ import * as Schema from "effect/Schema"
 import { circlesIn, crossingsIn, isPair, modulesIn } from "../scripts/support/modules.ts"
 import { byTag } from "../src/cli/ExitCode.ts"
 import { PublishError } from "../src/index.ts"
+import * as RunnerError from "../src/runner/RunnerError.ts"
 import * as EngineError from "../src/workflow/EngineError.ts"
 import { InvalidPayload, ReleaseError } from "../src/workflow/ReleaseError.ts"
 
@@ -63,7 +64,19 @@ const floors: Readonly<Record<string, ReadonlyArray<string>>> = {
   upload: ["archive", "journal", "transfer", "cloud"],
   publish: ["archive", "journal", "transfer", "staging", "cloud", "upload"],
   workflow: ["archive", "journal", "transfer", "staging", "cloud", "upload", "publish"],
-  cli: ["archive", "journal", "transfer", "staging", "cloud", "upload", "publish", "workflow", "testing"],
+  runner: ["archive", "journal", "transfer", "staging", "cloud", "upload", "publish", "workflow"],
+  cli: [
+    "archive",
+    "journal",
+    "transfer",
+    "staging",
+    "cloud",
+    "upload",
+    "publish",
+    "workflow",
+    "runner",
+    "testing"
+  ],
   testing: []
 }
 const folders = Object.keys(floors)
@@ -184,6 +197,7 @@ describe("docs/errors.md", () => {
     ...tagsOf(ReleaseError),
     InvalidPayload._tag,
     ...Object.keys(EngineError),
+    ...Object.keys(RunnerError),
     ...Object.keys(byTag)
   ])
 

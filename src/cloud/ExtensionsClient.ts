@@ -16,6 +16,7 @@ import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
 import { TransportCapabilities } from "../transfer/Exchange.ts"
+import * as HttpSpan from "../transfer/HttpSpan.ts"
 import { fromHttpClientError, type TransferError } from "../transfer/TransferError.ts"
 import * as ElasticCloudConfig from "./ElasticCloudConfig.ts"
 import {
@@ -40,7 +41,7 @@ import * as VerificationLink from "./internal/verificationLink.ts"
  * @category models
  */
 export interface UploadTransport {
-  /** Adds neither base URL nor credentials, and leaves no trace of the addresses it is sent to. */
+  /** Adds neither base URL nor credentials; its spans tell no more than the server of an address. */
   readonly client: HttpClient.HttpClient
   readonly capabilities: Context.Tag.Service<typeof TransportCapabilities>
   /** Scheme, host and port of the API: the only place that its key may be sent to. */
@@ -181,7 +182,7 @@ export const make: Effect.Effect<
 > = Effect.gen(function* () {
   const config = yield* ElasticCloudConfig.ElasticCloudConfig
   const capabilities = yield* TransportCapabilities
-  const client = Request.withoutRedirects(Request.withoutTraces(yield* HttpClient.HttpClient))
+  const client = HttpSpan.traced(Request.withoutRedirects(yield* HttpClient.HttpClient))
   const prepared = Request.prepare(config)
   const api = HttpClient.mapRequest(client, prepared)
   const scrub = makeScrub(config.apiKey)
@@ -201,7 +202,7 @@ export const make: Effect.Effect<
     request.pipe(
       Effect.flatMap((request) => Effect.mapError(api.execute(request), fromHttpClientError)),
       Effect.flatMap(Answer.read(call, expected, check)),
-      Request.traced(call, config.origin)
+      Request.traced(call)
     )
 
   const post = <A, I>(call: Answer.Call, path: string, schema: Schema.Schema<A, I>, request: A) =>
@@ -221,7 +222,7 @@ export const make: Effect.Effect<
     const { request, transport } = uploadTarget(id)
     return send(transport, request).pipe(
       Effect.flatMap(Answer.read(call, found, isAbout(id))),
-      Request.traced(call, config.origin)
+      Request.traced(call)
     )
   }
 

@@ -22,8 +22,10 @@ import type { ExpectedExtension } from "../archive/ArchiveInspection.ts"
 import type { ExtensionsClient } from "../cloud/ExtensionsClient.ts"
 import type { JournalRecord } from "../journal/JournalRecord.ts"
 import type { UploadJournal } from "../journal/UploadJournal.ts"
+import { shown } from "../outsideText.ts"
 import { ObjectStore } from "../staging/ObjectStore.ts"
 import * as S3ObjectStore from "../staging/S3ObjectStore.ts"
+import { attribute, spanned } from "../telemetry.ts"
 import type * as RetryPolicy from "../transfer/RetryPolicy.ts"
 import * as UploadHttpClient from "../transfer/UploadHttpClient.ts"
 import * as ExtensionUpload from "../upload/ExtensionUpload.ts"
@@ -100,8 +102,12 @@ export const deliver = <R = never>(
     return yield* Effect.provideService(Stage.run(stagingOf(request, Option.none())), ObjectStore, way.store)
   }).pipe(
     withOptions(request),
-    Effect.withSpan("ArchiveDelivery.deliver", {
-      attributes: { "elastic.extension.id": request.extensionId, "archive.name": request.archive.name }
+    spanned("ArchiveDelivery.deliver", {
+      captureStackTrace: true,
+      attributes: {
+        [attribute.extensionId]: shown(request.extensionId),
+        [attribute.archiveName]: shown(request.archive.name)
+      }
     })
   )
 
@@ -128,7 +134,7 @@ export const plan = <R = never>(
       way.store
     )
     return LocalPlan.Stage({ location: way.store.location, stage })
-  }).pipe(withOptions(request), Effect.withSpan("ArchiveDelivery.plan"))
+  }).pipe(withOptions(request), spanned("ArchiveDelivery.plan", { captureStackTrace: true }))
 
 /**
  * Finishes what an earlier process left unfinished, on the way that it had begun, with the very archive it was begun with.
@@ -150,7 +156,7 @@ export const resume = (
     if (Option.isNone(staged)) return yield* ExtensionUpload.resume(extensionId, uploadOptionsOf(options))
     const run = Stage.run(stagingOf(requestOf(staged.value, options), staged))
     return Option.some(yield* Effect.provideServiceEffect(run, ObjectStore, storeOf(staged.value)))
-  }).pipe(withOptions(options), Effect.withSpan("ArchiveDelivery.resume"))
+  }).pipe(withOptions(options), spanned("ArchiveDelivery.resume", { captureStackTrace: true }))
 
 /**
  * What `resume` would do.
@@ -176,7 +182,7 @@ export const planResume = (
     const plan = Stage.plan(stagingOf(requestOf(staged.value, options), staged))
     const stage = yield* Effect.provideService(plan, ObjectStore, store)
     return Option.some(LocalPlan.Stage({ location: store.location, stage }))
-  }).pipe(withOptions(options), Effect.withSpan("ArchiveDelivery.planResume"))
+  }).pipe(withOptions(options), spanned("ArchiveDelivery.planResume", { captureStackTrace: true }))
 
 /**
  * Gives up what is unfinished for an extension: the server is told to forget what it has, the store drops the parts and the
@@ -192,7 +198,7 @@ export const cancel = (
     const staged = yield* stagedRecord(extensionId)
     if (Option.isSome(staged)) yield* Stage.drop(staged.value)
     return yield* ExtensionUpload.cancel(extensionId)
-  }).pipe(Effect.withSpan("ArchiveDelivery.cancel"))
+  }).pipe(spanned("ArchiveDelivery.cancel", { captureStackTrace: true }))
 
 /**
  * The object store that the environment describes, if `EC_UPLOAD_STAGE` is set, and else nothing.

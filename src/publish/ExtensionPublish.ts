@@ -14,6 +14,8 @@ import { CreateExtensionRequest, type Extension, type ExtensionType } from "../c
 import { ExtensionsClient } from "../cloud/ExtensionsClient.ts"
 import { invalidRequest } from "../cloud/ExtensionsError.ts"
 import { UploadJournal } from "../journal/UploadJournal.ts"
+import { shown } from "../outsideText.ts"
+import { attribute, spanned } from "../telemetry.ts"
 import * as Monotonic from "../transfer/Monotonic.ts"
 import * as LocalArchive from "../upload/LocalArchive.ts"
 import * as StoredArchive from "../upload/StoredArchive.ts"
@@ -132,8 +134,12 @@ export const publish = <R = never>(
   }).pipe(
     Effect.scoped,
     withOptions(request),
-    Effect.withSpan("ExtensionPublish.publish", {
-      attributes: { "elastic.extension.name": request.name, "elastic.extension.type": request.type }
+    spanned("ExtensionPublish.publish", {
+      captureStackTrace: true,
+      attributes: {
+        [attribute.extensionName]: shown(request.name),
+        [attribute.extensionType]: request.type
+      }
     })
   )
 
@@ -154,7 +160,7 @@ export const plan = <R = never>(
     if (extension._tag === "Update")
       yield* Ensure.decideUpdate(extension.extension.id, Ensure.metadataOf(request))
     return { extension, delivery: yield* planDelivery(way, extension, request) }
-  }).pipe(withOptions(request), Effect.withSpan("ExtensionPublish.plan"))
+  }).pipe(withOptions(request), spanned("ExtensionPublish.plan", { captureStackTrace: true }))
 
 /**
  * An extension that is there, and how it came to be.
@@ -193,7 +199,7 @@ export const ensure = (
     const found = yield* Ensure.findOrCreate(wanted, Effect.void)
     const { fields: updated } = yield* Ensure.update(found.extension, Ensure.metadataOf(wanted))
     return { ...found, updated }
-  }).pipe(Effect.scoped, Effect.withSpan("ExtensionPublish.ensure"))
+  }).pipe(Effect.scoped, spanned("ExtensionPublish.ensure", { captureStackTrace: true }))
 
 const withOptions = <R>({
   archive: _archive,

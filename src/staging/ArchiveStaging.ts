@@ -17,6 +17,7 @@ import * as Schema from "effect/Schema"
 import type { Archive } from "../archive/Archive.ts"
 import * as ArchiveDigest from "../archive/ArchiveDigest.ts"
 import type { ArchiveError } from "../archive/ArchiveError.ts"
+import { spanned } from "../telemetry.ts"
 import * as Parts from "./internal/archiveStaging/parts.ts"
 import { probing } from "./internal/archiveStaging/probe.ts"
 import * as Sending from "./internal/archiveStaging/sending.ts"
@@ -257,7 +258,7 @@ export const pending: Effect.Effect<ReadonlyArray<PendingUpload>, StagingError, 
     )
     return Arr.sortWith(found, ({ initiated }) => initiated, Option.getOrder(DateTime.Order))
   }
-).pipe(Effect.withSpan("ArchiveStaging.pending", { captureStackTrace: false }))
+).pipe(spanned("ArchiveStaging.pending"))
 
 /** Other things may lie below the same prefix. */
 const contentOf = (key: string): Option.Option<Content> =>

@@ -20,7 +20,8 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import * as Variable from "../transfer/Variable.ts"
-import { checked, parseLocation, type Settings } from "./internal/s3ObjectStore/settings.ts"
+import { checked, parseLocation } from "./internal/s3ObjectStore/settings.ts"
+import * as Store from "./internal/s3ObjectStore/store.ts"
 import { ObjectStore, type ObjectStoreService } from "./ObjectStore.ts"
 import { InvalidStoreConfig, type StoreCredentialsUnavailable } from "./StagingError.ts"
 
@@ -66,13 +67,6 @@ export interface S3Options {
   readonly allowInsecureHttp?: boolean | undefined
 }
 
-/** What speaks with the store is loaded when there is one: most processes never need it. */
-const makeStore = (settings: Settings): Effect.Effect<ObjectStoreService, never, HttpClient.HttpClient> =>
-  Effect.flatMap(
-    Effect.promise(() => import("./internal/s3ObjectStore/store.ts")),
-    ({ make }) => make(settings)
-  )
-
 /**
  * The store over the `HttpClient` in the context. Nothing is asked of it yet.
  *
@@ -87,7 +81,7 @@ export const make = (
       Effect.suspend(() => checked(options)),
       (refusal) => new InvalidStoreConfig(refusal)
     ),
-    makeStore
+    Store.make
   )
 
 /**
@@ -206,4 +200,4 @@ const settings = Config.mapOrFail(config, (options) =>
  * @category layers
  */
 export const layerConfig: Layer.Layer<ObjectStore, ConfigError.ConfigError, HttpClient.HttpClient> =
-  Layer.effect(ObjectStore, Effect.flatMap(settings, makeStore))
+  Layer.effect(ObjectStore, Effect.flatMap(settings, Store.make))

@@ -11,10 +11,12 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import * as Ref from "effect/Ref"
 import * as Schedule from "effect/Schedule"
 import * as Decision from "effect/ScheduleDecision"
+import { Resends } from "./HttpSpan.ts"
 import * as Monotonic from "./Monotonic.ts"
 import * as Variable from "./Variable.ts"
 
@@ -25,6 +27,8 @@ import * as Variable from "./Variable.ts"
  * @category models
  */
 export interface Retryable {
+  /** Names the reason in `retries`. */
+  readonly _tag?: string | undefined
   readonly isRetryable: boolean
   /** The server's `Retry-After`, in milliseconds from now. */
   readonly retryAfterMillis?: number | undefined
@@ -264,6 +268,20 @@ export const layerConfig: Layer.Layer<RetryPolicy, ConfigError.ConfigError> = La
 )
 
 /**
+ * Decisions to try again, by `reason`: the `_tag` of the error.
+ *
+ * @since 0.1.0
+ * @category metrics
+ */
+export const retries: Metric.Metric.Counter<number> = Metric.counter("elastic_extensions_retries_total", {
+  description: "Decisions to try again, by the error that was the reason.",
+  incremental: true
+})
+
+const countRetry = ({ _tag: reason = "Other" }: Retryable) =>
+  Metric.increment(Metric.tagged(retries, "reason", reason))
+
+/**
  * Runs an effect under the policy in force. `onRetry` runs before each wait. Errors that are not retryable, and the
  * last one when the policy gives up, come out unchanged.
  *
@@ -290,10 +308,14 @@ export const retry =
     Effect.gen(function* () {
       const policy = yield* RetryPolicy
       const schedule = policy.schedule<E>(yield* Monotonic.stopwatch)
-      return yield* self.pipe(
+      const attempts = yield* Ref.make(0)
+      return yield* Ref.getAndUpdate(attempts, (before) => before + 1).pipe(
+        Effect.flatMap((before) => Effect.provideService(self, Resends, before)),
         Effect.retry(
           Schedule.onDecision(schedule, (retry, decision) =>
-            Decision.isContinue(decision) ? onRetry(retry) : Effect.void
+            Decision.isContinue(decision)
+              ? Effect.zipRight(countRetry(retry.error), onRetry(retry))
+              : Effect.void
           )
         ),
         Effect.tap(policy.succeeded)

@@ -136,6 +136,21 @@ export const duration = (
 }
 
 /**
+ * Where something listens or is found, such as `10.0.0.5:8321`. An IPv6 address is in brackets, and comes without them.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const address = (name: string): Config.Config<{ readonly host: string; readonly port: number }> =>
+  parsed(name, (value) => {
+    const [, host = "", digits = ""] = /^(\[[\da-f:.]+\]|[^\s:[\]]+):(\d{1,5})$/i.exec(value) ?? []
+    const port = Number(digits)
+    return host === "" || port > 65_535
+      ? Either.left('it has to be a host and a port, such as "10.0.0.5:8321"')
+      : Either.right({ host: host.replace(/^\[|\]$/g, ""), port })
+  })
+
+/**
  * A size such as `5MB`, `5 MiB` or a plain number of bytes: at least 1 byte, and less than 9 PB.
  *
  * @since 0.1.0

@@ -25,6 +25,8 @@ import * as ExtensionsClient from "../cloud/ExtensionsClient.ts"
 import type { ExtensionsError } from "../cloud/ExtensionsError.ts"
 import type { JournalBaseline, JournalRecord } from "../journal/JournalRecord.ts"
 import * as UploadJournal from "../journal/UploadJournal.ts"
+import { shown } from "../outsideText.ts"
+import { attribute, spanned } from "../telemetry.ts"
 import * as Monotonic from "../transfer/Monotonic.ts"
 import * as ResumableUpload from "../transfer/ResumableUpload.ts"
 import * as RetryPolicy from "../transfer/RetryPolicy.ts"
@@ -45,6 +47,7 @@ import {
   VerificationFailed
 } from "./UploadError.ts"
 import { emit, retrying, type UploadEvent, UploadEvents, type UploadObserver } from "./UploadEvent.ts"
+import * as UploadMetrics from "./UploadMetrics.ts"
 import { PlannedDigest, type UploadPlan } from "./UploadPlan.ts"
 import { AlreadyCurrent, type Proof, Uploaded, type UploadReceipt } from "./UploadReceipt.ts"
 import * as UploadSettings from "./UploadSettings.ts"
@@ -100,11 +103,35 @@ export const upload = <R>(
 
 /** The story of one upload. With `begun`, only the archive that an earlier run began with will do. */
 const run = <R>(request: UploadRequest<R>, begun: Option.Option<JournalRecord>) =>
+  Effect.flatMap(Ref.make(Run.noCounts), (counters) =>
+    story(request, begun, counters).pipe(
+      UploadMetrics.observed(
+        { extensionId: request.extensionId, archiveName: request.archive.name },
+        Ref.get(counters)
+      )
+    )
+  ).pipe(
+    withOptions(request),
+    spanned("ExtensionUpload.upload", {
+      captureStackTrace: true,
+      attributes: {
+        [attribute.extensionId]: shown(request.extensionId),
+        [attribute.archiveName]: shown(request.archive.name)
+      }
+    })
+  )
+
+const story = <R>(
+  request: UploadRequest<R>,
+  begun: Option.Option<JournalRecord>,
+  counters: Ref.Ref<Run.Counters>
+) =>
   Effect.gen(function* () {
     const elapsed = yield* Monotonic.stopwatch
     // 1. Inspect the archive, holding the one journal entry of this extension, and digest it where that has to come first.
     const extensionId = yield* decodeId(request.extensionId)
     const inspected = yield* LocalArchive.inspect(request.archive)
+    yield* Effect.annotateCurrentSpan(attribute.archiveSize, inspected.stat.size)
     const journal = yield* openJournal(extensionId)
     const known = yield* journal.record
     const subject = yield* prepare(extensionId, inspected, known)
@@ -112,9 +139,11 @@ const run = <R>(request: UploadRequest<R>, begun: Option.Option<JournalRecord>) 
       yield* requireSameArchive(begun)
       // 2. Decide what to do, by what the journal and the server know, while the upload's connection is opened.
       yield* connectAhead(extensionId)
-      const plan = yield* decide(known, Option.fromNullable(request.expected))
+      const plan = yield* spanned("ExtensionUpload.decide")(
+        decide(known, Option.fromNullable(request.expected))
+      )
       // 3. to 5. Journal the intent, transfer the archive, which may be digested only now, verify what the server holds.
-      const result = yield* carryOut(plan, journal)
+      const result = yield* carryOut(plan, journal, counters)
       yield* emit({ _tag: "Verified", proof: result.proof })
       // 6. Say what is known, and forget the rest.
       const receipt = makeReceipt(plan, yield* Run.content, result, yield* elapsed)
@@ -127,13 +156,7 @@ const run = <R>(request: UploadRequest<R>, begun: Option.Option<JournalRecord>) 
       ),
       Effect.provideService(Run.Subject, subject)
     )
-  }).pipe(
-    Effect.scoped,
-    withOptions(request),
-    Effect.withSpan("ExtensionUpload.upload", {
-      attributes: { "elastic.extension.id": request.extensionId, "archive.name": request.archive.name }
-    })
-  )
+  }).pipe(Effect.scoped)
 
 /**
  * What `upload` would do with this request, by the very decisions that it makes. Reads the archive, the journal and the
@@ -169,7 +192,7 @@ const look = <R>(request: UploadRequest<R>, begun: Option.Option<JournalRecord>)
       Effect.flatMap(readAllTheSame),
       Effect.provideService(Run.Subject, subject)
     )
-  }).pipe(withOptions(request), Effect.withSpan("ExtensionUpload.plan"))
+  }).pipe(withOptions(request), spanned("ExtensionUpload.plan", { captureStackTrace: true }))
 
 /**
  * Uploads an archive, as a stream of what happens. The last event is `Completed`, with the receipt. Whoever reads the
@@ -511,7 +534,8 @@ interface Result {
 
 const carryOut = (
   plan: UploadPlan,
-  journal: UploadJournal.JournalSession
+  journal: UploadJournal.JournalSession,
+  counters: Ref.Ref<Run.Counters>
 ): Effect.Effect<Result, UploadError, Run.Subject | ExtensionsClient.ExtensionsClient> => {
   switch (plan._tag) {
     case "AlreadyCurrent": {
@@ -529,11 +553,11 @@ const carryOut = (
     }
     case "Continue":
     case "SendAgain":
-      return Effect.zipRight(continued(plan.record), sendAs(plan.record, journal))
+      return Effect.zipRight(continued(plan.record), sendAs(plan.record, journal, counters))
     case "Send":
       return discard(journal).pipe(
         Effect.zipRight(plan.digest._tag === "WhileSending" ? hashWhileSending : Effect.void),
-        Effect.zipRight(sendAs(plan.record, journal)),
+        Effect.zipRight(sendAs(plan.record, journal, counters)),
         // Found out while it was sent: what the server has of it is of no use.
         Effect.tapErrorTag("InvalidArchive", () => Effect.ignore(discard(journal)))
       )
@@ -546,7 +570,11 @@ const continued = ({ representationSize: total, upload }: JournalRecord) =>
   emit({ _tag: "UploadContinued", acknowledged: upload?.offset ?? 0, total })
 
 /** The intent is journaled together with the first attempt: until then nothing has happened that anybody has to know of. */
-const sendAs = (planned: JournalRecord, journal: UploadJournal.JournalSession) =>
+const sendAs = (
+  planned: JournalRecord,
+  journal: UploadJournal.JournalSession,
+  counters: Ref.Ref<Run.Counters>
+) =>
   Effect.gen(function* () {
     const record = withAttempt(planned)
     yield* journal.save(record)
@@ -554,11 +582,11 @@ const sendAs = (planned: JournalRecord, journal: UploadJournal.JournalSession) =
       journal,
       record: yield* Ref.make(record),
       writing: yield* Effect.makeSemaphore(1),
-      counters: yield* Ref.make(Run.noCounts)
+      counters
     }
     const { proof, stored } = yield* Effect.provideService(deliver, Run.Progress, progress)
     const { baseline: before } = yield* Ref.get(progress.record)
-    return { proof, before, stored, counters: yield* Ref.get(progress.counters) }
+    return { proof, before, stored, counters: yield* Ref.get(counters) }
   })
 
 /** Whether the server has kept some of an upload, or an earlier run has left its end open. */

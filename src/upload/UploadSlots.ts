@@ -4,7 +4,9 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
+import * as Metric from "effect/Metric"
 import * as Ref from "effect/Ref"
+import * as UploadMetrics from "./UploadMetrics.ts"
 
 /**
  * Follows an upload by its events, and by those of whatever it is a part of.
@@ -65,11 +67,15 @@ export const withSlot = <A, E, R>(
 const makeSlot = (slots: Effect.Semaphore) =>
   Effect.map(Ref.make(false), (isHeld) => ({
     take: Effect.uninterruptibleMask((restore) =>
-      restore(slots.take(1)).pipe(
+      UploadMetrics.counting(UploadMetrics.slotsWaiting)(restore(slots.take(1))).pipe(
         Effect.zipRight(Ref.set(isHeld, true)),
+        Effect.zipRight(Metric.incrementBy(UploadMetrics.slotsUsed, 1)),
         Effect.unlessEffect(Ref.get(isHeld)),
         Effect.asVoid
       )
     ),
-    give: Effect.asVoid(Effect.whenEffect(slots.release(1), Ref.getAndSet(isHeld, false)))
+    give: Effect.zipRight(slots.release(1), Metric.incrementBy(UploadMetrics.slotsUsed, -1)).pipe(
+      Effect.whenEffect(Ref.getAndSet(isHeld, false)),
+      Effect.asVoid
+    )
   }))

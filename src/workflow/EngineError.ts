@@ -189,6 +189,30 @@ export class AmbiguousRelease extends Schema.TaggedError<AmbiguousRelease>(
 }
 
 /**
+ * The release is to be run once more, and has not ended yet.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ReleaseUnfinished extends Schema.TaggedError<ReleaseUnfinished>(
+  "effect-elastic-extensions/workflow/ReleaseUnfinished"
+)("ReleaseUnfinished", {
+  executionId: Schema.String,
+  /** Where it is. */
+  state: Schema.String
+}) {
+  readonly isRetryable = true
+
+  get remedy(): string {
+    return "Wait for its end, or cancel it first."
+  }
+
+  override get message(): string {
+    return `Release ${this.executionId} is ${this.state}, and cannot be run once more as long as it has not ended. ${this.remedy}`
+  }
+}
+
+/**
  * There is nothing to decide about: the release has ended without waiting for a decision.
  *
  * @since 0.1.0

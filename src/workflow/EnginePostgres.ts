@@ -187,9 +187,8 @@ const settingsOf = ({ sharding: given }: PostgresClientOptions) => ({
 const leaseOf = (options: PostgresClientOptions) =>
   Duration.times(settingsOf(options).shardLockExpiration, 3 / 4)
 
-const address = (options: PostgresRunnerOptions) => {
-  return layerAddress(nameOf(options.url), nameOfRunner(options), leaseOf(options))
-}
+const address = (options: PostgresRunnerOptions) =>
+  layerAddress(nameOf(options.url), nameOfRunner(options), leaseOf(options))
 
 const nameOfRunner = ({ runner: { host, port } }: PostgresRunnerOptions) => `${host}:${port}`
 

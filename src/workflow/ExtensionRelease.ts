@@ -18,12 +18,15 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
+import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import * as ParseResult from "effect/ParseResult"
 import * as Schedule from "effect/Schedule"
 import * as ExtensionsClient from "../cloud/ExtensionsClient.ts"
 import * as UploadJournal from "../journal/UploadJournal.ts"
+import { shown, shownLine } from "../outsideText.ts"
 import * as ArchiveDelivery from "../publish/ArchiveDelivery.ts"
+import { attribute, errorTypeOf, spanned } from "../telemetry.ts"
 import * as RetryPolicy from "../transfer/RetryPolicy.ts"
 import * as UploadHttpClient from "../transfer/UploadHttpClient.ts"
 import * as UploadSettings from "../upload/UploadSettings.ts"
@@ -35,7 +38,14 @@ import {
   UnknownExecution,
   UnreadableRelease
 } from "./EngineError.ts"
-import { type EndOf, EngineInsight, isDatabaseFailure, noteWait, orUnavailable } from "./internal/engine.ts"
+import {
+  CurrentRelease,
+  type EndOf,
+  EngineInsight,
+  isDatabaseFailure,
+  noteWait,
+  orUnavailable
+} from "./internal/engine.ts"
 import { endOf } from "./internal/records.ts"
 import * as Signals from "./internal/signals.ts"
 import { laneOf, laneOfId } from "./internal/turns.ts"
@@ -48,6 +58,7 @@ import {
   ReleaseSuperseded,
   UnsupportedPayload
 } from "./ReleaseError.ts"
+import * as ReleaseMetrics from "./ReleaseMetrics.ts"
 import { currentVersion, ReleasePayload } from "./ReleasePayload.ts"
 import { type Decision, ReleaseReceipt } from "./ReleaseReceipt.ts"
 import { durably } from "./ReleaseRetry.ts"
@@ -338,17 +349,51 @@ const release = Effect.fnUntraced(
   (self) =>
     Effect.zipRight(Effect.logInfo("The release is at work here."), self).pipe(
       Effect.tapBoth({
-        onSuccess: ({ proof }) => Effect.logInfo(`The release is done, proved by ${proof}.`),
-        onFailure: ({ _tag, message }) => Effect.logWarning(`The release ends as ${_tag}. ${message}`)
+        onSuccess: (receipt) =>
+          ended(Exit.succeed(receipt), `The release is done, proved by ${receipt.proof}.`),
+        onFailure: (error) => ended(Exit.fail(error), `The release ends as ${error._tag}. ${error.message}`)
       })
     ),
-  (self, { extension, releaseId }, executionId) =>
-    Effect.annotateLogs(self, {
-      "release.id": releaseId,
-      "release.execution": executionId,
-      "release.extension": extension._tag === "Id" ? extension.id : `${extension.type} ${extension.name}`
-    })
+  (self, { extension, releaseId }, executionId) => {
+    const names = {
+      [attribute.releaseId]: shown(releaseId),
+      [attribute.releaseExecution]: executionId,
+      [attribute.releaseExtension]: shown(
+        extension._tag === "Id" ? extension.id : `${extension.type} ${extension.name}`
+      )
+    }
+    return self.pipe(
+      spanned("ExtensionRelease.release", { attributes: names }),
+      Effect.annotateLogs(names),
+      Effect.provideService(CurrentRelease, Option.some(releaseId))
+    )
+  }
 )
+
+/** Counts a release that has ended, tells the span around it, and leaves one line in the log. */
+const ended = (exit: Exit.Exit<ReleaseReceipt, ReleaseError>, account: string) => {
+  const { state } = endOf(exit, 0)
+  const told = {
+    [attribute.releaseOutcome]: state,
+    ...Exit.match(exit, {
+      onFailure: (cause) =>
+        Option.match(errorTypeOf(cause), {
+          onNone: () => ({}),
+          onSome: (type) => ({ [attribute.errorType]: type })
+        }),
+      onSuccess: ({ extensionId, proof, upload }) => ({
+        [attribute.extensionId]: extensionId,
+        [attribute.uploadProof]: proof,
+        [attribute.archiveSize]: upload.archive.size
+      })
+    })
+  }
+  const log = Exit.isSuccess(exit) ? Effect.logInfo : Effect.logWarning
+  return Metric.increment(Metric.tagged(ReleaseMetrics.releases, "outcome", state)).pipe(
+    Effect.zipRight(Effect.annotateCurrentSpan(told)),
+    Effect.zipRight(Effect.annotateLogs(log(shownLine(account)), told))
+  )
+}
 
 const watch = Effect.fnUntraced(function* (receipt: ReleaseReceipt) {
   const { watchFor } = yield* Announcement

@@ -18,6 +18,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { flow } from "effect/Function"
+import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as ArchiveDigest from "../archive/ArchiveDigest.ts"
@@ -30,25 +31,29 @@ import { ExtensionId } from "../cloud/ExtensionId.ts"
 import { ExtensionsClient } from "../cloud/ExtensionsClient.ts"
 import { ExtensionsError } from "../cloud/ExtensionsError.ts"
 import { UploadJournal } from "../journal/UploadJournal.ts"
-import { shownLine } from "../outsideText.ts"
+import { shown, shownLine } from "../outsideText.ts"
 import * as ArchiveDelivery from "../publish/ArchiveDelivery.ts"
 import * as ExtensionPublish from "../publish/ExtensionPublish.ts"
 import { AmbiguousExtension, DeliveryError, NameTaken } from "../publish/PublishError.ts"
 import type { PublishEvent } from "../publish/PublishEvent.ts"
+import { attribute, errorTypeOf, spanned } from "../telemetry.ts"
+import * as Monotonic from "../transfer/Monotonic.ts"
 import * as RetryPolicy from "../transfer/RetryPolicy.ts"
 import { TransferError } from "../transfer/TransferError.ts"
 import * as ExtensionUpload from "../upload/ExtensionUpload.ts"
 import * as StoredArchive from "../upload/StoredArchive.ts"
 import { UploadConflict, UploadError, VerificationFailed } from "../upload/UploadError.ts"
+import * as UploadMetrics from "../upload/UploadMetrics.ts"
 import { Proof, UploadReceipt } from "../upload/UploadReceipt.ts"
 import type { UploadOverrides } from "../upload/UploadSettings.ts"
 import { type SlotObserver, withSlot } from "../upload/UploadSlots.ts"
 import { Announcement } from "./Announcement.ts"
-import { EngineInsight } from "./internal/engine.ts"
+import { CurrentRelease, EngineInsight } from "./internal/engine.ts"
 import { failureOf as describeFailure, listedWorkflow } from "./internal/records.ts"
 import { stopIfCancelled, unlessCancelled } from "./internal/signals.ts"
 import { AnnouncementFailed, ReleaseCancelled } from "./ReleaseError.ts"
 import { ReleaseEvents, type ReleaseStep } from "./ReleaseEvents.ts"
+import * as ReleaseMetrics from "./ReleaseMetrics.ts"
 import type { ReleaseReceipt } from "./ReleaseReceipt.ts"
 import type { StepRecord } from "./ReleaseRecord.ts"
 import type { ReleaseTarget } from "./ReleaseTarget.ts"
@@ -296,17 +301,53 @@ const work = Effect.fnUntraced(function* <
   const { executionId } = yield* WorkflowInstance
   const at = { executionId, step, attempt: yield* Activity.CurrentAttempt }
   yield* onEvent({ _tag: "StepStarted", ...at })
-  const exit = yield* Effect.exit(recorded(at, Effect.zipRight(stopIfCancelled, self), facts))
+  const exit = yield* recorded(at, measured(step)(Effect.zipRight(stopIfCancelled, self)), facts).pipe(
+    spanned(`ExtensionRelease.${step}`, {
+      attributes: {
+        [attribute.releaseExecution]: executionId,
+        [attribute.releaseStep]: step,
+        [attribute.releaseAttempt]: at.attempt,
+        ...Option.match(yield* CurrentRelease, {
+          onNone: () => ({}),
+          onSome: (id) => ({ [attribute.releaseId]: shown(id) })
+        })
+      }
+    }),
+    Effect.exit
+  )
   yield* onEvent({ _tag: "StepEnded", ...at, failure: failureOf(exit) })
   if (Exit.isFailure(exit) && !Cause.isInterruptedOnly(exit.cause)) {
     const said = Option.match(Cause.failureOption(exit.cause), {
       onNone: () => Cause.pretty(exit.cause),
       onSome: ({ message }) => message
     })
-    yield* Effect.logWarning(`Step ${step} failed, attempt ${at.attempt}: ${said}`)
+    yield* Effect.logWarning(shownLine(`Step ${step} failed, attempt ${at.attempt}: ${said}`)).pipe(
+      Effect.annotateLogs({
+        [attribute.releaseStep]: step,
+        [attribute.releaseAttempt]: at.attempt,
+        [attribute.errorType]: Option.getOrElse(errorTypeOf(exit.cause), () => "Defect")
+      })
+    )
   }
   return yield* exit
 })
+
+const measured =
+  (step: ReleaseStep) =>
+  <A, E, R>(self: Effect.Effect<A, E, R>) =>
+    Effect.flatMap(Monotonic.stopwatch, (elapsed) =>
+      self.pipe(
+        UploadMetrics.counting(ReleaseMetrics.stepsInFlight),
+        Effect.onExit((exit) =>
+          Effect.flatMap(elapsed, (millis) => ReleaseMetrics.countStep(step, outcomeOf(exit), millis))
+        )
+      )
+    )
+
+const outcomeOf = (exit: Exit.Exit<unknown, unknown>): string => {
+  if (Exit.isSuccess(exit)) return "done"
+  return Cause.isInterruptedOnly(exit.cause) ? "interrupted" : "failed"
+}
 
 /** Also of a step that is cut off: what is done with its result above is not done then. */
 const recorded = Effect.fnUntraced(function* <A, E, R>(
@@ -400,7 +441,10 @@ const send = Effect.fnUntraced(function* (
           discard: true
         }
       )
-  }).pipe(Effect.raceFirst(Deferred.await(changed)))
+  }).pipe(
+    Effect.provideService(UploadMetrics.OutcomeLevel, LogLevel.Info),
+    Effect.raceFirst(Deferred.await(changed))
+  )
 })
 
 const announcing = (

@@ -10,12 +10,19 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import { AmbiguousRelease, type EngineUnavailable, UnknownExecution } from "./EngineError.ts"
+import {
+  AmbiguousRelease,
+  type EngineUnavailable,
+  ReleaseUnfinished,
+  UnknownExecution
+} from "./EngineError.ts"
 import * as ExtensionRelease from "./ExtensionRelease.ts"
 import { EngineInsight } from "./internal/engine.ts"
 import { cursorOf, endOf } from "./internal/records.ts"
+import { nextAttempt } from "./ReleasePayload.ts"
 import { ReleaseReceipt } from "./ReleaseReceipt.ts"
 import { isEnded, type ReleaseFilter, ReleaseSummary, StepRecord } from "./ReleaseRecord.ts"
+import { ReleaseTarget } from "./ReleaseTarget.ts"
 
 /**
  * Some releases, newest first. `next` is the `after` of the page that follows, and null on the last one.
@@ -122,6 +129,37 @@ export const show: (
     const { failure, state } = endOf(ended.value, summary.updatedAtMillis)
     return { summary: { ...summary, state, failure, waitsFor: null }, steps, receipt }
   })
+
+/**
+ * Submits the next attempt of a release that has ended, after the newest one, and returns its execution id.
+ *
+ * @since 0.1.0
+ * @category operating
+ */
+export const retry: (
+  id: string
+) => Effect.Effect<
+  string,
+  AmbiguousRelease | EngineUnavailable | ReleaseUnfinished | UnknownExecution,
+  WorkflowEngine
+> = Effect.fn("ReleaseList.retry")(function* (id) {
+  const { records } = yield* EngineInsight
+  const one = yield* find(id)
+  const attempts = (yield* records.named(one.releaseId)).filter((other) => isSame(one, other))
+  const newest = attempts.reduce((a, b) => (b.attempt > a.attempt ? b : a), one)
+  const { summary } = yield* show(newest.executionId)
+  if (!isEnded(summary.state)) return yield* new ReleaseUnfinished(summary)
+  const payload = yield* Effect.flatten(records.payload(summary.executionId)).pipe(
+    Effect.catchTag("NoSuchElementException", () => new UnknownExecution({ executionId: id }))
+  )
+  return yield* ExtensionRelease.submit(nextAttempt(payload))
+})
+
+const sameTarget = Schema.equivalence(ReleaseTarget)
+
+/** Whether they differ by their attempt alone. */
+const isSame = (one: ReleaseSummary, other: ReleaseSummary): boolean =>
+  one.sha256 === other.sha256 && sameTarget(one.extension, other.extension)
 
 /** As the engine has it. A release that is listed may be on its way to the engine still. */
 const endOfExecution = (executionId: string) =>

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from "node:http"
 import * as Headers from "@effect/platform/Headers"
 import * as HttpBody from "@effect/platform/HttpBody"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
@@ -53,12 +54,16 @@ const print = (records: ReadonlyArray<unknown>): string =>
     )
     .join("\n")
 
+const isTraceHeader = (name: string): boolean => /^(traceparent|tracestate|b3|x-b3-.*|baggage)$/.test(name)
+
 describe("spans and logs", () => {
   it.effect("say what happened and hold no secret", () =>
     Effect.gen(function* () {
       const records: Array<unknown> = []
       const logs: Array<unknown> = []
+      const sent: Array<IncomingHttpHeaders> = []
       const { origin } = yield* scriptedServer((response, request) => {
+        sent.push(request.headers)
         const status = request.url.includes("secret-path") ? 403 : request.method === "DELETE" ? 500 : 200
         response.writeHead(status, { location: `${origin}/secret-path/1?token=topsecret` })
         response.end(JSON.stringify({ ...extensionBody, name: request.method === "POST" ? [apiKey] : "a" }))
@@ -97,24 +102,27 @@ describe("spans and logs", () => {
 
       const names = records.filter((record) => typeof record === "string")
       expect(names).toEqual([
-        "ExtensionsClient.get",
-        "ExtensionsClient.upload",
-        "ExtensionsClient.upload",
-        "ExtensionsClient.delete",
-        "ExtensionsClient.create",
-        "ExtensionsClient.download"
+        ...["ExtensionsClient.get", "GET"],
+        ...["ExtensionsClient.upload", "PUT"],
+        ...["ExtensionsClient.upload", "HEAD", "PUT"],
+        ...["ExtensionsClient.delete", "DELETE"],
+        ...["ExtensionsClient.create", "POST"],
+        ...["ExtensionsClient.download", "GET"]
       ])
-      const attributes = records.find((record) => record instanceof Map)
-      expect(attributes).toEqual(
+      const [operation, request] = records.filter((record) => record instanceof Map)
+      expect(operation).toEqual(new Map([["elastic.extension.id", id]]))
+      expect(request).toEqual(
         new Map<string, unknown>([
-          ["server.address", origin],
-          ["elastic.extension.id", id],
+          ["http.request.method", "GET"],
+          ["server.address", "127.0.0.1"],
+          ["server.port", Number(new URL(origin).port)],
           ["http.response.status_code", 200]
         ])
       )
       // What is created has no id yet.
       const created = records[records.indexOf("ExtensionsClient.create") + 1]
       expect(created instanceof Map && !created.has("elastic.extension.id")).toBe(true)
+      expect(sent.flatMap((headers) => Object.keys(headers)).filter(isTraceHeader)).toEqual([])
       const printed = print([...records, ...logs])
       expect(printed).toContain("VerificationLinkRefused")
       expect(printed).not.toContain(apiKey)

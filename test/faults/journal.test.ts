@@ -58,7 +58,7 @@ const uploading = Effect.gen(function* () {
 
 const withJournal = (journal: Layer.Layer<UploadJournal.UploadJournal, never, never>) =>
   Effect.provide(
-    Layer.mergeAll(client(), journal).pipe(
+    Layer.mergeAll(client({ http: { continueTimeout: "10 seconds" } }), journal).pipe(
       Layer.provideMerge(LocalElasticCloud.layer({ resumable: {} })),
       Layer.orDie
     )

@@ -116,7 +116,7 @@ layer(World, { timeout: "60 seconds", excludeTestServices: true })(
           expect(new Set(taken).size).toBe(9)
           expect(yield* left(server)).toEqual({ objects: [], uploads: [] })
         }),
-      { timeout: 60_000 }
+      { timeout: 5 * 60_000 }
     )
   }
 )

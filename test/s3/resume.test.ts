@@ -202,6 +202,6 @@ layer(Layer.provideMerge(ObjectServer.layer, NodeContext.layer), {
         expect(bytesOf(proxy.requests)).toBeLessThanOrEqual(2 * content.length)
         expect(yield* unfinished).toEqual([])
       }),
-    { timeout: 60_000 }
+    { timeout: 5 * 60_000 }
   )
 })

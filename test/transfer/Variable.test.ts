@@ -24,6 +24,7 @@ describe("an empty variable", () => {
     ["boolean", Variable.boolean("X")],
     ["count", Variable.count("X", { max: 9 })],
     ["duration", timeout],
+    ["address", Variable.address("X")],
     ["bytes", size]
   ]
   it.effect.each(configs)("is an unset one: %s", ([, config]) =>
@@ -55,6 +56,15 @@ describe("a value", () => {
       expect(Redacted.value(yield* read(Variable.secret("X"), "key\n"))).toBe("key")
       expect(yield* read(choice, " Raw ")).toBe("raw")
       expect(yield* read(Variable.count("X", { max: 9 }), " 7 ")).toBe(7)
+    })
+  )
+
+  it.effect("may be an address of either kind, or a name, with its port", () =>
+    Effect.gen(function* () {
+      const address = (text: string) => read(Variable.address("X"), text)
+      expect(yield* address("10.0.0.5:8321")).toEqual({ host: "10.0.0.5", port: 8321 })
+      expect(yield* address("[2001:db8::1]:0")).toEqual({ host: "2001:db8::1", port: 0 })
+      expect(yield* address(" runner.example:65535 ")).toEqual({ host: "runner.example", port: 65_535 })
     })
   )
 
@@ -92,7 +102,17 @@ describe("a value", () => {
     [choice, "zip", "it has to be one of: raw, multipart"],
     [Variable.boolean("X"), "perhaps", "it has to be true or false"],
     [Variable.count("X", { max: 1000 }), "1001", "it has to be a whole number from 0 to 1000"],
-    [Variable.count("X", { min: 1, max: 9 }), "0", "from 1 to 9"]
+    [Variable.count("X", { min: 1, max: 9 }), "0", "from 1 to 9"],
+    ...[
+      "runner",
+      ":8321",
+      "runner:",
+      "runner:65536",
+      "::1:8321",
+      "run ner:1",
+      "[::1]",
+      "http://runner:1"
+    ].map((text) => [Variable.address("X"), text, 'a host and a port, such as "10.0.0.5:8321"'] as const)
   ]
   it.effect.each(refused)(
     "that cannot be used is refused by name, with what can: %# %s",

@@ -8,6 +8,7 @@ import * as Archive from "../../src/archive/Archive.ts"
 import * as UploadJournal from "../../src/journal/UploadJournal.ts"
 import * as Fault from "../../src/testing/Fault.ts"
 import * as LocalElasticCloud from "../../src/testing/LocalElasticCloud.ts"
+import * as Prometheus from "../../src/transfer/Prometheus.ts"
 import * as ExtensionUpload from "../../src/upload/ExtensionUpload.ts"
 import type { UploadEvent } from "../../src/upload/UploadEvent.ts"
 import { zipOf } from "../support/upload/archives.ts"
@@ -65,6 +66,7 @@ const observe = (fault: ReadonlyArray<Fault.FaultRule>) =>
         events,
         exit: Exit.isFailure(exit) ? [exit.cause, String(exit.cause)] : exit,
         logs,
+        metrics: yield* Prometheus.text,
         records,
         spans: spans.map(describeSpan)
       },
@@ -99,6 +101,9 @@ describe("secrets", () => {
           "ExtensionsClient.download"
         ])
       )
+      expect(text).toContain("elastic_extensions_uploads_total")
+      expect(text).toContain("elastic.upload.outcome")
+      expect(spans.filter(({ name }) => name === "PUT")).toHaveLength(1)
       expect(text).not.toContain(secretKey)
       expect(text).not.toContain(signature)
       expect(text).not.toContain("/files/")

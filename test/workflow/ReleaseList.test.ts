@@ -103,6 +103,10 @@ for (const [name, engine] of Object.entries(engines)) {
             expect(failed.failure).toMatchObject({ tag: "ExtensionNotFound" })
 
             expect(yield* idsOf({})).toEqual(["failing", "other", "queued", "held"])
+            expect(yield* Effect.flip(ReleaseList.retry("held"))).toMatchObject({
+              _tag: "ReleaseUnfinished",
+              state: "held"
+            })
             expect(yield* idsOf({ states: ["held", "waiting"] })).toEqual(["queued", "held"])
             expect(yield* idsOf({ extension: "words" })).toEqual(["queued", "held"])
             expect(yield* idsOf({ extension: "404404" })).toEqual(["failing"])
@@ -138,12 +142,16 @@ for (const [name, engine] of Object.entries(engines)) {
           const two = yield* newRelease({ releaseId: "shared", extension: named("two") })
           yield* Effect.gen(function* () {
             yield* Effect.flip(ExtensionRelease.execute(payload))
-            const again = yield* ExtensionRelease.submit(ReleasePayload.nextAttempt(payload))
+            const again = yield* ReleaseList.retry("twice")
+            expect(again).toBe(yield* ExtensionRelease.executionId(ReleasePayload.nextAttempt(payload)))
             expect(yield* ReleaseList.find("twice")).toMatchObject({ executionId: again, attempt: 2 })
             const ids = [
               yield* ExtensionRelease.submit(one.payload),
               yield* ExtensionRelease.submit(two.payload)
             ]
+            yield* Effect.flip(ExtensionRelease.execute(ReleasePayload.nextAttempt(payload)))
+            const third = yield* ReleaseList.retry(yield* ExtensionRelease.executionId(payload))
+            expect(yield* ReleaseList.find("twice")).toMatchObject({ executionId: third, attempt: 3 })
             const ambiguous = yield* Effect.flip(ReleaseList.find("shared"))
             expect(ambiguous._tag).toBe("AmbiguousRelease")
             for (const id of ids) expect(ambiguous.message).toContain(id)

@@ -84,8 +84,8 @@ describe.skipIf(!(await Effect.runPromise(canPostgres)))("a PostgreSQL", () => {
           ({ level, text }) => level === "WARN" && text.includes(couldNotStore)
         )
         expect(warnings[0]?.annotations).toMatchObject({
-          "release.execution": executionId,
-          "release.message": tag
+          "elastic.release.execution": executionId,
+          "elastic.release.message": tag
         })
       }).pipe(Effect.provide(place()), Effect.provide(seen.layer))
     },

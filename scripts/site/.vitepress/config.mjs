@@ -64,6 +64,7 @@ export default defineConfig({
           page("Embedding", "embedding"),
           page("Examples", "examples"),
           page("Durable releases", "workflow"),
+          page("API and page of a runner", "runner-api"),
           page("Testing your code", "testing"),
           { text: "API reference", link: "/api/index.html", target: "_self" }
         ]

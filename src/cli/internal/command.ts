@@ -13,6 +13,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import { packageVersion } from "../../cloud/PackageVersion.ts"
+import { spanned } from "../../telemetry.ts"
 import { Defect, type Failure, fromConfigError, Interrupted } from "../Failure.ts"
 import type { Definition, Page, Takes } from "./definitions.ts"
 import {
@@ -25,6 +26,7 @@ import {
   type Resumable
 } from "./output.ts"
 import * as Parameters from "./parameters.ts"
+import { exported } from "./telemetry.ts"
 import type { Stdio } from "./terminal.ts"
 import { commandName } from "./text.ts"
 import type * as Variables from "./variables.ts"
@@ -68,7 +70,9 @@ export const make = <T extends Takes>(
       },
       ({ givens, output, taken }) =>
         reported(
-          Effect.flatMap(Effect.promise(load), ({ run }) => run(taken, givens)),
+          spanned(`${commandName} ${definition.name}`)(
+            Effect.flatMap(Effect.promise(load), ({ run }) => run(taken, givens))
+          ),
           output,
           givens
         )
@@ -124,6 +128,7 @@ export const reported = <R, E extends CommandError>(
   Effect.interruptible(effect).pipe(
     Effect.zipRight(Effect.flatMap(Output, ({ written }) => written)),
     Effect.catchAllCause((cause) => Effect.flatMap(endingOf(cause, givens), exit)),
+    exported,
     withGivens(givens),
     withOutput(output),
     Effect.uninterruptible

@@ -11,6 +11,7 @@ import type { PublishEvent } from "../../publish/PublishEvent.ts"
 import { UploadPaused } from "../Failure.ts"
 import { type Output, Resumable } from "./output.ts"
 import { makeReport, type Report } from "./reporter.ts"
+import { withoutConsoleLog } from "./telemetry.ts"
 import type { Stdio } from "./terminal.ts"
 import { commandLine } from "./text.ts"
 import type { Given } from "./variables.ts"
@@ -46,7 +47,7 @@ export const withReport = <A, E extends PublishError, R>(
           ],
           { discard: true }
         )
-      return yield* restore(run(watch)).pipe(
+      return yield* withoutConsoleLog(restore(run(watch))).pipe(
         Effect.catchAllCause((cause) =>
           Effect.gen(function* () {
             const paused = new UploadPaused({ canResume: yield* Ref.get(canResume) })

@@ -40,12 +40,9 @@ export const read =
     check: (value: A) => Option.Option<Refusal> = Option.none
   ) =>
   (response: HttpClientResponse): Effect.Effect<A, Errors.ExtensionsError | TransferError> =>
-    Effect.zipRight(
-      Effect.annotateCurrentSpan("http.response.status_code", response.status),
-      response.status >= 200 && response.status < 300
-        ? readSuccess(call, expected, check, response)
-        : Effect.flip(errorOf(call, response))
-    )
+    response.status >= 200 && response.status < 300
+      ? readSuccess(call, expected, check, response)
+      : Effect.flip(errorOf(call, response))
 
 const readSuccess = Effect.fnUntraced(function* <A, I>(
   call: Call,

@@ -7,20 +7,11 @@ import { flow } from "effect/Function"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
+import { attribute, spanned } from "../../telemetry.ts"
 import type { ElasticCloudConfigService } from "../ElasticCloudConfig.ts"
 import { invalidRequest } from "../ExtensionsError.ts"
 import { packageVersion } from "../PackageVersion.ts"
 import type { Call } from "./answer.ts"
-
-/**
- * The spans of an `HttpClient` record whole URLs, headers and `Location`s; ours name the operation instead. The trace
- * headers go too: the service never asked for them.
- */
-export const withoutTraces = (client: HttpClient.HttpClient): HttpClient.HttpClient =>
-  client.pipe(
-    HttpClient.withTracerDisabledWhen(() => true),
-    HttpClient.withTracerPropagation(false)
-  )
 
 /**
  * Redirects are answers like any other. `fetch` would follow them, and take what another origin says for the service's
@@ -46,14 +37,10 @@ export const prepare = (config: ElasticCloudConfigService) =>
     HttpClientRequest.acceptJson
   )
 
-export const traced = (call: Call, origin: string) =>
-  Effect.withSpan(`ExtensionsClient.${call.operation}`, {
-    kind: "client",
-    captureStackTrace: false,
-    attributes: {
-      "server.address": origin,
-      ...(call.extensionId === undefined ? {} : { "elastic.extension.id": call.extensionId })
-    }
+/** The span of an operation, around those of its requests. */
+export const traced = ({ extensionId, operation }: Pick<Call, "operation" | "extensionId">) =>
+  spanned(`ExtensionsClient.${operation}`, {
+    attributes: extensionId === undefined ? {} : { [attribute.extensionId]: extensionId }
   })
 
 export const encodeRequest = <A, I>(call: Call, schema: Schema.Schema<A, I>, request: A) =>

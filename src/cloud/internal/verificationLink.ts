@@ -43,7 +43,7 @@ const contentOf = (
     : Effect.flip(statusError(call, response, ""))
 }
 
-/** `client` adds no credentials and records no span of its own. */
+/** `client` adds no credentials. */
 export const download = (
   client: HttpClient.HttpClient,
   link: Redacted.Redacted<string>,
@@ -61,4 +61,4 @@ export const download = (
         .pipe(Effect.mapError(fromHttpClientError))
       return yield* contentOf(response, url.origin)
     })
-  ).pipe(Stream.withSpan("ExtensionsClient.download", { kind: "client", captureStackTrace: false }))
+  ).pipe(Stream.withSpan("ExtensionsClient.download", { captureStackTrace: false }))

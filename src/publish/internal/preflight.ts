@@ -9,6 +9,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import { ExtensionsClient } from "../../cloud/ExtensionsClient.ts"
+import { serverOf, spanned } from "../../telemetry.ts"
 import { fromHttpClientError } from "../../transfer/TransferError.ts"
 import { DownloadUrlUnusable } from "../PublishError.ts"
 
@@ -45,10 +46,7 @@ export const check = (
           unreachable({ isRetryable: false, message: `It sent nothing for ${Duration.format(patience)}.` })
         )
     }),
-    Effect.withSpan("ExtensionPublish.preflight", {
-      captureStackTrace: false,
-      attributes: { "server.address": url.origin }
-    })
+    spanned("ExtensionPublish.preflight", { attributes: serverOf(url) })
   )
 }
 

@@ -3,6 +3,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import * as Ref from "effect/Ref"
 import type * as Archive from "../../archive/Archive.ts"
 import { ArchiveChanged } from "../../archive/ArchiveError.ts"
 import type { ExpectedExtension } from "../../archive/ArchiveInspection.ts"
@@ -13,6 +14,8 @@ import * as JournalRecord from "../../journal/JournalRecord.ts"
 import { type JournalSession, UploadJournal } from "../../journal/UploadJournal.ts"
 import * as ArchiveStaging from "../../staging/ArchiveStaging.ts"
 import { ObjectStore, type ObjectStoreService } from "../../staging/ObjectStore.ts"
+import { StagingEvents } from "../../staging/StagingEvent.ts"
+import { spanned } from "../../telemetry.ts"
 import * as Monotonic from "../../transfer/Monotonic.ts"
 import { deploymentsOf, requireReplaceable } from "../../upload/Deployments.ts"
 import * as ExtensionUpload from "../../upload/ExtensionUpload.ts"
@@ -20,6 +23,7 @@ import * as LocalArchive from "../../upload/LocalArchive.ts"
 import * as StoredArchive from "../../upload/StoredArchive.ts"
 import { conflictBetween } from "../../upload/UploadError.ts"
 import { retrying } from "../../upload/UploadEvent.ts"
+import * as UploadMetrics from "../../upload/UploadMetrics.ts"
 import {
   AlreadyCurrent,
   type Proof,
@@ -173,7 +177,28 @@ export const peek = Effect.fnUntraced(function* (extensionId: ExtensionId) {
 })
 
 /** Stages the archive, has the service fetch it, proves it, and leaves nothing behind. */
-export const run = Effect.fnUntraced(function* <R>(request: Request<R>) {
+export const run = <R>(request: Request<R>) =>
+  Effect.gen(function* () {
+    const sent = yield* Ref.make(0)
+    const { onEvent } = yield* StagingEvents
+    return yield* story(request).pipe(
+      Effect.provideService(StagingEvents, {
+        onEvent: (event) =>
+          event._tag === "PartSent"
+            ? Effect.zipRight(
+                Ref.update(sent, (bytes) => bytes + event.bytes),
+                onEvent(event)
+              )
+            : onEvent(event)
+      }),
+      UploadMetrics.observed(
+        { extensionId: request.extensionId, archiveName: request.archive.name },
+        Effect.map(Ref.get(sent), (bytesSent) => ({ attempts: bytesSent > 0 ? 1 : 0, bytesSent }))
+      )
+    )
+  })
+
+const story = Effect.fnUntraced(function* <R>(request: Request<R>) {
   const elapsed = yield* Monotonic.stopwatch
   const extensionId = yield* ExtensionUpload.decodeId(request.extensionId)
   yield* discardDirect(extensionId)
@@ -299,7 +324,7 @@ const stageAndFetch = Effect.fnUntraced(function* <R>(
     before,
     { link, origin, content: Option.some(content), timeout },
     aimAt(content)
-  )
+  ).pipe(spanned("ArchiveDelivery.fetch"))
   const isKept = yield* removeUnlessKept(content)
   return {
     proof,

@@ -9,6 +9,7 @@ import * as ArchiveDigest from "../../archive/ArchiveDigest.ts"
 import { ExtensionsClient } from "../../cloud/ExtensionsClient.ts"
 import type { JournalError } from "../../journal/JournalError.ts"
 import type { JournalRecord } from "../../journal/JournalRecord.ts"
+import { attribute, spanned } from "../../telemetry.ts"
 import * as ResumableUpload from "../../transfer/ResumableUpload.ts"
 import * as RetryPolicy from "../../transfer/RetryPolicy.ts"
 import { chunksInUse } from "../../transfer/UploadHttpClient.ts"
@@ -60,6 +61,7 @@ const attempt = Effect.fnUntraced(function* () {
 })
 
 const failedWith = (error: UploadError, madeProgress: boolean): Failed => ({
+  _tag: error._tag,
   error,
   isRetryable: error.isRetryable,
   retryAfterMillis: "retryAfterMillis" in error ? error.retryAfterMillis : undefined,
@@ -127,7 +129,7 @@ const sendAndProve: Effect.Effect<Delivered, UploadError, Run.Subject | Run.Prog
     switch (end._tag) {
       case "Answered":
         yield* emit({ _tag: "VerificationStarted" })
-        return yield* prove(end.answered)
+        return yield* spanned("ExtensionUpload.verify")(prove(end.answered))
       case "Open":
         return yield* settleOpenEnd(end.error)
       case "Refused":
@@ -146,7 +148,7 @@ type End =
 
 const send = Effect.gen(function* () {
   const { extensionId } = yield* Run.Subject
-  const answer = yield* Effect.either(exchange)
+  const answer = yield* Effect.either(tracedAttempt)
   const { representationSize, upload } = yield* Run.record
   const { written } = yield* Run.counters
   const wholeBodySent = written >= representationSize
@@ -160,6 +162,21 @@ const send = Effect.gen(function* () {
         ? { _tag: "Answered", answered: StoredArchive.fromExtension(versioned) }
         : { _tag: "Open", error: answeredEarly(extensionId, written, representationSize) }
   })
+})
+
+/** An attempt as a span of its own, with what it brought to its way. */
+const tracedAttempt = Effect.gen(function* () {
+  const { attempts, bytesSent } = yield* Run.counters
+  const tell = Effect.flatMap(Run.counters, (now) =>
+    Effect.annotateCurrentSpan({
+      [attribute.uploadBytesSent]: now.bytesSent - bytesSent,
+      [attribute.uploadBytesResumed]: now.bytesResumed
+    })
+  )
+  return yield* exchange.pipe(
+    Effect.ensuring(tell),
+    spanned("ExtensionUpload.attempt", { attributes: { [attribute.uploadAttempt]: attempts } })
+  )
 })
 
 const answeredEarly = (extensionId: string, written: number, size: number) =>

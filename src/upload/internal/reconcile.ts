@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type { ExtensionsClient } from "../../cloud/ExtensionsClient.ts"
 import type { JournalBaseline } from "../../journal/JournalRecord.ts"
+import { spanned } from "../../telemetry.ts"
 import * as StoredArchive from "../StoredArchive.ts"
 import { conflictBetween, OutcomeUnknown, type UploadConflict } from "../UploadError.ts"
 import { emit, retrying } from "../UploadEvent.ts"
@@ -38,7 +39,7 @@ export const reconcile = Effect.fnUntraced(function* (
   return yield* Effect.catchAll(judge(moved, baseline, stored, content), (error) =>
     Effect.succeed(unanswered(error))
   )
-})
+}, spanned("ExtensionUpload.reconcile"))
 
 const unanswered = ({ _tag, message }: { readonly _tag: string; readonly message: string }): Outcome =>
   unknown(`the service could not be asked (${_tag}: ${message})`)

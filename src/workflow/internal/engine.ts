@@ -96,6 +96,12 @@ export const noteWait = Effect.fnUntraced(function* (waitsFor: WaitsFor) {
   yield* records.note(executionId, { _tag: "Waits", waitsFor, atMillis: yield* Clock.currentTimeMillis })
 })
 
+/** The name of the release that a step is of, where it is one of ours. */
+export class CurrentRelease extends Context.Reference<CurrentRelease>()(
+  "effect-elastic-extensions/workflow/CurrentRelease",
+  { defaultValue: (): Option.Option<string> => Option.none() }
+) {}
+
 // By its tag: the module it comes from belongs to a package that an engine in memory does without.
 const isPersistenceError = Predicate.isTagged("PersistenceError")
 

@@ -52,6 +52,8 @@ export interface Records {
   ) => Effect.Effect<ReadonlyArray<ReleaseSummary>, EngineUnavailable>
   /** By execution id or release id, newest first. */
   readonly named: (id: string) => Effect.Effect<ReadonlyArray<ReleaseSummary>, EngineUnavailable>
+  /** What the release was asked for, as it is listed. */
+  readonly payload: (executionId: string) => Effect.Effect<Option.Option<ReleasePayload>, EngineUnavailable>
   /** In the order in which they began. */
   readonly steps: (executionId: string) => Effect.Effect<ReadonlyArray<StepRecord>, EngineUnavailable>
 }
@@ -67,6 +69,7 @@ export const noRecords: Records = {
   note: () => Effect.void,
   list: () => keepsNone,
   named: () => keepsNone,
+  payload: () => keepsNone,
   steps: () => keepsNone
 }
 
@@ -147,10 +150,13 @@ export const summaryOf = (
 /** In the memory of one process. */
 export const memoryRecords = (runner: string): Records => {
   const releases = new Map<string, ReleaseSummary>()
+  const payloads = new Map<string, ReleasePayload>()
   const history = new Map<string, ReadonlyArray<StepRecord>>()
 
   const enter = (executionId: string, payload: ReleasePayload, atMillis: number) => {
-    if (!releases.has(executionId)) releases.set(executionId, summaryOf(executionId, payload, atMillis))
+    if (releases.has(executionId)) return
+    releases.set(executionId, summaryOf(executionId, payload, atMillis))
+    payloads.set(executionId, payload)
   }
   const update = (executionId: string, change: (before: ReleaseSummary) => Partial<ReleaseSummary>) =>
     Option.map(Option.fromNullable(releases.get(executionId)), (before) =>
@@ -214,6 +220,7 @@ export const memoryRecords = (runner: string): Records => {
       Effect.sync(() =>
         newestFirst().filter(({ executionId, releaseId }) => executionId === id || releaseId === id)
       ),
+    payload: (executionId) => Effect.sync(() => Option.fromNullable(payloads.get(executionId))),
     steps: (executionId) => Effect.sync(() => history.get(executionId) ?? [])
   }
 }

@@ -5,10 +5,11 @@ import type { SqlError } from "@effect/sql/SqlError"
 import type { Fragment } from "@effect/sql/Statement"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
-import type { ReleasePayload } from "../ReleasePayload.ts"
+import { ReleasePayload } from "../ReleasePayload.ts"
 import { Decision } from "../ReleaseReceipt.ts"
 import {
   endedStates,
@@ -29,7 +30,7 @@ export const makeRecordTables = Effect.fnUntraced(function* (sql: SqlClient.SqlC
     execution_id VARCHAR(64) PRIMARY KEY, release_id TEXT NOT NULL, attempt INTEGER NOT NULL,
     extension TEXT NOT NULL, extension_id TEXT, extension_name TEXT, sha256 VARCHAR(64) NOT NULL,
     hold_for_approval INTEGER NOT NULL, state VARCHAR(10) NOT NULL, wait_key TEXT, waits_for TEXT, failure TEXT,
-    decision TEXT, runner TEXT, submitted_at BIGINT NOT NULL, updated_at BIGINT NOT NULL
+    decision TEXT, runner TEXT, payload TEXT NOT NULL, submitted_at BIGINT NOT NULL, updated_at BIGINT NOT NULL
   )`
   yield* sql`CREATE INDEX IF NOT EXISTS release_list_newest ON release_list (submitted_at, execution_id)`
   yield* sql`CREATE INDEX IF NOT EXISTS release_list_state ON release_list (state, submitted_at, execution_id)`
@@ -89,6 +90,12 @@ const StepRow = Schema.Struct({
 const decodeRows = Schema.decodeUnknown(Schema.Array(Row))
 const decodeStepRows = Schema.decodeUnknown(Schema.Array(StepRow))
 
+const columns = Object.keys(Row.fields).join(", ")
+
+const PayloadRow = Schema.Struct({ payload: Schema.parseJson(ReleasePayload) })
+const decodePayloads = Schema.decodeUnknown(Schema.Array(PayloadRow))
+
+const encodePayload = Schema.encodeSync(Schema.parseJson(ReleasePayload))
 const encodeTarget = Schema.encodeSync(Schema.parseJson(ReleaseTarget))
 const encodeWait = Schema.encodeSync(Schema.parseJson(WaitsFor))
 const encodeFailure = Schema.encodeSync(Schema.parseJson(ReleaseFailure))
@@ -175,10 +182,11 @@ export const makeRecords = Effect.fnUntraced(function* (
     const name = extension._tag === "Named" ? extension.name : null
     return sql`INSERT INTO release_list (
         execution_id, release_id, attempt, extension, extension_id, extension_name, sha256, hold_for_approval, state,
-        submitted_at, updated_at
+        payload, submitted_at, updated_at
       ) VALUES (
         ${executionId}, ${release.releaseId}, ${release.attempt}, ${encodeTarget(extension)}, ${extensionId}, ${name},
-        ${release.sha256}, ${release.holdForApproval ? 1 : 0}, ${state}, ${now}, ${now}
+        ${release.sha256}, ${release.holdForApproval ? 1 : 0}, ${state},
+        ${encodePayload(payload)}, ${now}, ${now}
       ) ON CONFLICT (execution_id) DO NOTHING`
   }
 
@@ -330,15 +338,21 @@ export const makeRecords = Effect.fnUntraced(function* (
       ),
     list: (filter, limit) =>
       reading(
-        sql`SELECT * FROM release_list WHERE ${sql.and(["1 = 1", ...conditions(filter)])}
+        sql`SELECT ${sql.literal(columns)} FROM release_list WHERE ${sql.and(["1 = 1", ...conditions(filter)])}
           ORDER BY submitted_at DESC, execution_id DESC LIMIT ${sql.literal(String(limit))}`,
         summaries
       ),
     named: (id) =>
       reading(
-        sql`SELECT * FROM release_list WHERE execution_id = ${id} OR release_id = ${id}
+        sql`SELECT ${sql.literal(columns)} FROM release_list WHERE execution_id = ${id} OR release_id = ${id}
           ORDER BY submitted_at DESC, execution_id DESC LIMIT 100`,
         summaries
+      ),
+    payload: (executionId) =>
+      reading(sql`SELECT payload FROM release_list WHERE execution_id = ${executionId}`, (rows) =>
+        Effect.map(decodePayloads(rows), ([row]) =>
+          Option.map(Option.fromNullable(row), ({ payload }) => payload)
+        )
       ),
     steps: (executionId) =>
       reading(

@@ -25,6 +25,7 @@ import * as Predicate from "effect/Predicate"
 import * as Ref from "effect/Ref"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
+import { attribute } from "../../telemetry.ts"
 import { UnreadableRelease } from "../EngineError.ts"
 
 /** Whether this runner still has a shard. The store is made before the sharding is, which tells it here. */
@@ -122,8 +123,8 @@ const make = Effect.gen(function* () {
     },
     (self, { envelope }) =>
       Effect.annotateLogs(self, {
-        "release.execution": envelope.address.entityId,
-        "release.message": envelope.tag
+        [attribute.releaseExecution]: envelope.address.entityId,
+        [attribute.releaseMessage]: envelope.tag
       })
   )
 

@@ -19,6 +19,7 @@ import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import { attribute, serverOf, spanned } from "../../../telemetry.ts"
 import { ArchiveChanged, type ArchiveError, ArchiveUnreadable } from "../../ArchiveError.ts"
 import type { ArchiveStat, ReadOptions, UrlOptions } from "./models.ts"
 import { assertOffset, baseName, changeBetween, describe, ofLength } from "./source.ts"
@@ -344,13 +345,13 @@ const execute = (
   }).pipe(
     Effect.catchAll((error) => answerIn(source, error)),
     Effect.timeoutFail({ duration: source.stallTimeout, onTimeout: () => silent(source) }),
-    Effect.withSpan("Archive.url.request", {
+    Effect.tap(({ status }) => Effect.annotateCurrentSpan(attribute.responseStatus, status)),
+    spanned("Archive.url.request", {
       kind: "client",
-      captureStackTrace: false,
       attributes: {
-        "http.request.method": request.method,
-        "server.address": url.origin,
-        "archive.range": request.headers["range"]
+        [attribute.requestMethod]: request.method,
+        ...serverOf(url),
+        [attribute.archiveRange]: request.headers["range"]
       }
     })
   )

@@ -48,10 +48,7 @@ const placeOf = (
 const addressOf = ({ origin }: Settings, { path, query }: Signable): string =>
   `${origin}${path}${query.length === 0 ? "" : `?${encodeQuery(query)}`}`
 
-/**
- * Signs and sends. The spans of an `HttpClient` record whole addresses and headers, so they are left out; a redirect is an
- * answer, because it tells the region.
- */
+/** Signs and sends. A redirect is an answer, because it tells the region. */
 export const execute = Effect.fnUntraced(function* (
   client: HttpClient.HttpClient,
   settings: Settings,

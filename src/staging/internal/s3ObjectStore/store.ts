@@ -5,6 +5,8 @@ import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import { attribute, spanned } from "../../../telemetry.ts"
+import { traced } from "../../../transfer/HttpSpan.ts"
 import type { ObjectStoreService, StoredPart, UnfinishedUpload } from "../../ObjectStore.ts"
 import { LinkTooShort, type Operation, type StagingError, StoreAnswerInvalid } from "../../StagingError.ts"
 import * as Answer from "./answer.ts"
@@ -30,10 +32,7 @@ type Reader<A> = (asked: Answer.Asked, response: HttpClientResponse) => Effect.E
 
 export const make = (settings: Settings): Effect.Effect<ObjectStoreService, never, HttpClient.HttpClient> =>
   Effect.gen(function* () {
-    const client = (yield* HttpClient.HttpClient).pipe(
-      HttpClient.withTracerDisabledWhen(() => true),
-      HttpClient.withTracerPropagation(false)
-    )
+    const client = traced(yield* HttpClient.HttpClient)
     const keyring = yield* makeKeyring(settings.keys)
     const { bucket, origin, prefix } = settings
     const location = `s3://${bucket}/${prefix}`.replace(/\/$/, "")
@@ -42,19 +41,16 @@ export const make = (settings: Settings): Effect.Effect<ObjectStoreService, neve
     const ask = <A>(call: Request.Call, read: Reader<A>, partNumber?: number) => {
       const askWith = (keys: Keys): Effect.Effect<A, StagingError> =>
         Effect.flatMap(Request.execute(client, settings, keys, call), (response) =>
-          Effect.zipRight(
-            Effect.annotateCurrentSpan("http.response.status_code", response.status),
-            read(
-              {
-                operation: call.operation,
-                settings,
-                store: location,
-                isRenewable: keyring.isRenewable,
-                partNumber,
-                scrub: scrubber(keys)
-              },
-              response
-            )
+          read(
+            {
+              operation: call.operation,
+              settings,
+              store: location,
+              isRenewable: keyring.isRenewable,
+              partNumber,
+              scrub: scrubber(keys)
+            },
+            response
           )
         )
       return Effect.flatMap(keyring.current, (keys) =>
@@ -62,13 +58,8 @@ export const make = (settings: Settings): Effect.Effect<ObjectStoreService, neve
           Effect.flatMap(keyring.renewed(keys), askWith)
         )
       ).pipe(
-        Effect.withSpan(`ObjectStore.${call.operation}`, {
-          kind: "client",
-          captureStackTrace: false,
-          attributes: {
-            "server.address": origin,
-            ...(partNumber === undefined ? {} : { "s3.part": partNumber })
-          }
+        spanned(`ObjectStore.${call.operation}`, {
+          attributes: partNumber === undefined ? {} : { [attribute.storePart]: partNumber }
         })
       )
     }
