@@ -165,7 +165,7 @@ const operations = (
 ]
 
 /** Each on its own: what one of them fails with is no reason to leave out the next. */
-const each = (uses: ReadonlyArray<Effect.Effect<unknown, unknown>>) =>
+const each = <R>(uses: ReadonlyArray<Effect.Effect<unknown, unknown, R>>) =>
   Effect.forEach(uses, (use) => Effect.either(use), { discard: true })
 
 const answers = target("answers", fc.tuple(status, headers, body), ([code, fields, bytes]) =>
