@@ -1,6 +1,6 @@
 /**
- * Measures durable releases: what an engine adds to one, how many a minute on 1, 2 and 4 runners, and what PostgreSQL sees
- * of them. `npm run bench:workflow [-- --quick] [--write]`; `--write` puts the tables into `docs/workflow-scale.md`.
+ * Measures durable releases: what an engine adds to one, how many a minute on 1, 2 and 4 runners, what PostgreSQL sees of
+ * them, and a runner on a full database. `npm run bench:workflow [-- --quick] [--write]`; `--write` puts the tables into `docs/workflow-scale.md`.
  */
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
 import { bundleRunner, clusterRun } from "./bench-workflow/cluster.ts"
 import { overhead } from "./bench-workflow/overhead.ts"
+import { scaleRun } from "./bench-workflow/scale.ts"
 import * as Tables from "./bench-workflow/tables.ts"
 import { fillMarks } from "./support/docs/marks.ts"
 
@@ -35,6 +36,7 @@ const bench = Command.make("bench-workflow", options, ({ quick, write }) =>
     yield* tell("overhead", Tables.overhead(yield* overhead(quick ? 5 : 40)))
     const small = yield* Effect.forEach(runners, (count) => clusterRun({ program, runners: count, releases }))
     yield* tell("small", Tables.throughput(small))
+    yield* tell("processor", Tables.processor(small))
     yield* tell("database", Tables.database(small))
     const waiting = yield* Effect.forEach(runners, (count) =>
       clusterRun({ program, runners: count, releases: releases / 4, slow })
@@ -42,6 +44,8 @@ const bench = Command.make("bench-workflow", options, ({ quick, write }) =>
     yield* tell("waiting", Tables.throughput(waiting))
     const [first] = small
     yield* tell("days", Tables.days(first, [1_000, 10_000, 100_000]))
+    const [finished, held] = quick ? [10_000, 1_000] : [100_000, 10_000]
+    yield* tell("full", Tables.scale(yield* scaleRun(program, finished, held)))
     if (write) yield* fillMarks("docs/workflow-scale.md", tables)
   }).pipe(Effect.scoped)
 )

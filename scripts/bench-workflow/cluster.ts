@@ -15,10 +15,11 @@ import * as ReleasePayload from "../../src/workflow/ReleasePayload.ts"
 import * as ReleaseTarget from "../../src/workflow/ReleaseTarget.ts"
 import { zipOf } from "../../test/support/upload/archives.ts"
 import { sha256 } from "../../test/support/upload/world.ts"
-import { freePort, postgres } from "../../test/support/workflow/postgres.ts"
+import { durablePostgres, freePort } from "../../test/support/workflow/postgres.ts"
 import { node } from "../support/node.ts"
 import { bundleProgram } from "../support/program.ts"
 import { difference, ended, type Seen, seen, sharing } from "./database.ts"
+import { databaseMillis, peakBytes, processorMillis } from "./processor.ts"
 
 const archiveBytes = 32 * 1024
 
@@ -34,7 +35,7 @@ export const bundleRunner = Effect.gen(function* () {
   return outfile
 })
 
-const startRunner = (program: string, database: string, journal: string) =>
+export const startRunner = (program: string, database: string, journal: string) =>
   Effect.gen(function* () {
     const { url } = yield* LocalElasticCloud.LocalElasticCloud
     const port = yield* freePort
@@ -62,7 +63,7 @@ const startRunner = (program: string, database: string, journal: string) =>
   })
 
 /** Releases of small archives, each to an extension of its own. */
-const payloads = (count: number, folder: string) =>
+export const payloads = (count: number, folder: string) =>
   Effect.forEach(Array.from({ length: count }).keys(), (index) =>
     Effect.gen(function* () {
       const fs = yield* FileSystem.FileSystem
@@ -85,6 +86,11 @@ export interface ClusterRun {
   readonly releases: number
   /** From the first submission to the last end. */
   readonly millis: number
+  /** Computed by all runners, and by the database, in all releases together. */
+  readonly runnerMillis: number
+  readonly databaseMillis: number
+  /** What the largest runner had in memory at most. */
+  readonly peakBytes: number
   /** In all releases together. */
   readonly work: Seen
   /** In a second in which there is nothing to do, all runners together. */
@@ -102,12 +108,16 @@ export const clusterRun = (options: {
     const fs = yield* FileSystem.FileSystem
     const cloud = yield* LocalElasticCloud.LocalElasticCloud
     const folder = yield* fs.makeTempDirectoryScoped({ prefix: "bench-workflow-" })
-    const { url } = yield* postgres
+    const { url } = yield* durablePostgres
     const client = EnginePostgres.layerClient({ url: Redacted.make(url) })
     // Makes the tables, of which the next questions are.
     yield* Effect.scoped(Layer.build(client))
     const wanted = yield* payloads(options.releases, folder)
-    yield* Effect.replicateEffect(startRunner(options.program, url, join(folder, "journal")), options.runners)
+    const runners = yield* Effect.replicateEffect(
+      startRunner(options.program, url, join(folder, "journal")),
+      options.runners
+    )
+    const pids = runners.map(({ pid = 0 }) => pid)
     yield* Effect.repeat(sharing(url, ShardingConfig.defaults.shardsPerGroup), {
       until: (sharers) => sharers === options.runners,
       schedule: Schedule.spaced("200 millis")
@@ -121,6 +131,11 @@ export const clusterRun = (options: {
     yield* Effect.sleep("20 seconds")
     const before = yield* seen(url)
     const idleMillis = performance.now() - quietAt
+    const computed = Effect.map(databaseMillis(url), (inDatabase) => ({
+      inDatabase,
+      inRunners: pids.reduce((sum, pid) => sum + processorMillis(pid), 0)
+    }))
+    const computedBefore = yield* computed
     const startedAt = performance.now()
     yield* Effect.forEach(wanted, ExtensionRelease.submit, { concurrency: 16, discard: true }).pipe(
       Effect.provide(client)
@@ -130,6 +145,7 @@ export const clusterRun = (options: {
       schedule: Schedule.spaced("250 millis")
     })
     const millis = performance.now() - startedAt
+    const { inDatabase, inRunners } = yield* computed
     const applied = (yield* cloud.extensions).filter(({ uploads }) => uploads === 1).length
     if (applied !== options.releases) {
       return yield* Effect.dieMessage(`${applied} of ${options.releases} archives arrived once`)
@@ -138,6 +154,9 @@ export const clusterRun = (options: {
       runners: options.runners,
       releases: options.releases,
       millis,
+      runnerMillis: inRunners - computedBefore.inRunners,
+      databaseMillis: inDatabase - computedBefore.inDatabase,
+      peakBytes: Math.max(...pids.map(peakBytes)),
       work: difference(yield* seen(url), before),
       idleCommits: difference(before, quiet).commits / (idleMillis / 1000)
     } satisfies ClusterRun

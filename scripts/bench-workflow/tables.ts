@@ -1,6 +1,7 @@
 /** The figures, and what follows from them for a day. */
-import { formatMemory, formatSeconds, markdownTable } from "../bench/format.ts"
+import { formatMemory, formatMillis, formatSeconds, markdownTable } from "../bench/format.ts"
 import type { ClusterRun } from "./cluster.ts"
+import type { ScaleRun } from "./scale.ts"
 
 const perMinute = ({ millis, releases }: ClusterRun) => (releases / millis) * 60_000
 
@@ -31,6 +32,33 @@ export const database = (runs: ReadonlyArray<ClusterRun>): string =>
       each(run, "kept").toFixed(1),
       `${(each(run, "bytes") / 1000).toFixed(1)} kB`
     ])
+  )
+
+export const processor = (runs: ReadonlyArray<ClusterRun>): string =>
+  markdownTable(
+    ["runners", "computed a release, runners", "PostgreSQL", "largest runner"],
+    runs.map((run) => [
+      String(run.runners),
+      formatMillis(run.runnerMillis / run.releases),
+      formatMillis(run.databaseMillis / run.releases),
+      formatMemory(run.peakBytes)
+    ])
+  )
+
+export const scale = (run: ScaleRun): string =>
+  markdownTable(
+    ["finished", "held", "runner starts", "one more release", "list", "list of the held", "memory"],
+    [
+      [
+        run.finished.toLocaleString("en"),
+        run.waiting.toLocaleString("en"),
+        formatSeconds(run.startMillis),
+        formatSeconds(run.releaseMillis),
+        formatMillis(run.listMillis),
+        formatMillis(run.heldMillis),
+        formatMemory(run.bytes)
+      ]
+    ]
   )
 
 export const overhead = (rows: ReadonlyArray<readonly [engine: string, millis: number]>): string => {

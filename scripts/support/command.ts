@@ -4,7 +4,7 @@ import { join, resolve } from "node:path"
 import * as Effect from "effect/Effect"
 import type { Metafile } from "esbuild"
 import { commandName, shortName } from "../../src/cli/Project.ts"
-import { bundleProgram } from "./program.ts"
+import { bundleProgram, optionalPackage } from "./program.ts"
 
 const root = resolve(import.meta.dirname, "../..")
 
@@ -20,7 +20,10 @@ export const bundleCommand = (outfile: string): Effect.Effect<ReadonlyArray<stri
         minify: true,
         legalComments: "none",
         chunks: commandFiles.chunks,
-        alias: Object.fromEntries(unread.map((format) => [format, absent]))
+        alias: Object.fromEntries(unread.map((format) => [format, absent])),
+        // Native: each is used where it is installed, and not missed where it is not.
+        external: ["pg-native"],
+        plugins: [optionalPackage("@libsql/client", join(root, "scripts/support/libsql.ts"))]
       })
     )
   )

@@ -1,12 +1,15 @@
 /** Bundles programs for Node into few files, which start faster than separate modules. */
 import { basename, dirname, extname } from "node:path"
-import { type BuildOptions, build, type Metafile } from "esbuild"
+import { type BuildOptions, build, type Metafile, type Plugin } from "esbuild"
 
 /** Some bundled packages are CommonJS and call `require`. The import is renamed because some modules import it too. */
 const banner =
   'import { createRequire as makeRequire } from "node:module"; const require = makeRequire(import.meta.url);'
 
-type Options = Pick<BuildOptions, "alias" | "external" | "legalComments" | "minify" | "absWorkingDir"> & {
+type Options = Pick<
+  BuildOptions,
+  "alias" | "external" | "legalComments" | "minify" | "plugins" | "absWorkingDir"
+> & {
   /** A folder beside `outfile` for what is imported only when it is needed. Default: all is in `outfile`. */
   readonly chunks?: string
 }
@@ -34,3 +37,13 @@ export const bundleProgram = async (
   })
   return metafile
 }
+
+/** Puts a module in place of a package, which alone may still import it. */
+export const optionalPackage = (name: string, module: string): Plugin => ({
+  name: "optional-package",
+  setup: ({ onResolve }) =>
+    onResolve({ filter: /./ }, ({ importer, path }) => {
+      if (path !== name) return
+      return importer === module ? { path, external: true } : { path: module }
+    })
+})

@@ -60,6 +60,7 @@ export const byTag: Readonly<Record<Failure["_tag"], ExitCodeName>> = {
   RequestExecutionFailed: "archiveRefused",
   UploadLimitExceeded: "archiveRefused",
 
+  AccessTokenRefused: "notAllowed",
   AuthenticationFailed: "notAllowed",
   ElevatedPermissionsRequired: "notAllowed",
   Forbidden: "notAllowed",
@@ -73,26 +74,36 @@ export const byTag: Readonly<Record<Failure["_tag"], ExitCodeName>> = {
   ExtensionNotFound: "notFound",
   NameNotFound: "notFound",
   NoPendingUpload: "notFound",
+  UnknownExecution: "notFound",
 
+  AddressInUse: "conflict",
   AmbiguousExtension: "conflict",
   AmbiguousName: "conflict",
+  AmbiguousRelease: "conflict",
   Conflict: "conflict",
   DeletionRefused: "conflict",
+  EngineLocked: "conflict",
   ExtensionInUse: "conflict",
   ExtensionProtected: "conflict",
   IdAlreadyExists: "conflict",
   JournalLocked: "conflict",
   NameTaken: "conflict",
+  NothingToDecide: "conflict",
+  ReleaseUnfinished: "conflict",
   UploadConflict: "conflict",
   VersionConflict: "conflict",
 
   OutcomeUnknown: "outcomeUnknown",
 
+  AccessTokenRequired: "usage",
   BucketNotFound: "usage",
+  EngineMismatch: "usage",
   InvalidConfiguration: "usage",
   InvalidExtensionId: "usage",
+  InvalidPayload: "usage",
   InvalidProxy: "usage",
   InvalidRequest: "usage",
+  PackageMissing: "usage",
   StagingNotConfigured: "usage",
   StoreRegionMismatch: "usage",
   UsageError: "usage",
@@ -107,13 +118,16 @@ export const byTag: Readonly<Record<Failure["_tag"], ExitCodeName>> = {
   DeadlineExceeded: "failed",
   Defect: "failed",
   DownloadFailed: "failed",
+  EngineUnavailable: "failed",
   InvalidResponse: "failed",
   JournalCorrupt: "failed",
   JournalUnavailable: "failed",
+  ListenFailed: "failed",
   RateLimited: "failed",
   RedirectRefused: "failed",
   RequestTimeout: "failed",
   ResumptionUnsupported: "failed",
+  RunnerUnreachable: "failed",
   ServiceUnavailable: "failed",
   StagedArchiveDiffers: "failed",
   StoreAnswerInvalid: "failed",
@@ -131,3 +145,20 @@ export const byTag: Readonly<Record<Failure["_tag"], ExitCodeName>> = {
   VerificationFailed: "failed",
   VerificationLinkRefused: "failed"
 }
+
+/** How releases end that no command could: somebody decided so, or another release was there. */
+const outcomes: Readonly<Record<string, ExitCodeName>> = {
+  ReleaseBlocked: "conflict",
+  ReleaseCancelled: "conflict",
+  ReleaseRejected: "conflict",
+  ReleaseSuperseded: "conflict",
+  ...byTag
+}
+
+/**
+ * The exit code of a release that ended with an error of this tag.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const ofTag = (tag: string): ExitCodeName => outcomes[tag] ?? "failed"

@@ -8,6 +8,18 @@ import * as Schema from "effect/Schema"
 import { ExtensionType } from "../cloud/Extension.ts"
 import { printable } from "../outsideText.ts"
 import { PublishError } from "../publish/PublishError.ts"
+import { AccessTokenRefused, AccessTokenRequired, ListenFailed } from "../runner/RunnerError.ts"
+import {
+  AddressInUse,
+  AmbiguousRelease,
+  EngineLocked,
+  EngineMismatch,
+  EngineUnavailable,
+  NothingToDecide,
+  ReleaseUnfinished,
+  UnknownExecution
+} from "../workflow/EngineError.ts"
+import { InvalidPayload } from "../workflow/ReleaseError.ts"
 import { commandLine, commandName, helpRemedy, plural } from "./internal/text.ts"
 import type { Given } from "./internal/variables.ts"
 import { issues } from "./Project.ts"
@@ -275,6 +287,55 @@ export class AmbiguousName extends Schema.TaggedError<AmbiguousName>(
 }
 
 /**
+ * What was asked for needs a package that is not part of the command.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class PackageMissing extends Schema.TaggedError<PackageMissing>(
+  "effect-elastic-extensions/cli/PackageMissing"
+)("PackageMissing", {
+  name: Schema.String,
+  /** Which versions of it will do. */
+  version: Schema.String
+}) {
+  readonly isRetryable = false
+
+  /** The next step. */
+  get remedy(): string {
+    return `Install it where the command is installed: npm install ${this.name}@${this.version} (with -g for a global one); or use PostgreSQL by DATABASE_URL.`
+  }
+
+  override get message(): string {
+    return `Releases in a file need the package ${this.name}, which is not installed. ${this.remedy}`
+  }
+}
+
+/**
+ * The runner that was to be asked does not answer, or not as a runner does.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class RunnerUnreachable extends Schema.TaggedError<RunnerUnreachable>(
+  "effect-elastic-extensions/cli/RunnerUnreachable"
+)("RunnerUnreachable", {
+  url: Schema.String,
+  detail: Schema.String
+}) {
+  readonly isRetryable = true
+
+  /** The next step. */
+  get remedy(): string {
+    return "Check that a runner is at work there and serves its API, which needs --listen and a token, and that EC_RUNNER_URL is its address."
+  }
+
+  override get message(): string {
+    return `The runner at ${this.url} cannot be asked: ${this.detail.replace(/\.$/, "")}. ${this.remedy}`
+  }
+}
+
+/**
  * All errors of the command line, as one schema.
  *
  * @since 0.1.0
@@ -291,7 +352,21 @@ export const Failure = Schema.Union(
   DeletionRefused,
   NoPendingUpload,
   NameNotFound,
-  AmbiguousName
+  AmbiguousName,
+  PackageMissing,
+  RunnerUnreachable,
+  AmbiguousRelease,
+  UnknownExecution,
+  NothingToDecide,
+  ReleaseUnfinished,
+  InvalidPayload,
+  AccessTokenRefused,
+  AddressInUse,
+  EngineLocked,
+  EngineMismatch,
+  EngineUnavailable,
+  AccessTokenRequired,
+  ListenFailed
 )
 
 /**

@@ -70,6 +70,15 @@ export const resultsOf = {
   cancel: Results.Cancelled,
   doctor: Schema.Union(Results.Found, Results.Diagnosis),
   cloud: Results.LocalCloud,
+  "releases submit": Schema.Union(Results.ReleaseSubmitted, Results.ReleaseShown),
+  "releases list": Results.ReleasesListed,
+  "releases show": Results.ReleaseShown,
+  "releases watch": Results.ReleaseShown,
+  "releases approve": Results.ReleaseDecided,
+  "releases reject": Results.ReleaseDecided,
+  "releases cancel": Results.ReleaseCancelling,
+  "releases retry": Results.ReleaseSubmitted,
+  runner: Schema.Union(Results.RunnerStarted, Results.LogLine, Results.RunnerStopped),
   version: Results.Version
 }
 

@@ -20,6 +20,8 @@ export {
   Stdio
 }
 
+const releases = () => import("./commands/releases.ts")
+
 /**
  * Runs the command that the arguments (those after the program's name) ask for. What there is to say has been written when
  * it returns; a failure is the exit code.
@@ -40,5 +42,14 @@ export const main: (args: ReadonlyArray<string>) => Effect.Effect<void, Exited, 
   make(definitions.resume, () => import("./commands/resume.ts")),
   make(definitions.cancel, () => import("./commands/cancel.ts")),
   make(definitions.doctor, () => import("./commands/doctor.ts")),
-  make(definitions.cloud, () => import("./commands/cloud.ts"))
+  make(definitions.cloud, () => import("./commands/cloud.ts")),
+  make(definitions.runner, () => import("./commands/runner.ts")),
+  make(definitions.releasesSubmit, async () => ({ run: (await releases()).submit })),
+  make(definitions.releasesList, async () => ({ run: (await releases()).list })),
+  make(definitions.releasesShow, async () => ({ run: (await releases()).show })),
+  make(definitions.releasesWatch, async () => ({ run: (await releases()).watch })),
+  make(definitions.releasesApprove, async () => ({ run: (await releases()).approve })),
+  make(definitions.releasesReject, async () => ({ run: (await releases()).reject })),
+  make(definitions.releasesCancel, async () => ({ run: (await releases()).cancel })),
+  make(definitions.releasesRetry, async () => ({ run: (await releases()).retry }))
 ])

@@ -147,16 +147,32 @@ export class UploadJournal extends Context.Tag("effect-elastic-extensions/journa
  */
 export const folder: Effect.Effect<string, ConfigError.ConfigError, Path.Path> = Effect.gen(function* () {
   const path = yield* Path.Path
-  const { chosen, state, appData, home } = yield* variables
+  const { chosen } = yield* variables
+  const uploads = Option.map(yield* stateFolder, (folder) => path.join(folder, "uploads"))
+  return yield* Option.match(
+    Option.orElse(chosen, () => uploads),
+    { onNone: () => Effect.fail(noFolder), onSome: Effect.succeed<string> }
+  )
+})
+
+/**
+ * Where this user's programs keep their state, and ours within that: none where no variable tells.
+ *
+ * @since 0.1.0
+ * @category configuration
+ */
+export const stateFolder: Effect.Effect<
+  Option.Option<string>,
+  ConfigError.ConfigError,
+  Path.Path
+> = Effect.gen(function* () {
+  const path = yield* Path.Path
+  const { state, appData, home } = yield* variables
   // The XDG specification has relative paths ignored.
-  const stateFolder = Option.filter(state, path.isAbsolute).pipe(
+  return Option.filter(state, path.isAbsolute).pipe(
     Option.orElse(() => appData),
     Option.orElse(() => Option.map(home, (folder) => path.join(folder, ".local", "state"))),
-    Option.map((folder) => path.join(folder, "effect-elastic-extensions", "uploads"))
-  )
-  return yield* Option.match(
-    Option.orElse(chosen, () => stateFolder),
-    { onNone: () => Effect.fail(noFolder), onSome: Effect.succeed<string> }
+    Option.map((folder) => path.join(folder, "effect-elastic-extensions"))
   )
 })
 

@@ -84,6 +84,11 @@ export interface PostgresRunnerOptions extends PostgresClientOptions {
   readonly runner: Address
   /** Where to listen. Default: the runner's address. */
   readonly listen?: Address | undefined
+  /**
+   * How many releases this runner has at work at once, those that wait for a slot to send included; the others wait in the
+   * database. Default 16.
+   */
+  readonly releasesAtOnce?: number | undefined
 }
 
 /**
@@ -142,6 +147,8 @@ const sharding: Partial<ShardingConfig.ShardingConfig["Type"]> = {
   // A message whose runner could not be told is found so soon.
   entityMessagePollInterval: Duration.millis(500),
   runnerHealthCheckInterval: Duration.seconds(20),
+  // What a release leaves behind in memory when it waits, or has ended.
+  entityMaxIdleTime: Duration.seconds(5),
   // A transfer does not end by waiting for it: interrupted, it goes on where it was, on the next runner.
   entityTerminationTimeout: Duration.seconds(2)
 }
@@ -162,12 +169,16 @@ const clientConfig = ({ sharding: given }: PostgresClientOptions) =>
 const database = (options: PostgresClientOptions) =>
   PgClient.layer({ url: withIdleLimit(options) }).pipe(layerOrUnavailable(nameOf(options.url)))
 
-const storage = (options: PostgresClientOptions, runner: string) => {
+const storage = (
+  options: PostgresClientOptions & Pick<Partial<PostgresRunnerOptions>, "releasesAtOnce">,
+  runner: string
+) => {
   const resource = nameOf(options.url)
-  const { namespace = "default", retention = "90 days" } = options
-  const tables = Layer.mergeAll(layerLasting(SqlMessageStorage.layer), SqlRunnerStorage.layer).pipe(
-    layerOrUnavailable(resource)
-  )
+  const { namespace = "default", releasesAtOnce, retention = "90 days" } = options
+  const tables = Layer.mergeAll(
+    layerLasting(SqlMessageStorage.layer, releasesAtOnce),
+    SqlRunnerStorage.layer
+  ).pipe(layerOrUnavailable(resource))
   return inTurn(
     layerDatabase({ resource, namespace, retention, runner, lease: leaseOf(options) }).pipe(
       Layer.provideMerge(tables),
@@ -251,22 +262,24 @@ const pings = RunnerHealth.layerPing.pipe(
 )
 
 /**
- * A message is stored, and then the runner that it is for is told. That one may just have died, which is no reason for the
- * message to fail: whoever takes over finds it.
+ * A message is stored, and then the runner that it is for is told. That one may just have died, or be frozen, which is no
+ * reason for the message to fail or to wait: where nobody waits for a reply, nobody is told, and the runner, or whoever takes
+ * over, finds the message by `entityMessagePollInterval`. A reply comes by way of the database as well.
  */
 const runners = Layer.effect(
   Runners.Runners,
-  Effect.map(Runners.Runners, (all) =>
-    Runners.Runners.of({
+  Effect.map(Runners.Runners, (all) => {
+    const untold: typeof all.notify = (options) => all.notify({ ...options, address: Option.none() })
+    return Runners.Runners.of({
       ...all,
       notify: (options) =>
-        Effect.catchSomeDefect(all.notify(options), (defect) =>
-          options.discard && isSocketError(defect)
-            ? Option.some(Effect.logDebug("A runner could not be told of a message.", defect))
-            : Option.none()
-        )
+        options.discard
+          ? untold(options)
+          : Effect.catchSomeDefect(all.notify(options), (defect) =>
+              isSocketError(defect) ? Option.some(untold(options)) : Option.none()
+            )
     })
-  )
+  })
 ).pipe(Layer.provide(Runners.layerRpc))
 
 const isSocketError = Predicate.isTagged("SocketError")

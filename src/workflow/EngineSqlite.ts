@@ -9,6 +9,7 @@
  */
 import { hostname, tmpdir, userInfo } from "node:os"
 import process from "node:process"
+import { setTimeout } from "node:timers/promises"
 import { pathToFileURL } from "node:url"
 import * as ClusterWorkflowEngine from "@effect/cluster/ClusterWorkflowEngine"
 import * as RunnerHealth from "@effect/cluster/RunnerHealth"
@@ -22,7 +23,7 @@ import * as Path from "@effect/platform/Path"
 import * as SqlClient from "@effect/sql/SqlClient"
 import * as LibsqlClient from "@effect/sql-libsql/LibsqlClient"
 import type { WorkflowEngine } from "@effect/workflow/WorkflowEngine"
-import { type Client, createClient, type Transaction } from "@libsql/client"
+import { type Client, createClient, type InStatement, type Transaction } from "@libsql/client"
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
@@ -51,6 +52,11 @@ export interface SqliteEngineOptions {
   readonly namespace?: string | undefined
   /** How long ended releases can be asked about; then they are deleted. Default 90 days; `Infinity` keeps them. */
   readonly retention?: Duration.DurationInput | undefined
+  /**
+   * How many releases this process has at work at once, those that wait for a slot to send included; the others wait in the
+   * file. Default 16.
+   */
+  readonly releasesAtOnce?: number | undefined
 }
 
 /**
@@ -60,14 +66,30 @@ export interface SqliteEngineOptions {
  * @since 0.1.0
  * @category layers
  */
-export const layer = (
-  file: string,
-  options: SqliteEngineOptions = {}
-): Layer.Layer<
+export const layer = (file: string, options: SqliteEngineOptions = {}): SqliteEngine =>
+  onFile(file, options, config(options))
+
+/**
+ * Submits, asks and decides, and leaves the work to the runner that opens the file next. One process at a time has the file: while
+ * a runner is at work, this one is refused with `EngineLocked`.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerClient = (file: string, options: SqliteEngineOptions = {}): SqliteEngine =>
+  onFile(file, options, configOf({ runnerAddress: Option.none(), ...shards }))
+
+type SqliteEngine = Layer.Layer<
   WorkflowEngine,
   EngineLocked | EngineMismatch | EngineUnavailable,
   FileSystem.FileSystem | Path.Path
-> =>
+>
+
+const onFile = (
+  file: string,
+  options: SqliteEngineOptions,
+  config: Layer.Layer<ShardingConfig.ShardingConfig>
+): SqliteEngine =>
   Layer.unwrapEffect(
     Effect.map(Path.Path, (path) => {
       const absolute = path.resolve(file)
@@ -78,8 +100,8 @@ export const layer = (
         )
       )
       return Layer.mergeAll(ClusterWorkflowEngine.layer, layerInsight, layerOwnership).pipe(
-        Layer.provide(runner(options, resource)),
-        Layer.provide(layerClient(absolute, resource)),
+        Layer.provide(runner(options, resource, config)),
+        Layer.provide(layerFile(absolute, resource, busyLimitMillis)),
         unlessMismatched(resource),
         Layer.provide(locks),
         Layer.provide(layerOrUnavailable(resource)(layerFolder(path.dirname(absolute))))
@@ -88,17 +110,27 @@ export const layer = (
   )
 
 /** Not taken from the environment, where `HOST` and `PORT` usually mean something else. */
+const configOf = (settings: Partial<ShardingConfig.ShardingConfig["Type"]>) => ShardingConfig.layer(settings)
+
+/** Every message is stored with its shard: another number would not find those of earlier releases again. */
+const shards = { shardsPerGroup: 300 }
+
 const config = ({ pollInterval = Duration.seconds(1) }: SqliteEngineOptions) =>
-  ShardingConfig.layer({
-    entityMessagePollInterval: pollInterval,
+  configOf({
+    entityMessagePollInterval: Duration.decode(pollInterval),
+    // What a release leaves behind in memory when it waits, or has ended.
+    entityMaxIdleTime: Duration.seconds(5),
     // A transfer does not end by waiting for it: interrupted, it goes on where it was.
     entityTerminationTimeout: Duration.seconds(2),
-    // Every message is stored with its shard: another number would not find those of earlier releases again.
-    shardsPerGroup: 300
+    ...shards
   })
 
 /** Without a lock of the cluster's own, which would take half a minute to notice that its last runner is dead. */
-const runner = (options: SqliteEngineOptions, resource: string) =>
+const runner = (
+  options: SqliteEngineOptions,
+  resource: string,
+  config: Layer.Layer<ShardingConfig.ShardingConfig>
+) =>
   Layer.merge(
     Sharding.layer.pipe(Layer.provideMerge(Runners.layerNoop)),
     layerDatabase({
@@ -109,9 +141,9 @@ const runner = (options: SqliteEngineOptions, resource: string) =>
       runner: `process ${process.pid} on ${hostname()}`
     })
   ).pipe(
-    Layer.provideMerge(layerLasting(SqlMessageStorage.layer)),
+    Layer.provideMerge(layerLasting(SqlMessageStorage.layer, options.releasesAtOnce)),
     Layer.provide([RunnerStorage.layerMemory, RunnerHealth.layerNoop]),
-    Layer.provide(config(options))
+    Layer.provide(config)
   )
 
 const layerFolder = (folder: string) =>
@@ -154,8 +186,7 @@ const holdTransaction = Effect.gen(function* () {
   yield* Effect.raceFirst(Deferred.await(begun), held)
 })
 
-const isBusy = (error: { readonly cause?: unknown }) =>
-  Schema.is(Schema.Struct({ code: Schema.String.pipe(Schema.startsWith("SQLITE_BUSY")) }))(error.cause)
+const isBusy = Schema.is(Schema.Struct({ code: Schema.String.pipe(Schema.startsWith("SQLITE_BUSY")) }))
 
 /**
  * One runner per database file. The lock is a write transaction on a database of its own beside it, which makes it a lock
@@ -165,11 +196,14 @@ const isBusy = (error: { readonly cause?: unknown }) =>
 const layerLock = (file: string, lockFile: string, resource: string) =>
   Layer.scopedDiscard(
     holdTransaction.pipe(
-      Effect.catchIf(isBusy, () => lockedBy(file)),
+      Effect.catchIf(
+        ({ cause }) => isBusy(cause),
+        () => lockedBy(file)
+      ),
       Effect.catchTag("SqlError", toUnavailable(resource)),
       Effect.zipRight(writeOwner(file))
     )
-  ).pipe(Layer.provide(layerClient(`${lockFile}-lock`, resource)))
+  ).pipe(Layer.provide(layerFile(`${lockFile}-lock`, resource, 0)))
 
 /**
  * A file may have several names, by links of either kind. So there is a second lock, named after what is behind them all: the
@@ -186,33 +220,95 @@ const inodeLock = Effect.fnUntraced(function* (file: string) {
   return path.join(folder, `${dev}-${Option.getOrElse(ino, () => 0)}`)
 })
 
+/** How long somebody else may write to the file, or read it while we commit, before that is an error. */
+const busyLimitMillis = 10_000
+
+/** SQLite's own `busy_timeout` would hold up the whole process, and with it every transfer. */
+const patiently = <A>(run: () => Promise<A>, untilMillis: number): Promise<A> =>
+  run().catch((error: unknown) =>
+    isBusy(error) && performance.now() < untilMillis
+      ? setTimeout(50).then(() => patiently(run, untilMillis))
+      : Promise.reject(error)
+  )
+
 /**
  * The client's own transactions each take a connection away and leave it open until the garbage collector finds it: some
- * twenty files a release. The layer above lets one transaction begin at a time, so one connection will do.
+ * twenty files a release. The layer above lets one transaction begin at a time, so one connection will do. What is outside of
+ * a transaction waits for its end, as it would become a part of it.
  */
-const onOneConnection = (client: Client): Client => {
+const onOneConnection = (open: () => Client, limitMillis: number): Client => {
+  let current = open()
+  let transactionEnds: Promise<void> | undefined
+  let end: () => void = () => undefined
+
+  const whenFree = <A>(run: () => Promise<A>) => patiently(run, performance.now() + limitMillis)
+  // The client leaves a statement that found the file busy in progress, and a connection with one can commit nothing.
+  const onNewConnectionIfBusy = (error: unknown) => {
+    if (isBusy(error)) {
+      current.close()
+      current = open()
+    }
+    return Promise.reject(error)
+  }
+  const outside = async (statement: InStatement) => {
+    while (transactionEnds !== undefined) await transactionEnds
+    return current.execute(statement).catch(onNewConnectionIfBusy)
+  }
+  const begin = async () => {
+    await current.execute("BEGIN IMMEDIATE").catch(onNewConnectionIfBusy)
+    transactionEnds = new Promise((resolve) => {
+      end = () => {
+        transactionEnds = undefined
+        resolve()
+      }
+    })
+    return transaction
+  }
+  // It fails only where SQLite has rolled back by itself.
+  const rollback = () => current.execute("ROLLBACK").then(end, end)
   const transaction: Transaction = {
-    execute: (statement) => client.execute(statement),
-    batch: (statements) => client.batch(statements),
-    executeMultiple: (statements) => client.executeMultiple(statements),
-    commit: () => client.execute("COMMIT").then(() => undefined),
-    rollback: () => client.execute("ROLLBACK").then(() => undefined),
+    execute: (statement: InStatement) => current.execute(statement),
+    batch: (statements) => current.batch(statements),
+    executeMultiple: (statements) => current.executeMultiple(statements),
+    commit: () =>
+      whenFree(() => current.execute("COMMIT")).then(end, (error) =>
+        rollback().then(() => Promise.reject(error))
+      ),
+    rollback,
     close: () => undefined,
     closed: false
   }
-  return Object.assign(client, {
-    transaction: () => client.execute("BEGIN IMMEDIATE").then(() => transaction)
-  })
+  return {
+    execute: (statement: InStatement) => whenFree(() => outside(statement)),
+    transaction: () => whenFree(begin),
+    batch: (statements, mode) => current.batch(statements, mode),
+    migrate: (statements) => current.migrate(statements),
+    executeMultiple: (statements) => current.executeMultiple(statements),
+    sync: () => current.sync(),
+    close: () => current.close(),
+    closed: false,
+    protocol: current.protocol
+  }
 }
 
 /** One file, by one connection. */
-const layerClient = (file: string, resource: string): Layer.Layer<SqlClient.SqlClient, EngineUnavailable> =>
-  Effect.acquireRelease(connect(file, resource), (client) => Effect.sync(() => client.close())).pipe(
-    Effect.map((client) => LibsqlClient.layer({ liveClient: onOneConnection(client) })),
+const layerFile = (
+  file: string,
+  resource: string,
+  limitMillis: number
+): Layer.Layer<SqlClient.SqlClient, EngineUnavailable> =>
+  Effect.acquireRelease(connect(file, resource, limitMillis), (client) =>
+    Effect.sync(() => client.close())
+  ).pipe(
+    Effect.map((client) => LibsqlClient.layer({ liveClient: client })),
     Layer.unwrapScoped
   )
 
-const connect = (file: string, resource: string): Effect.Effect<Client, EngineUnavailable> =>
+const connect = (
+  file: string,
+  resource: string,
+  limitMillis: number
+): Effect.Effect<Client, EngineUnavailable> =>
   "Deno" in globalThis
     ? new EngineUnavailable({
         resource,
@@ -220,6 +316,10 @@ const connect = (file: string, resource: string): Effect.Effect<Client, EngineUn
       })
     : Effect.try({
         // The cluster's ids are larger than a number can hold.
-        try: () => createClient({ url: pathToFileURL(file).href, intMode: "bigint" }),
+        try: () =>
+          onOneConnection(
+            () => createClient({ url: pathToFileURL(file).href, intMode: "bigint" }),
+            limitMillis
+          ),
         catch: toUnavailable(resource)
       })

@@ -89,8 +89,8 @@ export const workflow = Workflow.make({
 /**
  * Lets this process run releases. Every runner of a cluster needs it; whoever only submits and asks does not.
  *
- * `Announcement`, `ReleaseEvents`, `ReleaseRetry`, `TransferSlots`, `UploadSettings` and `RetryPolicy` are taken from the
- * context where they are provided to this layer.
+ * `Announcement`, `PreparationSlots`, `ReleaseEvents`, `ReleaseRetry`, `RunnerDrain`, `TransferSlots`, `UploadSettings` and
+ * `RetryPolicy` are taken from the context where they are provided to this layer.
  *
  * @since 0.1.0
  * @category layers
@@ -335,7 +335,7 @@ const release = Effect.fnUntraced(
     )
     yield* records.note(executionId, { _tag: "Found", extensionId })
     // Another release may know by its id what this one knows by its name.
-    yield* takeTurn(laneOfId(extensionId), payload)
+    if (extension._tag === "Named") yield* takeTurn(laneOfId(extensionId), payload)
     const upload = yield* durably(Activities.transfer({ extensionId, archive, sha256, options: { allow } }))
     const proof = yield* durably(Activities.verify({ upload }))
     const stored = { executionId, releaseId, attempt, extensionId, created, upload, proof, decision: null }
@@ -474,7 +474,9 @@ const leave = (executionId: string, exit: Exit.Exit<unknown, unknown>) =>
     : Effect.flatMap(EngineInsight, ({ records, turns }) =>
         Clock.currentTimeMillis.pipe(
           Effect.flatMap((now) => records.note(executionId, endOf(exit, now))),
-          Effect.zipRight(turns.leave(executionId))
+          Effect.zipRight(turns.leave(executionId)),
+          // The care for all releases would come to it as well, a little later.
+          Effect.tap((next) => Effect.forkDaemon(Effect.forEach(next, (id) => workflow.resume(id))))
         )
       ).pipe(
         Effect.sandbox,

@@ -51,12 +51,14 @@ import { Announcement } from "./Announcement.ts"
 import { CurrentRelease, EngineInsight } from "./internal/engine.ts"
 import { failureOf as describeFailure, listedWorkflow } from "./internal/records.ts"
 import { stopIfCancelled, unlessCancelled } from "./internal/signals.ts"
+import { PreparationSlots } from "./PreparationSlots.ts"
 import { AnnouncementFailed, ReleaseCancelled } from "./ReleaseError.ts"
 import { ReleaseEvents, type ReleaseStep } from "./ReleaseEvents.ts"
 import * as ReleaseMetrics from "./ReleaseMetrics.ts"
 import type { ReleaseReceipt } from "./ReleaseReceipt.ts"
 import type { StepRecord } from "./ReleaseRecord.ts"
 import type { ReleaseTarget } from "./ReleaseTarget.ts"
+import { RunnerDrain } from "./RunnerDrain.ts"
 import { TransferSlots } from "./TransferSlots.ts"
 
 /** What the engine knows an activity by within one execution. Default `ExtensionRelease/<step>`. */
@@ -185,7 +187,11 @@ export const transfer = (
     execute: work(
       "transfer",
       Effect.flatMap(TransferSlots, (slots) =>
-        unlessCancelled(withSlot(slots, (observer) => send(input, observer)))
+        unlessCancelled(
+          withSlot(slots, (observer) =>
+            Effect.flatMap(RunnerDrain, (drain) => drain.step(send(input, observer)))
+          )
+        )
       ),
       ({ _tag, archive, attempts, bytesResumed, bytesSent, durationMillis, proof }) => ({
         outcome: _tag,
@@ -301,7 +307,11 @@ const work = Effect.fnUntraced(function* <
   const { executionId } = yield* WorkflowInstance
   const at = { executionId, step, attempt: yield* Activity.CurrentAttempt }
   yield* onEvent({ _tag: "StepStarted", ...at })
-  const exit = yield* recorded(at, measured(step)(Effect.zipRight(stopIfCancelled, self)), facts).pipe(
+  const exit = yield* recorded(
+    at,
+    inItsTurn(step, measured(step)(Effect.zipRight(stopIfCancelled, self))),
+    facts
+  ).pipe(
     spanned(`ExtensionRelease.${step}`, {
       attributes: {
         [attribute.releaseExecution]: executionId,
@@ -331,6 +341,16 @@ const work = Effect.fnUntraced(function* <
   }
   return yield* exit
 })
+
+/** A transfer begins when it has its slot, and looks after that itself. */
+const inItsTurn = Effect.fnUntraced(function* <A, E, R>(step: ReleaseStep, self: Effect.Effect<A, E, R>) {
+  if (step === "transfer") return yield* self
+  const drain = yield* RunnerDrain
+  const slots = yield* PreparationSlots
+  return yield* preparations.has(step) ? slots.withPermits(1)(drain.step(self)) : drain.step(self)
+})
+
+const preparations: ReadonlySet<ReleaseStep> = new Set<ReleaseStep>(["inspect", "digest", "ensure"])
 
 const measured =
   (step: ReleaseStep) =>

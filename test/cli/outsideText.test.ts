@@ -282,18 +282,19 @@ describe("what is shown, whoever has written it", () => {
       Effect.gen(function* () {
         const { archive, env } = yield* place
         const { origin } = yield* scriptedServer(refusal(404))
-        // The stand-in would run until somebody stops it.
-        const pages = definitions.filter(({ name }) => name !== "cloud")
+        // The stand-in and the runner would run until somebody stops them.
+        const pages = definitions.filter(({ name }) => name !== "cloud" && name !== "runner")
         const value = canary("value").replaceAll("\0", "")
         for (const { entries, name } of pages) {
           for (const entry of entries) {
             // What a file for the JSON is called is up to who runs this; a folder that is not there does for all.
-            const given =
-              entry._tag === "Value" && entry.names[0] === "--json-file" ? `/nowhere/${value}` : value
+            const isFile =
+              entry._tag === "Value" && ["--json-file", "--database"].includes(entry.names[0] ?? "")
+            const given = isFile ? `/dev/null/${value}` : value
             const words = entry._tag === "Value" ? [entry.names[0] ?? "", given] : [value]
-            yield* look([name, ...words], env(origin))
+            yield* look([...name.split(" "), ...words], env(origin))
           }
-          yield* look([name, `--${value}`], env(origin))
+          yield* look([...name.split(" "), `--${value}`], env(origin))
         }
         expect((yield* look([value], env(origin))).seen).toBeGreaterThan(0)
         const variables = [

@@ -56,8 +56,8 @@ describe("the tarball", () => {
     ])
   })
 
-  it("stays below 400 kB, and its programs can be executed", () => {
-    expect(tarball.size).toBeLessThan(400_000)
+  it("stays below 640 kB with the runner of releases, which other commands do not load, and its programs can be executed", () => {
+    expect(tarball.size).toBeLessThan(640_000)
     const executables = tarball.files.filter(({ mode }) => (mode & 0o111) !== 0)
     expect(executables.map(({ path }) => path).sort()).toEqual(["elastic-extensions.js", "launcher.js"])
   })

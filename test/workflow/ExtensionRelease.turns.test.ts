@@ -3,6 +3,8 @@ import type { PlatformError } from "@effect/platform/Error"
 import * as FileSystem from "@effect/platform/FileSystem"
 import type * as HttpClient from "@effect/platform/HttpClient"
 import type * as Path from "@effect/platform/Path"
+import * as SqlClient from "@effect/sql/SqlClient"
+import * as LibsqlClient from "@effect/sql-libsql/LibsqlClient"
 import { describe, expect, it } from "@effect/vitest"
 import type { WorkflowEngine } from "@effect/workflow/WorkflowEngine"
 import { Deferred, Effect, Layer, type Scope } from "effect"
@@ -12,6 +14,7 @@ import type { EngineStartError } from "../../src/workflow/EngineError.ts"
 import * as EngineMemory from "../../src/workflow/EngineMemory.ts"
 import * as EngineSqlite from "../../src/workflow/EngineSqlite.ts"
 import * as ExtensionRelease from "../../src/workflow/ExtensionRelease.ts"
+import { makeTurns } from "../../src/workflow/internal/database.ts"
 import type { ReleasePolicy } from "../../src/workflow/ReleasePayload.ts"
 import { puts, sha256 } from "../support/upload/world.ts"
 import { begin, newRelease, place, runner, untilStatus } from "../support/workflow/releases.ts"
@@ -152,3 +155,32 @@ for (const [name, engine] of Object.entries(engines)) {
     )
   })
 }
+
+describe("a turn", () => {
+  it.scopedLive(
+    "is remembered until the release has ended for good: read again, it comes to the same end",
+    () =>
+      Effect.gen(function* () {
+        const fs = yield* FileSystem.FileSystem
+        const file = `${yield* fs.makeTempDirectoryScoped({ prefix: "releases-" })}/releases.db`
+        yield* Effect.scoped(Layer.build(EngineSqlite.layer(file)))
+        yield* Effect.gen(function* () {
+          const { ask, enter, leave } = makeTurns(yield* SqlClient.SqlClient)
+          yield* enter("lane", "begun", "queue")
+          expect(yield* ask("lane", "begun")).toEqual({ _tag: "Begun" })
+          yield* enter("lane", "superseded", "queue")
+          yield* enter("lane", "next", "supersede")
+          yield* enter("lane", "blocked", "fail")
+          expect(yield* ask("lane", "superseded")).toEqual({ _tag: "Superseded", by: "next" })
+          expect(yield* ask("lane", "blocked")).toEqual({ _tag: "Behind", of: "begun" })
+          yield* leave("superseded")
+          yield* leave("blocked")
+          expect(yield* leave("begun")).toEqual(["next"])
+          expect(yield* ask("lane", "superseded")).toEqual({ _tag: "Superseded", by: "next" })
+          expect(yield* ask("lane", "blocked")).toEqual({ _tag: "Behind", of: "begun" })
+          expect(yield* ask("lane", "begun")).toEqual({ _tag: "Begun" })
+          expect(yield* ask("lane", "next")).toEqual({ _tag: "Begun" })
+        }).pipe(Effect.provide(LibsqlClient.layer({ url: `file:${file}` })))
+      }).pipe(Effect.provide(place()))
+  )
+})

@@ -4,7 +4,8 @@ import { PersistenceError } from "@effect/cluster/ClusterError"
 import * as FileSystem from "@effect/platform/FileSystem"
 import { describe, expect, it } from "@effect/vitest"
 import { WorkflowEngine } from "@effect/workflow/WorkflowEngine"
-import { Deferred, Effect, Either, Exit, Layer, Redacted } from "effect"
+import { createClient } from "@libsql/client"
+import { Deferred, Effect, Either, Exit, Fiber, Layer, Option, Redacted } from "effect"
 import * as Fault from "../../src/testing/Fault.ts"
 import { LocalElasticCloud } from "../../src/testing/LocalElasticCloud.ts"
 import * as EngineMemory from "../../src/workflow/EngineMemory.ts"
@@ -250,6 +251,33 @@ describe("a database file", () => {
       )
     }).pipe(Effect.provide(place()))
   )
+
+  const others = {
+    "writes to it": ["BEGIN IMMEDIATE"],
+    "reads from it": ["BEGIN", "SELECT count(*) FROM cluster_messages"]
+  }
+  for (const [name, statements] of Object.entries(others)) {
+    it.scopedLive(`is waited for while somebody else ${name}`, () =>
+      Effect.gen(function* () {
+        const file = yield* databaseFile
+        yield* Effect.gen(function* () {
+          const { payload } = yield* newRelease()
+          const other = yield* Effect.acquireRelease(
+            Effect.sync(() => createClient({ url: `file:${file}` })),
+            (client) => Effect.sync(() => client.close())
+          )
+          for (const statement of statements) yield* Effect.promise(() => other.execute(statement))
+          const released = yield* Effect.fork(
+            Effect.zipRight(ExtensionRelease.submit(payload), ExtensionRelease.execute(payload))
+          )
+          yield* Effect.sleep("1 second")
+          expect(Option.isNone(yield* Fiber.poll(released))).toBe(true)
+          yield* Effect.promise(() => other.execute("ROLLBACK"))
+          expect(yield* Fiber.join(released)).toMatchObject({ proof: "hash" })
+        }).pipe(Effect.provide(runner().pipe(Layer.provideMerge(EngineSqlite.layer(file)))))
+      }).pipe(Effect.provide(place()))
+    )
+  }
 
   const linux = process.platform === "linux"
   it.scopedLive.runIf(linux)("is opened no more often for many releases than for one", () =>

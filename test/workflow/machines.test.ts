@@ -3,7 +3,7 @@ import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Layer, Option, Redacted } from "effect"
+import { Effect, Either, Fiber, Layer, Option, Redacted, Ref, Schema } from "effect"
 import * as Fault from "../../src/testing/Fault.ts"
 import * as LocalElasticCloud from "../../src/testing/LocalElasticCloud.ts"
 import * as EnginePostgres from "../../src/workflow/EnginePostgres.ts"
@@ -20,14 +20,20 @@ import {
   makeCluster,
   receiptOf,
   submitAll,
-  untilReady
+  untilReady,
+  untilShared,
+  type Wanted
 } from "../support/workflow/cluster.ts"
-import { canPostgres, freePort, postgres } from "../support/workflow/postgres.ts"
+import { canPostgres, freePort, postgres, rows } from "../support/workflow/postgres.ts"
 import { bundle, newRelease, place, runner } from "../support/workflow/releases.ts"
 import { RunnerProgram } from "../support/workflow/runners.ts"
 import { sharding } from "../support/workflow/sharding.ts"
 
 const MiB = 1024 * 1024
+
+const Stored = Schema.Struct({ id: Schema.String })
+
+const storedReleases = "SELECT entity_id AS id FROM cluster_messages WHERE tag = 'run'"
 
 const world = (options: LocalElasticCloud.LocalElasticCloudOptions) =>
   Layer.merge(LocalElasticCloud.layer(options), RunnerProgram.layer).pipe(
@@ -151,6 +157,75 @@ describe.skipIf(!(await Effect.runPromise(canPostgres)))(
           expect(sent.map(({ bodySha256 }) => bodySha256)).toEqual(contents)
           expect((yield* cloud.extensions).map(({ file }) => file?.sha256)).toEqual(contents.slice(-1))
         }).pipe(Effect.provide(place())),
+      { timeout: 300_000 }
+    )
+
+    it.scopedLive(
+      "are given every release, and end it, though the one that most are for is killed while they are submitted",
+      () =>
+        Effect.gen(function* () {
+          const { url } = yield* postgres
+          const { start, wanted } = yield* makeCluster(1000)
+          const first = yield* start({ database: url })
+          yield* untilShared(url, [first])
+          yield* Effect.gen(function* () {
+            const [fork, ...releases] = yield* wanted(60, "submitted")
+            if (fork === undefined) return
+            const submitted = yield* Ref.make(0)
+            const submit = ({ payload }: Wanted) =>
+              Effect.zipRight(
+                ExtensionRelease.submit(payload),
+                Ref.update(submitted, (count) => count + 1)
+              )
+            yield* ExtensionRelease.submit(fork.payload)
+            const waiting = yield* Effect.fork(ExtensionRelease.execute(fork.payload))
+            const submitting = yield* Effect.fork(
+              Effect.forEach(releases, submit, { concurrency: 4, discard: true })
+            )
+            yield* Effect.repeat(Effect.delay(Ref.get(submitted), "1 millis"), {
+              until: (count) => count > 10
+            })
+            yield* first.kill
+            yield* Fiber.join(submitting)
+            const stored = yield* rows(url, Stored, storedReleases)
+            expect(stored).toHaveLength(releases.length + 1)
+            yield* start({ database: url })
+            yield* allReleased([fork, ...releases])
+            yield* Fiber.join(waiting)
+          }).pipe(Effect.provide(asker(url)))
+        }).pipe(Effect.provide(world({ resumable: {} }))),
+      { timeout: 300_000 }
+    )
+
+    it.scopedLive(
+      "have each release that is submitted while the database cuts off its sessions, or the submitter is told",
+      () =>
+        Effect.gen(function* () {
+          const { url } = yield* postgres
+          const { wanted } = yield* makeCluster(1000)
+          yield* Effect.gen(function* () {
+            const releases = yield* wanted(60, "reported")
+            const cutOff = rows(
+              url,
+              Stored,
+              `SELECT pid::text AS id FROM pg_stat_activity
+               WHERE pid <> pg_backend_pid() AND datname = current_database() AND pg_terminate_backend(pid)`
+            )
+            const cutting = yield* Effect.fork(Effect.forever(Effect.delay(cutOff, "20 millis")))
+            const answers = yield* Effect.forEach(
+              releases,
+              ({ payload }) => Effect.either(ExtensionRelease.submit(payload)),
+              { concurrency: 4 }
+            )
+            yield* Fiber.interrupt(cutting)
+            const refused = answers.flatMap((answer) => (Either.isLeft(answer) ? [answer.left._tag] : []))
+            expect(refused).toEqual(refused.map(() => "EngineUnavailable"))
+            const stored = yield* rows(url, Stored, storedReleases)
+            expect(stored.length).toBeGreaterThanOrEqual(answers.filter(Either.isRight).length)
+            yield* submitAll(releases)
+            expect(yield* rows(url, Stored, storedReleases)).toHaveLength(releases.length)
+          }).pipe(Effect.provide(asker(url)))
+        }).pipe(Effect.provide(world({}))),
       { timeout: 300_000 }
     )
 

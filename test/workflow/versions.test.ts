@@ -3,9 +3,10 @@ import { readFileSync } from "node:fs"
 import * as FileSystem from "@effect/platform/FileSystem"
 import { describe, expect, it } from "@effect/vitest"
 import { type Client, createClient } from "@libsql/client"
-import { Effect, Layer, Option } from "effect"
+import { Effect, Either, Layer, Option } from "effect"
 import * as EngineSqlite from "../../src/workflow/EngineSqlite.ts"
 import * as ExtensionRelease from "../../src/workflow/ExtensionRelease.ts"
+import { laneOf } from "../../src/workflow/internal/turns.ts"
 import * as ReleaseTarget from "../../src/workflow/ReleaseTarget.ts"
 import { newRelease, place, record, runner, untilStatus } from "../support/workflow/releases.ts"
 
@@ -13,6 +14,7 @@ import { newRelease, place, record, runner, untilStatus } from "../support/workf
 const first = readFileSync("test/support/workflow/releases-1.sql", "utf8")
 const doneId = "f5934cf01f335219678a25d193cbfc35"
 const heldId = "611dd4cfd1a2ca3cb77c59dafe6d9c1b"
+const heldTarget = ReleaseTarget.named({ name: "held", type: "bundle", version: "*" })
 
 const databaseFile = Effect.flatMap(FileSystem.FileSystem, (fs) =>
   Effect.map(fs.makeTempDirectoryScoped({ prefix: "releases-" }), (folder) => `${folder}/releases.db`)
@@ -58,6 +60,36 @@ describe("a database of the first version", () => {
   })
 })
 
+describe("a database that a newer version has written to", () => {
+  it.scopedLive(
+    "is read as far as it is known: fields, columns and migrations of later are left alone",
+    () => {
+      const seen = record()
+      return Effect.gen(function* () {
+        const file = yield* databaseFile
+        const on = Effect.provide(runner(seen.layer).pipe(Layer.provideMerge(EngineSqlite.layer(file))))
+        yield* inFile(file, (client) => client.executeMultiple(first))
+        yield* ExtensionRelease.poll(heldId).pipe(on)
+        yield* inFile(file, (client) =>
+          client.executeMultiple(`
+          ALTER TABLE release_turns ADD COLUMN region TEXT DEFAULT 'home';
+          ALTER TABLE upload_journal ADD COLUMN region TEXT DEFAULT 'home';
+          INSERT INTO cluster_migrations (migration_id, name) VALUES (99, 'later');
+          UPDATE cluster_messages SET payload = replace(payload, '"version":1', '"version":1,"region":"home"');
+          UPDATE cluster_replies SET payload = replace(payload, '"created":', '"region":"home","created":')`)
+        )
+        yield* Effect.gen(function* () {
+          expect(yield* ExtensionRelease.poll(doneId)).toMatchObject({ exit: { _tag: "Success" } })
+          yield* ExtensionRelease.approve(heldId, { by: "ada" })
+          yield* untilStatus(heldId, "Done")
+          expect(seen.steps()).toEqual(["announce 1"])
+          yield* ExtensionRelease.execute((yield* another("other")).payload)
+        }).pipe(on)
+      }).pipe(Effect.provide(place()))
+    }
+  )
+})
+
 describe("a release that this runner cannot read", () => {
   /** Of the held release, which is to be read again. */
   const changed = (file: string, from: string, to: string) =>
@@ -96,6 +128,47 @@ describe("a release that this runner cannot read", () => {
       }).pipe(Effect.provide(place()))
     )
   }
+
+  it.scopedLive(
+    "is not taken for one that has ended: it is kept whatever its age, keeps its turn, and is read again",
+    () =>
+      Effect.gen(function* () {
+        const file = yield* databaseFile
+        const [good, bad] = ['"version":1', '"version":2'] as const
+        const on = (options: EngineSqlite.SqliteEngineOptions) =>
+          Effect.provide(runner().pipe(Layer.provideMerge(EngineSqlite.layer(file, options))))
+        yield* inFile(file, (client) => client.executeMultiple(first))
+        yield* changed(file, good, bad)
+        yield* obstacleOf(heldId).pipe(on({}))
+        yield* inFile(file, (client) =>
+          client.execute({
+            sql: "INSERT INTO release_turns (lane, execution_id, place, state, entered_at) VALUES (?, ?, 1, 'waiting', 0)",
+            args: [laneOf(heldTarget), heldId]
+          })
+        )
+        const later = yield* newRelease({ releaseId: "later", extension: heldTarget })
+        yield* Effect.gen(function* () {
+          const gone = Effect.either(ExtensionRelease.poll(doneId))
+          yield* Effect.delay(gone, "50 millis").pipe(Effect.repeat({ until: Either.isLeft }))
+          yield* ExtensionRelease.submit(later.payload)
+          yield* untilStatus(later.executionId, "Waiting")
+          expect(yield* obstacleOf(heldId)).toContain("payload version 2")
+        }).pipe(on({ retention: "1 milli" }))
+        yield* inFile(file, (client) =>
+          client.execute({
+            sql: "UPDATE cluster_messages SET payload = replace(payload, ?, ?)",
+            args: [bad, good]
+          })
+        )
+        yield* Effect.gen(function* () {
+          const obstacle = Effect.delay(obstacleOf(heldId), "50 millis")
+          yield* Effect.repeat(obstacle, { until: (text) => text === "" })
+          yield* ExtensionRelease.approve(heldId, { by: "ada" })
+          yield* untilStatus(heldId, "Done")
+          yield* ExtensionRelease.execute(later.payload)
+        }).pipe(on({}))
+      }).pipe(Effect.provide(place()))
+  )
 
   it.scopedLive("because of a step's result waits and says so, while others go on", () =>
     Effect.gen(function* () {

@@ -14,7 +14,7 @@ const lines =
   ({ play }: Stage) =>
     play(...args)
 
-const help = (name: string): Scene => [`help-${name}`, lines(`${command} ${name} --help`)]
+const help = (name: string): Scene => [`help-${name.replace(" ", "-")}`, lines(`${command} ${name} --help`)]
 
 export const commandNames = [
   "upload",
@@ -29,7 +29,16 @@ export const commandNames = [
   "resume",
   "cancel",
   "doctor",
-  "cloud"
+  "cloud",
+  "runner",
+  "releases submit",
+  "releases list",
+  "releases show",
+  "releases watch",
+  "releases approve",
+  "releases reject",
+  "releases cancel",
+  "releases retry"
 ] as const
 
 const beginning: ReadonlyArray<Scene> = [

@@ -49,8 +49,37 @@ const valuesOf = ({ entries, pages }: Program): ReadonlyArray<ValueEntry> => {
 /** The first sentence, which is enough beside a name. */
 const brief = (meaning: string): string => /^.*?[.:](?= |$)/.exec(meaning)?.[0].slice(0, -1) ?? meaning
 
+/** The second words of the commands that begin with this one. */
+export const membersOf = (name: string, pages: ReadonlyArray<Page>): ReadonlyArray<string> =>
+  pages.flatMap((page) => (page.name.startsWith(`${name} `) ? [page.name.slice(name.length + 1)] : []))
+
+const firstWord = (name: string): string => name.split(" ", 1)[0] ?? name
+
+interface Group {
+  readonly name: string
+  /** Their second words. */
+  readonly members: ReadonlyArray<string>
+}
+
+/** Commands whose name is of two words, such as `releases list`. */
+const groupsOf = (pages: ReadonlyArray<Page>): ReadonlyArray<Group> =>
+  [...new Set(pages.map(({ name }) => firstWord(name)))]
+    .map((name) => ({ name, members: membersOf(name, pages) }))
+    .filter(({ members }) => members.length > 0)
+
+/** What can follow the program's name, and what help says of it. */
+const firstWordsOf = (
+  pages: ReadonlyArray<Page>
+): ReadonlyArray<readonly [word: string, meaning: string]> => [
+  ...pages.flatMap(({ name, summary }) => (name.includes(" ") ? [] : [[name, brief(summary)] as const])),
+  ...groupsOf(pages).map(({ members, name }) => [name, members.join(", ")] as const)
+]
+
 /** A word for a shell, in single quotes. */
 const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`
+
+/** Of a `case`: a space would end it. */
+const pattern = (name: string): string => (name.includes(" ") ? quoted(name) : name)
 
 /** Bash 3.2, which macOS has, can run it. Where it offers nothing, readline offers file names. */
 const bash = (program: Program): string => {
@@ -60,13 +89,13 @@ const bash = (program: Program): string => {
   const choices = values.filter((entry) => entry.choices.length > 0)
   const kinds = pages.flatMap((page) =>
     argumentsOf(page).flatMap(({ completes }, index) =>
-      completes === "extensions" ? [`${page.name}:${index}`] : []
+      completes === "extensions" ? [`${pattern(page.name)}:${index}`] : []
     )
   )
   return `# Completes ${commandName} in bash: source <(${commandName} --completions bash)
 ${prefix}() {
   local current=\${COMP_WORDS[COMP_CWORD]} before=\${COMP_WORDS[COMP_CWORD-1]} command=\${COMP_WORDS[1]}
-  local word options='' offers='' position=0 skip='' index
+  local word options='' offers='' position=0 skip='' index begin=2
   # An equals sign is a word of its own.
   if [[ $current == '=' ]]; then current=''
   elif [[ $before == '=' ]]; then before=\${COMP_WORDS[COMP_CWORD-2]}; fi
@@ -79,18 +108,27 @@ ${choices.map(({ choices, names }) => `    ${names.join("|")}) COMPREPLY=($(comp
       .join("|")}) return ;;
   esac
   if [[ $COMP_CWORD -eq 1 ]]; then
-    COMPREPLY=($(compgen -W ${words([...pages.map(({ name }) => name), "help", ...optionsOf({ entries }).flatMap(namesOf)])} -- "$current"))
+    COMPREPLY=($(compgen -W ${words([...firstWordsOf(pages).map(([word]) => word), "help", ...optionsOf({ entries }).flatMap(namesOf)])} -- "$current"))
     return
   fi
   case $command in
-${pages.map((page) => `    ${page.name}) options=${words(withHelp(page).flatMap(namesOf))} ;;`).join("\n")}
-    help) COMPREPLY=($(compgen -W ${words(pages.map(({ name }) => name))} -- "$current")); return ;;
+${groupsOf(pages)
+  .map(
+    ({ members, name }) => `    ${name})
+      if [[ $COMP_CWORD -eq 2 ]]; then COMPREPLY=($(compgen -W ${words(members)} -- "$current")); return; fi
+      command="$command \${COMP_WORDS[2]}" begin=3 ;;`
+  )
+  .join("\n")}
+  esac
+  case $command in
+${pages.map((page) => `    ${pattern(page.name)}) options=${words(withHelp(page).flatMap(namesOf))} ;;`).join("\n")}
+    help) COMPREPLY=($(compgen -W ${words(firstWordsOf(pages).map(([word]) => word))} -- "$current")); return ;;
   esac
   if [[ $current == -* ]]; then
     COMPREPLY=($(compgen -W "$options" -- "$current"))
     return
   fi
-  for ((index = 2; index < COMP_CWORD; index++)); do
+  for ((index = begin; index < COMP_CWORD; index++)); do
     word=\${COMP_WORDS[index]}
     if [[ $word == '=' ]]; then skip=yes
     elif [[ -n $skip ]]; then skip=''
@@ -144,16 +182,30 @@ ${prefix}() {
   local program=$words[1] curcontext=$curcontext state line
   local -a commands
   commands=(
-${[...pages.map(({ name, summary }) => `${name}:${text(brief(summary))}`), "help:Help for a command"].map((line) => `    ${quoted(line)}`).join("\n")}
+${[...firstWordsOf(pages).map(([word, meaning]) => `${word}:${text(meaning)}`), "help:Help for a command"].map((line) => `    ${quoted(line)}`).join("\n")}
   )
   if (( CURRENT == 2 )) && [[ $words[2] != -* ]]; then
     _describe command commands
     return
   fi
-  case $words[2] in
+  local command=$words[2]
+  case $command in
+${groupsOf(pages)
+  .map(
+    ({ members, name }) => `    ${name})
+      if (( CURRENT == 3 )); then
+        compadd ${members.join(" ")}
+        return
+      fi
+      command="$words[2] $words[3]"
+      shift words; (( CURRENT-- )) ;;`
+  )
+  .join("\n")}
+  esac
+  case $command in
 ${pages
   .map(
-    (page) => `    ${page.name})
+    (page) => `    ${pattern(page.name)})
       shift words; (( CURRENT-- ))
       _arguments -s -S \\
         ${specs([...withHelp(page), ...argumentsOf(page)])} ;;`
@@ -184,14 +236,21 @@ const fish = (program: Program): string => {
   const atCommand = `${prefix}_at_command`
   const lines = [
     "-f",
-    ...pages.map(({ name, summary }) => `-n ${atCommand} -a ${name} -d ${escaped(brief(summary))}`),
+    ...firstWordsOf(pages).map(([word, meaning]) => `-n ${atCommand} -a ${word} -d ${escaped(meaning)}`),
+    ...groupsOf(pages).map(
+      ({ members, name }) => `-n ${escaped(`${prefix}_at ${name} 0`)} -a ${escaped(members.join(" "))}`
+    ),
     `-n ${atCommand} -a help -d 'Help for a command'`,
-    `-n '${prefix}_at help 0' -a ${escaped(pages.map(({ name }) => name).join(" "))}`,
+    `-n '${prefix}_at help 0' -a ${escaped(
+      firstWordsOf(pages)
+        .map(([word]) => word)
+        .join(" ")
+    )}`,
     ...optionsOf({ entries }).map((entry) => option(atCommand, entry)),
     ...pages.flatMap((page) => [
-      ...withHelp(page).map((entry) => option(`${prefix}_in ${page.name}`, entry)),
+      ...withHelp(page).map((entry) => option(`${prefix}_in ${pattern(page.name)}`, entry)),
       ...argumentsOf(page).flatMap(({ completes }, index) => {
-        const condition = escaped(`${prefix}_at ${page.name} ${index}`)
+        const condition = escaped(`${prefix}_at ${pattern(page.name)} ${index}`)
         if (completes === "extensions") return [`-n ${condition} -a '(${prefix}_ids)'`]
         return completes === "nothing" ? [] : [`-n ${condition} -F`]
       })
@@ -202,14 +261,15 @@ function ${prefix}_at_command
   test (count (commandline -opc)) -eq 1
 end
 function ${prefix}_in
-  set -l words (commandline -opc)
-  test (count $words) -gt 1; and test $words[2] = $argv[1]
+  set -l words (commandline -opc) ''
+  test "$words[2]" = $argv[1]; or test "$words[2] $words[3]" = $argv[1]
 end
 # Whether the argument that is typed is the one at this position, from 0.
 function ${prefix}_at
   ${prefix}_in $argv[1]; or return 1
   set -l words (commandline -opc)
-  set -l position 0
+  # The words of the command's own name do not count.
+  set -l position (math 1 - (count (string split ' ' $argv[1])))
   set -l skip no
   for word in $words[2..]
     if test $skip = yes

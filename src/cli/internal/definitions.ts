@@ -30,6 +30,20 @@ export interface Definition<out T extends Takes = Takes> extends Page {
   readonly variables: Variables.Variables
 }
 
+/** As `ReleaseState` and `ReleasePolicy` have them; a test compares. Their modules would load a parser of schemas. */
+export const releaseStates = [
+  "submitted",
+  "running",
+  "waiting",
+  "held",
+  "done",
+  "failed",
+  "rejected",
+  "cancelled",
+  "superseded"
+] as const
+export const releasePolicies = ["queue", "supersede", "fail"] as const
+
 const define = <const T extends Takes>(definition: Omit<Definition<T>, "entries">): Definition<T> => ({
   ...definition,
   entries: [...Object.values(definition.takes), Parameters.output, definition.variables].flatMap(
@@ -323,6 +337,159 @@ export const cloud = define({
   variables: Variables.none
 })
 
+export const runner = define({
+  name: "runner",
+  summary: "Run releases, until it is told to stop.",
+  details: [
+    "Releases are submitted, looked at and approved with the releases commands. They outlive this process: whatever it was at goes on in the next one, or in another runner of the same PostgreSQL.",
+    "Told to stop (SIGTERM, Ctrl-C), it begins nothing new, lets steps end that are nearly done, hands over the others, and exits with 0 at the latest ten seconds after --drain.",
+    "With a file one runner at a time works on this machine. With DATABASE_URL any number on any machines share a PostgreSQL, and nothing else; each needs an --address."
+  ],
+  examples: [
+    ["runner", "With a file in the user's state folder."],
+    ["runner --listen 127.0.0.1:8321 --token-file token", "With health, metrics, the API and a page."],
+    ["runner --address 10.0.0.5:34431 --namespace production", "With DATABASE_URL, one of several."]
+  ],
+  takes: {},
+  variables: Variables.runner
+})
+
+export const releasesSubmit = define({
+  name: "releases submit",
+  summary: "Submit a release: an archive, and the extension that gets it.",
+  details: [
+    "A release is done by a runner, and survives it. The same release twice is one release. The archive is named, not sent along: its path or URL has to be one that the runner can read.",
+    "With --wait it is followed to its end, as by releases watch."
+  ],
+  examples: [
+    [
+      "releases submit dist/words.zip --name words --type bundle --version '8.*'",
+      "To the bundle of this name."
+    ],
+    ["releases submit dist/words.zip --extension 882519870 --hold", "Announced only when it is approved."],
+    [
+      "releases submit https://builds.example/acme.zip --extension 882519870 --wait",
+      "From a URL, and wait for its end."
+    ]
+  ],
+  takes: {
+    archive: Parameters.releasedArchive,
+    extension: Parameters.optional(
+      Parameters.text("extension", "id", "The extension by its id.", "extensions")
+    ),
+    name: Parameters.optional(Parameters.name),
+    type: Parameters.optional(Parameters.pluginOrBundle),
+    version: Parameters.optional(Parameters.version),
+    description: Parameters.optional(Parameters.description),
+    releaseId: Parameters.optional(
+      Parameters.text(
+        "release-id",
+        "name",
+        "Names the release. Default: the archive's name without its ending."
+      )
+    ),
+    hold: Parameters.flag("hold", "Hold it for approval before it is announced."),
+    policy: Parameters.optional(
+      Parameters.choice(
+        "policy",
+        releasePolicies,
+        "What to do when another release of the extension is ahead. Default: queue."
+      )
+    ),
+    wait: Parameters.flag("wait", "Follow it to its end; the exit code is that of its outcome.")
+  },
+  variables: Variables.releases
+})
+
+export const releasesList = define({
+  name: "releases list",
+  summary: "List releases, newest first.",
+  details: ["With --quiet their execution ids alone, one per line."],
+  examples: [
+    ["releases list", "What is going on?"],
+    ["releases list --state held", "What waits for an approval?"],
+    ["releases list --extension words --older-than 7d", "What became of earlier releases?"]
+  ],
+  takes: {
+    state: Parameters.optional(Parameters.choice("state", releaseStates, "Only those in this state.")),
+    extension: Parameters.optional(
+      Parameters.text("extension", "extension", "Only those of the extension with this id or name.")
+    ),
+    olderThan: Parameters.optional(
+      Parameters.text("older-than", "duration", 'Only those submitted before that, such as "2 hours".')
+    ),
+    newerThan: Parameters.optional(
+      Parameters.text("newer-than", "duration", 'Only those submitted since then, such as "7 days".')
+    ),
+    limit: Parameters.optional(Parameters.text("limit", "n", "At most so many, 1 to 1000. Default: 50."))
+  },
+  variables: Variables.releases
+})
+
+export const releasesShow = define({
+  name: "releases show",
+  summary: "Show one release: its steps, what it waits for, how it ended.",
+  details: ["Takes an execution id, or a release id for its newest attempt."],
+  examples: [["releases show words-2.1.0", "What happened to it?"]],
+  takes: { release: Parameters.release },
+  variables: Variables.releases
+})
+
+export const releasesWatch = define({
+  name: "releases watch",
+  summary: "Follow a release to its end.",
+  details: [
+    "The exit code is 0 when it is done, else that of the error that it ended with. Ctrl-C stops the watching, not the release."
+  ],
+  examples: [["releases watch words-2.1.0", "Wait for its end."]],
+  takes: { release: Parameters.release },
+  variables: Variables.releases
+})
+
+const deciding = {
+  release: Parameters.release,
+  by: Parameters.optional(Parameters.text("by", "name", "Who decides. Default: the name of this user.")),
+  note: Parameters.optional(Parameters.text("note", "text", "What there is to say about it."))
+}
+
+export const releasesApprove = define({
+  name: "releases approve",
+  summary: "Let a release go on that is held for approval, or will be.",
+  details: ["Only the first decision counts. Where another one was there before, the exit code is 6."],
+  examples: [["releases approve words-2.1.0 --note 'tried on staging'", "Let it be announced."]],
+  takes: deciding,
+  variables: Variables.releases
+})
+
+export const releasesReject = define({
+  name: "releases reject",
+  summary: "End a release that is held for approval.",
+  details: ["Its archive stays in place, and is not announced. Only the first decision counts."],
+  examples: [["releases reject words-2.1.0 --note 'a letter is missing'", "End it, and say why."]],
+  takes: deciding,
+  variables: Variables.releases
+})
+
+export const releasesCancel = define({
+  name: "releases cancel",
+  summary: "Cancel a release that has not ended.",
+  details: [
+    "What was sent is given up, and an archive that is in place stays. Without effect on one that has ended."
+  ],
+  examples: [["releases cancel words-2.1.0", "End it as soon as possible."]],
+  takes: { release: Parameters.release },
+  variables: Variables.releases
+})
+
+export const releasesRetry = define({
+  name: "releases retry",
+  summary: "Submit the next attempt of a release that has ended.",
+  details: ["What was done before is found, and not done again."],
+  examples: [["releases retry words-2.1.0", "Once more, after what failed was put right."]],
+  takes: { release: Parameters.release },
+  variables: Variables.releases
+})
+
 /** In the order in which help lists them. */
 export const definitions: ReadonlyArray<Definition> = [
   upload,
@@ -337,7 +504,16 @@ export const definitions: ReadonlyArray<Definition> = [
   resume,
   cancel,
   doctor,
-  cloud
+  cloud,
+  runner,
+  releasesSubmit,
+  releasesList,
+  releasesShow,
+  releasesWatch,
+  releasesApprove,
+  releasesReject,
+  releasesCancel,
+  releasesRetry
 ]
 
 /** The program itself; its options are `request.ts`'s. */

@@ -238,6 +238,14 @@ const remedyHere = (failure: Failure): Option.Option<string> => {
       return Option.some(
         `Upload to one of them (${commandName} upload <id> <archive>), or delete the others and publish again.`
       )
+    case "UnknownExecution":
+      return Option.some(`To see which releases there are: ${commandLine("releases", "list")}`)
+    case "NothingToDecide":
+      return Option.some(`To see how it ended: ${commandLine("releases", "show", failure.executionId)}`)
+    case "EngineLocked":
+      return Option.some(
+        "Stop it, or ask it: by EC_RUNNER_URL and EC_RUNNER_TOKEN if it serves its API. The lock of a process that died is free at once."
+      )
     case "ExtensionNotFound":
       return Option.some(`To see which extensions there are: ${commandLine("list")}`)
     default:

@@ -181,6 +181,18 @@ export const archive: Argument<string> = argument(
   "files"
 )
 
+export const releasedArchive: Argument<string> = argument(
+  "archive",
+  "Path or URL of the ZIP archive, as the runner can read it.",
+  "files"
+)
+
+export const release: Argument<string> = argument(
+  "release",
+  "Execution id or release id, as releases list shows them.",
+  "nothing"
+)
+
 /** How a command reports. */
 export interface OutputOptions {
   readonly json: boolean

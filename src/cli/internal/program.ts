@@ -42,7 +42,7 @@ export const makeProgram =
           {
             onNone: () => Effect.dieMessage(`the command ${name} does nothing`),
             onSome: ({ page, parseAndRun }) =>
-              parseAndRun(forParser(args.slice(1), page.entries)).pipe(
+              parseAndRun(forParser(args.slice(name.split(" ").length), page.entries)).pipe(
                 Effect.catchIf(ValidationError.isValidationError, (error) =>
                   refuse(complaintOf(error), Option.some(name), outputOf(beforeDashes(args)))
                 ),

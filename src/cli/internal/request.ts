@@ -2,7 +2,7 @@
 import * as Arr from "effect/Array"
 import * as Data from "effect/Data"
 import * as Option from "effect/Option"
-import { type Shell, shells } from "./completions.ts"
+import { membersOf, type Shell, shells } from "./completions.ts"
 import type { Page } from "./definitions.ts"
 import { type Entry, isRequired, namesOf, termOf } from "./parameters.ts"
 import { commandLine, nearest } from "./text.ts"
@@ -42,10 +42,11 @@ const versionWords = ["version", "--version", "-v", "-V"]
 
 /** Reads the words before any `--`; `further` are those after it, which are arguments whatever they look like. */
 export const requestOf = (
-  words: ReadonlyArray<string>,
+  given: ReadonlyArray<string>,
   further: ReadonlyArray<string>,
   pages: ReadonlyArray<Page>
 ): Request => {
+  const words = joined(given, pages)
   const [first = "help", ...rest] = words
   const pageOf = (name: string | undefined) => Arr.findFirst(pages, (page) => page.name === name)
   if (first === "help") return help(rest.find(isArgument), pages)
@@ -69,11 +70,21 @@ export const requestOf = (
   })
 }
 
+/** The name of a command may be two words, such as `releases list`. */
+const joined = (words: ReadonlyArray<string>, pages: ReadonlyArray<Page>): ReadonlyArray<string> => {
+  const at = words[0] === "help" ? 1 : 0
+  const name = words.slice(at, at + 2).join(" ")
+  return pages.some((page) => page.name === name)
+    ? [...words.slice(0, at), name, ...words.slice(at + 2)]
+    : words
+}
+
 const isArgument = (word: string): boolean => !/^--?[a-z]/i.test(word)
 
 const help = (name: string | undefined, pages: ReadonlyArray<Page>): Request => {
   if (name === undefined) return Request.Help({ page: Option.none() })
   const page = Arr.findFirst(pages, (page) => page.name === name)
+  if (membersOf(name, pages).length > 0) return Request.Help({ page: Option.none() })
   return Option.isSome(page) ? Request.Help({ page }) : unknownCommand(name, pages)
 }
 
@@ -93,14 +104,19 @@ const completions = (given: string | undefined): Request =>
     }
   )
 
-const unknownCommand = (name: string, pages: ReadonlyArray<Page>): Request =>
-  Request.Refused({
-    problem: `There is no command ${name}.${suggestion(
-      name,
-      pages.map((page) => page.name)
-    )}`,
+const unknownCommand = (name: string, pages: ReadonlyArray<Page>): Request => {
+  const members = membersOf(name, pages)
+  return Request.Refused({
+    problem:
+      members.length > 0
+        ? `The command ${name} is followed by what to do: ${listed(members)}.`
+        : `There is no command ${name}.${suggestion(
+            name,
+            pages.map((page) => page.name)
+          )}`,
     page: Option.none()
   })
+}
 
 /** An option before the command: one of the command's, or none at all. */
 const misplaced = (option: string, page: Option.Option<Page>): Request => {

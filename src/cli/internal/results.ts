@@ -5,6 +5,9 @@ import { ExtensionType } from "../../cloud/Extension.ts"
 import { JournalPhase } from "../../journal/JournalRecord.ts"
 import { MetadataField } from "../../publish/PublishReceipt.ts"
 import { UploadReceipt } from "../../upload/UploadReceipt.ts"
+import { ReleaseDetails, ReleasePage } from "../../workflow/ReleaseList.ts"
+import { Decision } from "../../workflow/ReleaseReceipt.ts"
+import { ReleaseState } from "../../workflow/ReleaseRecord.ts"
 
 /** An extension without the temporary link to its archive, which is a secret. What was not said is null. Sizes are bytes. */
 export const ExtensionView = Schema.Struct({
@@ -213,6 +216,59 @@ export const LocalCloud = Schema.TaggedStruct("LocalCloud", {
   apiKey: Schema.String,
   resumable: Schema.Boolean,
   extensions: Schema.Array(Schema.Struct({ id: Schema.String, name: Schema.String }))
+})
+
+/** A release was given to the engine, or was known to it. */
+export const ReleaseSubmitted = Schema.TaggedStruct("ReleaseSubmitted", {
+  executionId: Schema.String,
+  releaseId: Schema.String,
+  /** Of the archive. */
+  sha256: Schema.String
+})
+
+export const ReleasesListed = Schema.TaggedStruct("Releases", ReleasePage.fields)
+
+export const ReleaseShown = Schema.TaggedStruct("Release", ReleaseDetails.fields)
+
+export const ReleaseDecided = Schema.TaggedStruct("ReleaseDecided", {
+  executionId: Schema.String,
+  /** Whether it is this decision that counts. */
+  isFirst: Schema.Boolean,
+  /** The one that counts; null while the release has not read it yet. */
+  inForce: Schema.NullOr(Decision)
+})
+
+/** A release was asked to end. */
+export const ReleaseCancelling = Schema.TaggedStruct("ReleaseCancelling", {
+  executionId: Schema.String,
+  /** Where it was. */
+  state: ReleaseState
+})
+
+/** A runner is at work. Addresses are null where it does not listen. */
+export const RunnerStarted = Schema.TaggedStruct("RunnerStarted", {
+  database: Schema.String,
+  namespace: Schema.String,
+  /** Of its health, and of the API if it has a token. */
+  url: Schema.NullOr(Schema.String),
+  slots: Schema.Number,
+  preparing: Schema.Number
+})
+
+/** A runner was told to stop, and does. */
+export const RunnerStopped = Schema.TaggedStruct("RunnerStopped", {
+  /** Steps that were cut off, and go on elsewhere. */
+  handedOver: Schema.Number
+})
+
+/** What a runner tells while it works. */
+export const LogLine = Schema.TaggedStruct("Log", {
+  /** When it happened. */
+  at: Schema.String,
+  level: Schema.String,
+  message: Schema.String,
+  /** Such as `release.id`. */
+  about: Schema.Record({ key: Schema.String, value: Schema.String })
 })
 
 /**

@@ -149,6 +149,44 @@ const stage: Variables = optional(
   ]
 )
 
+const namespace: Variables = text("namespace", "name", {
+  variable: "EC_RUNNER_NAMESPACE",
+  meaning: "What the database is for, beside the endpoint: another name is refused. Default: default."
+})
+
+const database: Variables = text(
+  "database",
+  "file",
+  {
+    variable: "EC_RUNNER_DATABASE",
+    meaning:
+      "File that holds the releases of this machine. Without it the PostgreSQL of DATABASE_URL, and without that effect-elastic-extensions/releases.db in the user's state folder."
+  },
+  "files"
+)
+
+const releaseDatabase: Variables = all(database, namespace)
+
+const runnerToken: Variables = text(
+  "token-file",
+  "path",
+  {
+    variable: "EC_RUNNER_TOKEN_FILE",
+    meaning: "File with the token that opens a runner's API; or the token itself in EC_RUNNER_TOKEN."
+  },
+  "files"
+)
+
+/** Whom to ask for releases: a database, or a runner. */
+export const releases: Variables = all(
+  releaseDatabase,
+  text("runner-url", "url", {
+    variable: "EC_RUNNER_URL",
+    meaning: "Ask the runner at this address, such as http://127.0.0.1:8321, in place of a database."
+  }),
+  runnerToken
+)
+
 /** Where unfinished uploads may be: what the journal knows, and what the store keeps. */
 export const unfinished: Variables = all(connectionAndJournal, stage)
 
@@ -200,4 +238,33 @@ export const uploading: Variables = all(
     variable: "EC_UPLOAD_PROTECT_IN_USE",
     meaning: "Refuse to replace the archive of an extension that deployments use."
   })
+)
+
+/** How a runner runs releases. */
+export const runner: Variables = all(
+  releaseDatabase,
+  text("address", "host:port", {
+    variable: "EC_RUNNER_ADDRESS",
+    meaning:
+      "Where the other runners of the same PostgreSQL reach this one, unencrypted: on a network of their own."
+  }),
+  text("listen", "host:port", {
+    variable: "EC_RUNNER_LISTEN",
+    meaning:
+      "Where to serve /healthz, /readyz and /metrics, and with a token the API and the page. Default: nowhere; with a file any free port of this machine, for the commands of the same user."
+  }),
+  runnerToken,
+  text("slots", "n", {
+    variable: "EC_RUNNER_SLOTS",
+    meaning: "Archives that this runner sends at once. Default: 4."
+  }),
+  text("preparing", "n", {
+    variable: "EC_RUNNER_PREPARING",
+    meaning: "Archives that this runner inspects and digests at once. Default: 8."
+  }),
+  text("drain", "duration", {
+    variable: "EC_RUNNER_DRAIN",
+    meaning: "How long steps that have begun may go on when the runner is to stop. Default: 30 seconds."
+  }),
+  uploading
 )

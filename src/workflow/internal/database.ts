@@ -38,6 +38,8 @@ const makeTables = Effect.fnUntraced(function* (sql: SqlClient.SqlClient) {
     address VARCHAR(255) PRIMARY KEY, token VARCHAR(36) NOT NULL, renewed_at BIGINT NOT NULL
   )`
   yield* sql`CREATE INDEX IF NOT EXISTS release_messages_entity ON cluster_messages (entity_id)`
+  yield* sql`CREATE INDEX IF NOT EXISTS release_replies_unread ON cluster_replies (request_id)
+    WHERE kind = 0 AND ${suspensionsOf(sql).because}`
   yield* makeRecordTables(sql)
 })
 
@@ -53,6 +55,23 @@ const millisNow = (sql: SqlClient.SqlClient): string =>
 
 /** Milliseconds by the clock of the database. */
 export const nowOf = (sql: SqlClient.SqlClient) => sql.literal(millisNow(sql))
+
+const beginningWith = (column: string, text: string) => `substr(${column}, 1, ${text.length}) = '${text}'`
+
+/**
+ * How the end of a run begins as it is stored, if the run is suspended. The engine puts the reason, where there is one, before
+ * the tag.
+ */
+const suspensionsOf = (sql: SqlClient.SqlClient, column = "payload") => {
+  const because = beginningWith(column, '{"_tag":"Success","value":{"cause":')
+  const plainly = beginningWith(column, '{"_tag":"Success","value":{"_tag":"Suspended"')
+  return {
+    /** For a reason: the runner could not read it. */
+    because: sql.literal(because),
+    /** For whatever reason, or for none. */
+    any: sql.literal(`(${plainly} OR ${because})`)
+  }
+}
 
 /** In order of submission, one at a time in each lane. */
 export const makeTurns = (sql: SqlClient.SqlClient): Turns => {
@@ -78,7 +97,7 @@ export const makeTurns = (sql: SqlClient.SqlClient): Turns => {
               )
             )
           )
-        )`,
+        ) RETURNING state`,
       () => []
     )
 
@@ -87,12 +106,21 @@ export const makeTurns = (sql: SqlClient.SqlClient): Turns => {
       SELECT state, superseded_by FROM release_turns WHERE lane = ${lane} AND execution_id = ${executionId}`
     if (own?.state === "superseded") return { _tag: "Superseded", by: own.superseded_by ?? "" } satisfies Turn
     if (own?.state === "begun" || own?.state === "left") return { _tag: "Begun" } satisfies Turn
+    if (own?.state === "gone") return { _tag: "Behind", of: own.superseded_by ?? "" } satisfies Turn
     const [ahead] = yield* sql<{ execution_id: string }>`
       SELECT execution_id FROM release_turns
       WHERE lane = ${lane} AND execution_id <> ${executionId} AND state IN ('begun', 'waiting')
       ORDER BY CASE state WHEN 'begun' THEN 0 ELSE 1 END, place, execution_id LIMIT 1`
     return { _tag: "Behind", of: ahead?.execution_id ?? "" } satisfies Turn
   })
+
+  const behind = (executionId: string) => sql<{ execution_id: string }>`
+    SELECT t.execution_id FROM release_turns own
+    JOIN release_turns t ON t.lane = own.lane AND t.state = 'waiting'
+    WHERE own.execution_id = ${executionId} AND NOT EXISTS (
+      SELECT 1 FROM release_turns other
+      WHERE other.lane = t.lane AND other.state = 'waiting' AND other.place < t.place
+    )`
 
   return {
     enter: (lane, executionId, policy) =>
@@ -104,9 +132,25 @@ export const makeTurns = (sql: SqlClient.SqlClient): Turns => {
         orDie
       ),
     ask: (lane, executionId): Effect.Effect<Turn> =>
-      orDie(Effect.zipRight(begin(lane, executionId), look(lane, executionId))),
+      orDie(
+        Effect.flatMap(begin(lane, executionId), ({ length }) =>
+          length > 0 ? Effect.succeed<Turn>({ _tag: "Begun" }) : look(lane, executionId)
+        )
+      ),
+    // A release whose end is lost before it is stored is read again, and has to come to the same end: what was superseded
+    // stays so, and what left without its turn has had none.
     leave: (executionId) =>
-      orDie(sql`UPDATE release_turns SET state = 'left' WHERE execution_id = ${executionId}`)
+      sql`UPDATE release_turns SET
+        state = CASE state WHEN 'waiting' THEN 'gone' ELSE 'left' END,
+        superseded_by = (
+          SELECT other.execution_id FROM release_turns other
+          WHERE other.lane = release_turns.lane AND other.state = 'begun' AND release_turns.state = 'waiting'
+        )
+        WHERE execution_id = ${executionId} AND state IN ('waiting', 'begun')`.pipe(
+        Effect.zipRight(behind(executionId)),
+        Effect.map((rows) => rows.map(({ execution_id }) => execution_id)),
+        orDie
+      )
   }
 }
 
@@ -114,14 +158,14 @@ export const makeTurns = (sql: SqlClient.SqlClient): Turns => {
 const makeChores = (sql: SqlClient.SqlClient, workflow: Workflow.Any) => {
   const prefix = `Workflow/${workflow.name}`
   const now = nowOf(sql)
-  const suspended = sql.literal(`'{"_tag":"Success","value":{"_tag":"Suspended"%'`)
+  const suspended = suspensionsOf(sql, "r.payload")
   const message = sql`cluster_messages m ON m.message_id = ${`${prefix}/`} || t.execution_id || '/run/'`
 
   /** Those that wait though their turn has come, or never will. */
   const woken = sql<{ execution_id: string }>`
     SELECT t.execution_id FROM release_turns t
     JOIN ${message}
-    JOIN cluster_replies r ON r.request_id = m.id AND r.kind = 0 AND r.payload LIKE ${suspended}
+    JOIN cluster_replies r ON r.request_id = m.id AND r.kind = 0 AND ${suspended.any}
     WHERE t.state = 'superseded' OR (t.state = 'waiting' AND NOT EXISTS (
       SELECT 1 FROM release_turns other WHERE other.lane = t.lane AND (
         other.state = 'begun' OR (
@@ -136,21 +180,21 @@ const makeChores = (sql: SqlClient.SqlClient, workflow: Workflow.Any) => {
   const unread = sql<{ entity_id: string }>`
     SELECT m.entity_id FROM cluster_replies r
     JOIN cluster_messages m ON m.id = r.request_id AND m.tag = 'run' AND m.entity_type = ${prefix}
-    WHERE r.kind = 0 AND r.payload LIKE ${suspended} AND r.payload LIKE '%"cause":{%' LIMIT 1000`
+    WHERE r.kind = 0 AND ${suspended.because} LIMIT 1000`
 
   /** Of releases that have ended in whatever way, and of such as were announced a minute ago and never given to the engine. */
   const clearTurns = sql`DELETE FROM release_turns WHERE execution_id IN (
       SELECT t.execution_id FROM release_turns t
       LEFT JOIN ${message}
       LEFT JOIN cluster_replies r ON r.request_id = m.id AND r.kind = 0
-      WHERE (m.id IS NULL AND t.entered_at < ${now} - 60000) OR r.payload NOT LIKE ${suspended}
+      WHERE (m.id IS NULL AND t.entered_at < ${now} - 60000) OR NOT ${suspended.any}
     )`
 
   const ended = (beforeMillis: number) => sql<{ entity_id: string }>`
     SELECT m.entity_id FROM cluster_replies r
     JOIN cluster_messages m ON m.id = r.request_id AND m.tag = 'run' AND m.entity_type = ${prefix}
     WHERE r.id < ${sql.literal(String(BigInt(Math.max(0, beforeMillis - constEpochMillis)) << 22n))}
-      AND r.kind = 0 AND r.payload NOT LIKE ${suspended}
+      AND r.kind = 0 AND NOT ${suspended.any}
     ORDER BY r.id LIMIT 100`
 
   /** A hundred at most, and how many it were. Not ended is what is held or waits: it stays, whatever its age. */
@@ -174,13 +218,13 @@ const makeChores = (sql: SqlClient.SqlClient, workflow: Workflow.Any) => {
   /** Those that have ended, of which nobody could tell the list. */
   const unsettled = sql<{ execution_id: string }>`
     SELECT l.execution_id FROM ${listed}
-    WHERE l.state NOT IN ${sql.in(endedStates)} AND ${isOld(5000)} AND r.payload NOT LIKE ${suspended} LIMIT 100`
+    WHERE l.state NOT IN ${sql.in(endedStates)} AND ${isOld(5000)} AND NOT ${suspended.any} LIMIT 100`
 
   /** Those that wait, of which nobody could tell the list, and those that were announced and never given to the engine. */
   const correctList = Effect.zipRight(
     sql`UPDATE release_list SET state = 'waiting', waits_for = NULL, wait_key = NULL WHERE execution_id IN (
         SELECT l.execution_id FROM ${listed}
-        WHERE l.state IN ('submitted', 'running') AND ${isOld(30_000)} AND r.payload LIKE ${suspended}
+        WHERE l.state IN ('submitted', 'running') AND ${isOld(30_000)} AND ${suspended.any}
       )`,
     sql`DELETE FROM release_list WHERE execution_id IN (
         SELECT l.execution_id FROM release_list l
@@ -202,6 +246,8 @@ const turnsEvery = "2 seconds"
 const unreadEvery = "30 seconds"
 const listEvery = "30 seconds"
 const retentionEvery = "1 minute"
+const batchesAPass = 100
+const passLimit = "30 seconds"
 
 /** What one runner does for all, as long as the scope is open. */
 export const tend = ({ records, retention }: Care) =>
@@ -237,7 +283,7 @@ export const tend = ({ records, retention }: Care) =>
     const clear = Effect.gen(function* () {
       const before = (yield* Clock.currentTimeMillis) - Duration.toMillis(retention)
       let cleared = 0
-      for (;;) {
+      for (let batches = 0; batches < batchesAPass; batches++) {
         const batch = yield* chores.clearEnded(before)
         cleared += batch
         if (batch === 0) break
@@ -245,8 +291,10 @@ export const tend = ({ records, retention }: Care) =>
       }
       if (cleared > 0) yield* Effect.logInfo(`Deleted ${cleared} releases that ended long ago.`)
     })
-    const always = (what: string, work: Effect.Effect<unknown, SqlError>, every: Duration.DurationInput) =>
-      work.pipe(
+    // A connection that was cut off may not say so for a long time: what waits for it is left to itself.
+    const always = <E>(what: string, work: Effect.Effect<unknown, E>, every: Duration.DurationInput) =>
+      Effect.disconnect(work).pipe(
+        Effect.timeout(passLimit),
         Effect.catchAllCause((cause) => Effect.logWarning(`${what} failed, and is tried again.`, cause)),
         Effect.repeat(Schedule.spaced(every))
       )

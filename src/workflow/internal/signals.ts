@@ -32,11 +32,11 @@ export const stopIfCancelled: Effect.Effect<void, ReleaseCancelled, WorkflowEngi
     if (isCancelled) return yield* new ReleaseCancelled({ executionId })
   })
 
-/** Runs an effect that may take long, and interrupts it when the release is cancelled. */
+/** Runs what may take long in a step, which looks before it begins, and interrupts it when the release is cancelled. */
 export const unlessCancelled = <A, E, R>(self: Effect.Effect<A, E, R>) =>
   Effect.raceFirst(
     self,
-    Effect.zipRight(Effect.repeat(stopIfCancelled, Schedule.spaced("2 seconds")), Effect.never)
+    Effect.zipRight(Effect.schedule(stopIfCancelled, Schedule.spaced("2 seconds")), Effect.never)
   )
 
 /** The id tells two decisions of the same person apart. */

@@ -1,5 +1,5 @@
 /**
- * The message store of a cluster, made to outlast its database.
+ * The message store of a cluster, made to outlast its database, and to hand out no more than a runner can bear.
  *
  * The cluster itself gives up on what it could not store within 0.8 seconds, on wake-ups that it could not note down, and for
  * ten minutes on messages whose reading was cut off. In each case the release would stand still, and nobody would be told.
@@ -27,6 +27,7 @@ import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import { attribute } from "../../telemetry.ts"
 import { UnreadableRelease } from "../EngineError.ts"
+import { makeAdmission } from "./admission.ts"
 
 /** Whether this runner still has a shard. The store is made before the sharding is, which tells it here. */
 class Ownership extends Context.Tag("effect-elastic-extensions/workflow/Ownership")<
@@ -47,8 +48,9 @@ const soon = Schedule.exponential("200 millis").pipe(Schedule.union(Schedule.spa
 
 const isSuspended = Predicate.isTagged("Suspended")
 
-const make = Effect.gen(function* () {
+const make = Effect.fnUntraced(function* (atOnce: number) {
   const inner = yield* MessageStorage.MessageStorage
+  const admission = makeAdmission(atOnce)
   const owns = yield* Ownership
   const mayBeUnread = yield* Ref.make(false)
 
@@ -88,7 +90,7 @@ const make = Effect.gen(function* () {
             untilStored(
               message,
               Effect.suspend(() => Effect.flatMap(readableBySome(message, reply), outer.saveReply))
-            )
+            ).pipe(Effect.ensuring(Effect.sync(() => admission.leave(message.envelope.requestId))))
         })
       : message
 
@@ -128,17 +130,39 @@ const make = Effect.gen(function* () {
       })
   )
 
+  /** Releases that could not begin when they were read. */
+  const waited = Effect.fnUntraced(function* (shards: ReadonlyArray<ShardId>) {
+    admission.keep(shards)
+    const due = admission.due()
+    if (due.messages.length === 0) return []
+    const read = yield* inner.unprocessedMessagesById(due.messages)
+    const there = new Set(read.map(({ envelope }) => envelope.requestId))
+    for (const run of due.runs) if (!there.has(run)) admission.leave(run)
+    return read
+  })
+
   const outer: MessageStorage.MessageStorage["Type"] = yield* MessageStorage.make({
     ...inner,
     saveReply: (reply) => settle(reply, inner.saveReply(reply)),
     // The cluster does not look at whether this failed: a release would have been woken, and sleep on.
-    clearReplies: (requestId) => Effect.retry(inner.clearReplies(requestId), soon),
-    unprocessedMessages: (shards) =>
-      makeReadable(shards).pipe(
-        Effect.zipRight(inner.unprocessedMessages(shards)),
+    clearReplies: (requestId) =>
+      Effect.zipRight(
+        Effect.sync(() => admission.prefer(requestId)),
+        Effect.retry(inner.clearReplies(requestId), soon)
+      ),
+    unprocessedMessages: (shards) => {
+      const ours = Array.from(shards)
+      return makeReadable(ours).pipe(
+        Effect.zipRight(
+          Effect.zipWith(waited(ours), inner.unprocessedMessages(ours), (due, read) => [
+            ...due,
+            ...admission.admit(read)
+          ])
+        ),
         orReadAgain,
         Effect.map(Arr.map(incoming))
-      ),
+      )
+    },
     unprocessedMessagesById: (ids) =>
       Effect.map(orReadAgain(inner.unprocessedMessagesById(ids)), Arr.map(incoming)),
     resetShards: (shards) => orReadAgain(inner.resetShards(shards))
@@ -177,11 +201,15 @@ const readableBySome = Effect.fnUntraced(function* <R extends Rpc.Any>(
 
 const encodeSuspended = Schema.encodeSync(Suspended)
 
+/** Enough for every slot of a transfer to be taken up again at once. */
+const defaultAtOnce = 16
+
 /** The store over the one given, and whoever tells it which shards this runner has. */
 export const layerLasting = <E, R>(
-  storage: Layer.Layer<MessageStorage.MessageStorage, E, R>
+  storage: Layer.Layer<MessageStorage.MessageStorage, E, R>,
+  releasesAtOnce: number = defaultAtOnce
 ): Layer.Layer<MessageStorage.MessageStorage | Ownership, E, R> =>
-  Layer.effect(MessageStorage.MessageStorage, make).pipe(
+  Layer.effect(MessageStorage.MessageStorage, make(releasesAtOnce)).pipe(
     Layer.provide(storage),
     Layer.provideMerge(
       Layer.effect(

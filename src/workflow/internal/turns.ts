@@ -16,15 +16,15 @@ export interface Turns {
   readonly enter: (lane: string, executionId: string, policy: ReleasePolicy) => Effect.Effect<void>
   /** Begins the turn, if it has come. */
   readonly ask: (lane: string, executionId: string) => Effect.Effect<Turn>
-  /** Lets go of every lane. */
-  readonly leave: (executionId: string) => Effect.Effect<unknown>
+  /** Lets go of every lane, and tells whose turn it is now, if nobody has told them. */
+  readonly leave: (executionId: string) => Effect.Effect<ReadonlyArray<string>>
 }
 
 /** Where nobody else writes. */
 export const noTurns: Turns = {
   enter: () => Effect.void,
   ask: () => Effect.succeed({ _tag: "Begun" }),
-  leave: () => Effect.void
+  leave: () => Effect.succeed([])
 }
 
 interface Place {
@@ -68,7 +68,7 @@ export const memoryTurns = (onLeft: (executionId: string) => Effect.Effect<void>
           else lanes.set(lane, left)
           next.push(...left.slice(0, 1).map((place) => place.executionId))
         }
-        return Effect.forEach(next, onLeft, { discard: true })
+        return Effect.as(Effect.forEach(next, onLeft), [])
       })
   }
 }

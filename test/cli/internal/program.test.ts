@@ -148,7 +148,7 @@ describe("the command line", () => {
     [["publish", "a.zip", "-n"], "There is no option -n. Did you mean --name?"],
     [
       ["list", "--bandwidth", "5"],
-      "The command list has no option --bandwidth; upload, publish and resume have."
+      "The command list has no option --bandwidth; upload, publish, resume and runner have."
     ],
     [["list", "--wizard"], "There is no option --wizard."],
     [["list", "--log-level", "all"], "There is no option --log-level."],

@@ -137,21 +137,23 @@ const ready = (url: string) =>
 /** Lives as long as its standard input is open, so that it ends with this process however that ends. */
 const untilInputEnds = 'trap "" INT; "$0" "$@" & read _; kill -INT $!; wait'
 
-const settings = [
-  "fsync=off",
-  "full_page_writes=off",
-  "synchronous_commit=off",
-  "max_connections=100",
-  "listen_addresses=127.0.0.1",
-  "unix_socket_directories="
-]
+/** Nothing that a test stores has to outlive a power failure. */
+const forgetful = ["fsync=off", "full_page_writes=off", "synchronous_commit=off"]
 
-const begin = (binaries: Binaries, data: string, port: number, account: Account | undefined): ChildProcess =>
+const settings = ["max_connections=100", "listen_addresses=127.0.0.1", "unix_socket_directories="]
+
+const begin = (
+  binaries: Binaries,
+  data: string,
+  port: number,
+  account: Account | undefined,
+  isDurable: boolean
+): ChildProcess =>
   spawn(
     "sh",
     [
       ...["-c", untilInputEnds, join(binaries, "postgres"), "-D", data, "-p", String(port)],
-      ...settings.flatMap((setting) => ["-c", setting])
+      ...[...settings, ...(isDurable ? [] : forgetful)].flatMap((setting) => ["-c", setting])
     ],
     { ...account, cwd: data, stdio: ["pipe", "ignore", "ignore"] }
   )
@@ -194,8 +196,7 @@ const findBinaries = (account: Account | undefined) =>
     return Option.isSome(inPackage) ? inPackage : yield* installed(account)
   })
 
-/** A server of this test's own. */
-export const ownPostgres: Effect.Effect<OwnPostgres, never, Scope.Scope> = Effect.gen(function* () {
+const makeOwn = Effect.fnUntraced(function* (isDurable: boolean) {
   const account = yield* unprivileged
   const binaries = yield* Effect.flatMap(findBinaries(account), Effect.orDie)
   const folder = yield* temporaryFolder(account)
@@ -205,14 +206,20 @@ export const ownPostgres: Effect.Effect<OwnPostgres, never, Scope.Scope> = Effec
   let server: ChildProcess | undefined
   const start = Effect.zipRight(
     Effect.sync(() => {
-      server = begin(binaries, data, port, account)
+      server = begin(binaries, data, port, account, isDurable)
     }),
     ready(url)
   )
   const stop = Effect.suspend(() => (server === undefined ? Effect.void : end(server)))
   yield* Effect.acquireRelease(start, () => stop)
-  return { url, start, stop }
+  return { url, start, stop } satisfies OwnPostgres
 })
+
+/** A server of this test's own. */
+export const ownPostgres: Effect.Effect<OwnPostgres, never, Scope.Scope> = makeOwn(false)
+
+/** The same with the settings that a server has by itself: it waits for its disk. */
+export const durablePostgres: Effect.Effect<OwnPostgres, never, Scope.Scope> = makeOwn(true)
 
 /** A database of this test's own, on the server that `DATABASE_URL` names. */
 const ownDatabase = (server: string): Effect.Effect<Postgres, never, Scope.Scope> => {

@@ -26,7 +26,7 @@ import * as ReleasePayload from "../../../src/workflow/ReleasePayload.ts"
 import * as ReleaseRetry from "../../../src/workflow/ReleaseRetry.ts"
 import * as TransferSlots from "../../../src/workflow/TransferSlots.ts"
 import { encodeReport, momentName, type Report } from "./reports.ts"
-import { sharding } from "./sharding.ts"
+import { patience } from "./sharding.ts"
 
 const settings = Config.all({
   /** A file, or the URL of a PostgreSQL. */
@@ -34,6 +34,7 @@ const settings = Config.all({
   /** Where other runners find this one, and where it listens. */
   port: Config.withDefault(Config.integer("RELEASE_PORT"), 0),
   listen: Config.withDefault(Config.integer("RELEASE_LISTEN"), 0),
+  patience: Config.withDefault(Config.literal("little", "some", "shipped")("RELEASE_PATIENCE"), "little"),
   retention: Config.withDefault(Config.duration("RELEASE_RETENTION"), Duration.days(90)),
   /** The moment to hold on to for ever. */
   holdAt: Config.withDefault(Config.string("RELEASE_HOLD_AT"), ""),
@@ -73,7 +74,7 @@ const engine = (
         runner: { host: "127.0.0.1", port: options.port },
         listen: { host: "127.0.0.1", port: options.listen },
         retention: options.retention,
-        sharding
+        sharding: patience[options.patience]
       })
     : EngineSqlite.layer(options.database)
 

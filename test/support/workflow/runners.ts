@@ -1,36 +1,58 @@
 /** Runners in processes of their own, which can be killed, and what they report. */
 import { type ChildProcess, spawn } from "node:child_process"
+import { readFile } from "node:fs/promises"
 import { join, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Context, Deferred, Effect, Layer, Option, type Scope, Stream, SubscriptionRef } from "effect"
+import type { Plugin } from "esbuild"
 import { node } from "../../../scripts/support/node.ts"
 import { bundleProgram } from "../../../scripts/support/program.ts"
+import { currentVersion } from "../../../src/workflow/ReleasePayload.ts"
 import { decodeReport, type Heard, isReport } from "./reports.ts"
 
 const root = resolve(fileURLToPath(import.meta.url), "../../../..")
+
+/** The library as its next version would be: one that makes and reads payloads of one version more. */
+const nextVersion: Plugin = {
+  name: "next-version",
+  setup: ({ onLoad }) => {
+    onLoad({ filter: /src[/]workflow[/]ReleasePayload[.]ts$/ }, async ({ path }) => ({
+      loader: "ts",
+      contents: (await readFile(path, "utf8")).replace(
+        `currentVersion = ${currentVersion}`,
+        `currentVersion = ${currentVersion + 1}`
+      )
+    }))
+  }
+}
+
+const bundleRunner = (plugins: ReadonlyArray<Plugin>) =>
+  Effect.gen(function* () {
+    const fs = yield* FileSystem.FileSystem
+    const folder = yield* fs.makeTempDirectoryScoped({ prefix: "runner-" })
+    const path = join(folder, "runner.mjs")
+    yield* fs.symlink(join(root, "node_modules"), join(folder, "node_modules"))
+    yield* Effect.promise(() =>
+      bundleProgram(join(root, "test/support/workflow/runnerProcess.ts"), path, {
+        external: ["libsql", "pg-native"],
+        plugins: [...plugins]
+      })
+    )
+    return { path }
+  })
+
+const layerOf = (plugins: ReadonlyArray<Plugin>) =>
+  Layer.scoped(RunnerProgram, bundleRunner(plugins)).pipe(Layer.provide(NodeFileSystem.layer), Layer.orDie)
 
 /** The program of a runner as one file that starts fast; what is native stays in `node_modules`, linked beside it. */
 export class RunnerProgram extends Context.Tag("test/RunnerProgram")<
   RunnerProgram,
   { readonly path: string }
 >() {
-  static readonly layer = Layer.scoped(
-    RunnerProgram,
-    Effect.gen(function* () {
-      const fs = yield* FileSystem.FileSystem
-      const folder = yield* fs.makeTempDirectoryScoped({ prefix: "runner-" })
-      const path = join(folder, "runner.mjs")
-      yield* fs.symlink(join(root, "node_modules"), join(folder, "node_modules"))
-      yield* Effect.promise(() =>
-        bundleProgram(join(root, "test/support/workflow/runnerProcess.ts"), path, {
-          external: ["libsql", "pg-native"]
-        })
-      )
-      return { path }
-    })
-  ).pipe(Layer.provide(NodeFileSystem.layer), Layer.orDie)
+  static readonly layer = Layer.suspend(() => layerOf([]))
+  static readonly layerNext = Layer.suspend(() => layerOf([nextVersion]))
 }
 
 export interface Ending {
@@ -48,6 +70,8 @@ export interface RunnerProcess {
   /** SIGSTOP: as if its machine were paused, until it is thawed. */
   readonly freeze: Effect.Effect<void>
   readonly thaw: Effect.Effect<void>
+  /** SIGTERM: asks it to end. */
+  readonly terminate: Effect.Effect<void>
   /** SIGKILL: without warning, without a chance to tidy up. */
   readonly kill: Effect.Effect<void>
   /** Waits for the end. */
@@ -113,6 +137,7 @@ export const startRunner = (
       saw: (isIt) => Effect.raceFirst(toCome(isIt), inTheEnd(isIt)).pipe(Effect.flatten, Effect.orDie),
       freeze: Effect.sync(() => void child.kill("SIGSTOP")),
       thaw: Effect.sync(() => void child.kill("SIGCONT")),
+      terminate: Effect.sync(() => void child.kill("SIGTERM")),
       kill: Effect.zipRight(
         Effect.sync(() => child.kill("SIGKILL")),
         Effect.asVoid(Deferred.await(ended))

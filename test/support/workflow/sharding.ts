@@ -9,3 +9,12 @@ export const sharding = {
   runnerHealthCheckInterval: "2 seconds",
   entityTerminationTimeout: "1 second"
 } as const
+
+/** How patient a cluster is: as in most tests, as it has to be where the machine is busy with a storm, and as it ships. */
+export const patience = {
+  little: sharding,
+  some: { ...sharding, shardLockExpiration: "9 seconds", shardLockRefreshInterval: "3 seconds" },
+  shipped: {}
+} as const
+
+export type Patience = keyof typeof patience
