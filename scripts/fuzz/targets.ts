@@ -1,13 +1,14 @@
 /** Everything that is fuzzed. */
 import * as NodeHttp from "node:http"
 import * as Net from "node:net"
+import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as Headers from "@effect/platform/Headers"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as KeyValueStore from "@effect/platform/KeyValueStore"
 import * as NodeContext from "@effect/platform-node/NodeContext"
-import { ConfigProvider, Effect, FastCheck as fc, Layer } from "effect"
+import { ConfigProvider, Effect, FastCheck as fc, Layer, Logger, LogLevel, Redacted } from "effect"
 import { zipSync } from "fflate"
 import { main, Stdio } from "../../src/cli/main.ts"
 import { ExtensionId } from "../../src/cloud/ExtensionId.ts"
@@ -22,7 +23,10 @@ import {
   UploadJournal
 } from "../../src/index.ts"
 import { journalId } from "../../src/journal/JournalRecord.ts"
+import * as RunnerHttp from "../../src/runner/RunnerHttp.ts"
 import * as UploadFields from "../../src/transfer/UploadFields.ts"
+import * as EngineMemory from "../../src/workflow/EngineMemory.ts"
+import { call } from "../../test/support/runner/runner.ts"
 import { type Target, target } from "./target.ts"
 
 const id = "882519870"
@@ -161,7 +165,7 @@ const operations = (
 ]
 
 /** Each on its own: what one of them fails with is no reason to leave out the next. */
-const each = (uses: ReadonlyArray<Effect.Effect<unknown, unknown>>) =>
+const each = <R>(uses: ReadonlyArray<Effect.Effect<unknown, unknown, R>>) =>
   Effect.forEach(uses, (use) => Effect.either(use), { discard: true })
 
 const answers = target("answers", fc.tuple(status, headers, body), ([code, fields, bytes]) =>
@@ -600,6 +604,73 @@ const store = target("s3", fc.tuple(status, headers, xmlBody), ([code, fields, b
   }).pipe(Effect.provideService(HttpClient.HttpClient, answering(code, fields, bytes)))
 )
 
+const token = "a-token-of-the-fuzzing"
+
+const asked = fc.record(
+  {
+    method: fc.constantFrom("GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH"),
+    path: fc
+      .tuple(
+        fc.constantFrom(
+          "/",
+          "/healthz",
+          "/readyz",
+          "/metrics",
+          "/api/v1/releases",
+          "/api/v1/releases/words-1"
+        ),
+        fc.oneof(
+          fc.constantFrom("", "/approve", "?limit=1e9", "?limit=-1", "?after=%00"),
+          fc.stringMatching(/^[/?][!-~]{0,40}$/)
+        )
+      )
+      .map((parts) => parts.join("")),
+    headers: fc.dictionary(
+      fc.constantFrom(
+        "host",
+        "origin",
+        "content-type",
+        "accept",
+        "authorization",
+        "cookie",
+        "x-forwarded-for"
+      ),
+      fc.oneof(headerValue, fc.constantFrom(`Bearer ${token}`, "application/json", "null")),
+      { maxKeys: 3 }
+    ),
+    isKnown: fc.boolean(),
+    body: fc.array(
+      fc.oneof(
+        body,
+        json.map((value) => JSON.stringify(value))
+      ),
+      { maxLength: 3 }
+    )
+  },
+  { requiredKeys: ["method", "path", "headers", "isKnown", "body"] }
+)
+
+/** A runner never owns up to a fault of its own: whatever it is asked, it knows what to answer. */
+const runner = target("runner", fc.array(asked, { minLength: 1, maxLength: 6 }), (requests) =>
+  each(
+    requests.map(({ headers: given, isKnown, ...request }) =>
+      Effect.filterOrDieMessage(
+        call({ ...request, headers: isKnown ? { ...given, authorization: `Bearer ${token}` } : given }),
+        ({ status: answered }) => answered < 500 || answered === 503,
+        "the runner answered with a fault of its own"
+      )
+    )
+  ).pipe(
+    Effect.provide(
+      RunnerHttp.layer({ port: 0, api: { token: Redacted.make(token) } }).pipe(
+        Layer.provideMerge(EngineMemory.layer),
+        Layer.provideMerge(Layer.merge(NodeContext.layer, FetchHttpClient.layer))
+      )
+    ),
+    Logger.withMinimumLogLevel(LogLevel.None)
+  )
+)
+
 export const targets: ReadonlyArray<Target> = [
   answers,
   fields,
@@ -610,5 +681,6 @@ export const targets: ReadonlyArray<Target> = [
   configuration,
   commandLines,
   uploads,
-  store
+  store,
+  runner
 ]

@@ -46,7 +46,7 @@ export const mistakes: ReadonlyArray<Mistake> = [
     file: "src/transfer/internal/http/roundTrip.ts",
     find: "    first.connection.close()\n",
     replace: "",
-    test: ["test/transfer/UploadHttpClient.interim.test.ts", "a 417 is answered"]
+    test: ["test/transfer/UploadHttpClient.interim.test.ts", "a 417 that does not end"]
   },
   {
     name: "304 counts as a redirect",
@@ -60,7 +60,7 @@ export const mistakes: ReadonlyArray<Mistake> = [
     file: "src/upload/internal/deliver.ts",
     find: "upload === undefined && isOutcomeOpen",
     replace: "isOutcomeOpen",
-    test: ["test/upload/ExtensionUpload.retries.test.ts", "is given up and tried again"]
+    test: ["test/upload/ExtensionUpload.events.test.ts", "tell of no reconciliation"]
   },
   {
     name: "a dead owner's lock is removed without a look at whose it is by now",

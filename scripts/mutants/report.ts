@@ -4,6 +4,8 @@ import * as Schema from "effect/Schema"
 const Mutant = Schema.Struct({
   mutatorName: Schema.String,
   replacement: Schema.optional(Schema.String),
+  /** Whether it also runs while modules are loaded, or tests collected. */
+  static: Schema.optionalWith(Schema.Boolean, { default: () => false }),
   status: Schema.Literal(
     "Killed",
     "Timeout",
@@ -34,12 +36,14 @@ export interface Judged {
 }
 
 const killed = new Set<Mutant["status"]>(["Killed", "Timeout", "RuntimeError"])
-const survived = new Set<Mutant["status"]>(["Survived", "NoCoverage"])
+/** Modules are loaded once for all mutants: what survives there has not been tried. */
+const hasSurvived = ({ static: isStatic, status }: Mutant): boolean =>
+  status === "NoCoverage" || (status === "Survived" && !isStatic)
 
 const counted = (judged: ReadonlyArray<Judged>) => {
   const all = judged.flatMap(({ files }) => Object.values(files).flatMap(({ mutants }) => mutants))
   const dead = all.filter(({ status }) => killed.has(status)).length
-  const alive = all.filter(({ status }) => survived.has(status)).length
+  const alive = all.filter(hasSurvived).length
   const total = dead + alive
   return { total, dead, alive, share: total === 0 ? "–" : `${((100 * dead) / total).toFixed(1)} %` }
 }
@@ -84,7 +88,7 @@ export const survivorsOf = (judged: ReadonlyArray<Judged>): string =>
     .flatMap(({ files }) =>
       Object.entries(files).flatMap(([file, { mutants, source }]) =>
         mutants
-          .filter(({ status }) => survived.has(status))
+          .filter(hasSurvived)
           .map(
             ({ location, mutatorName, replacement, status }) =>
               `${file}:${location.start.line} ${status} ${mutatorName}: ${excerpt(source, location)} → ${replacement ?? ""}`

@@ -19,6 +19,7 @@ import type * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpMiddleware from "@effect/platform/HttpMiddleware"
 import * as HttpRouter from "@effect/platform/HttpRouter"
 import * as HttpServer from "@effect/platform/HttpServer"
+import * as HttpServerError from "@effect/platform/HttpServerError"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import type { WorkflowEngine } from "@effect/workflow/WorkflowEngine"
@@ -251,6 +252,10 @@ const answering = (app: HttpApp.Default<RequestRefused>): HttpApp.Default<Reques
   Effect.catchAllCause(app, (cause) => {
     const error = Cause.squash(cause)
     if (error instanceof HttpApiDecodeError) return malformed(error)
+    // What is there is JSON: that was seen to.
+    if (error instanceof HttpServerError.RequestError && error.reason === "Decode") {
+      return new MalformedRequest({ problems: [{ field: "the body", problem: "it is missing" }] })
+    }
     if (Predicate.isTagged(error, "RouteNotFound")) return new NothingHere()
     if (Cause.isFailure(cause) || Cause.isInterruptedOnly(cause)) return Effect.failCause(cause)
     return Effect.zipRight(Effect.logError("A request could not be answered.", cause), new RunnerFault())

@@ -162,6 +162,15 @@ describe("an undocumented status", () => {
     })
   )
 
+  it.effect.each([
+    [400, errorBody("root.unknown"), "Its message says what to change."],
+    [400, {}, "EC_ENDPOINT"],
+    [302, {}, "Redirects are not followed"],
+    [404, {}, "There is no extensions API at this address"]
+  ] as const)("%i with %j says what to do about it", ([status, body, remedy]) =>
+    Effect.map(errorFrom({ status, body }), (error) => expect(error.remedy).toContain(remedy))
+  )
+
   it.effect("403 with a page is blamed on the firewall, and on multipart", () =>
     Effect.gen(function* () {
       const page = yield* errorFrom({ status: 403, headers: { "content-type": "text/html" }, body: html })
@@ -181,6 +190,7 @@ describe("an undocumented status", () => {
         client.upload(id, HttpBody.uint8Array(new Uint8Array(3), "application/zip"))
       )
       expect([multipart, raw]).toMatchObject([{ contentType: "multipart" }, { contentType: "raw" }])
+      expect(yield* errorFrom({ status: 403, body: html })).not.toHaveProperty("contentType")
       expect(multipart.message).toContain("send the archive raw")
       expect(raw.message).not.toContain("raw")
     })
@@ -309,9 +319,10 @@ describe("InvalidResponse", () => {
   )
 
   const cases: ReadonlyArray<readonly [what: string, body: unknown, reason: string, message: string]> = [
-    ["no body", undefined, "Empty", "the answer has no body"],
-    ["an empty body", "", "Empty", "the answer has no body"],
-    ["a page", html, "NotJson", "the answer is not JSON"],
+    ["no body", undefined, "Empty", "the answer has no body (status 200)"],
+    ["an empty body", "", "Empty", "the answer has no body (status 200)"],
+    ["a body of spaces", " \r\n", "Empty", "the answer has no body (status 200)"],
+    ["a page", html, "NotJson", "the answer is not JSON (status 200)"],
     ["half a body", JSON.stringify(extensionBody).slice(0, 50), "NotJson", "the answer is not JSON"],
     ["null", "null", "WrongShape", "body: Expected"],
     ["a list", "[]", "WrongShape", "body: Expected"],
@@ -469,6 +480,14 @@ describe("a hostile answer", () => {
       for (const body of [nested, `{"errors":${nested}}`, `{"errors":[{"code":${nested}}]}`]) {
         expect((yield* errorFrom({ status, body }))._tag).toBe(tag)
       }
+    })
+  )
+
+  it.effect("is not taken for deep because it is wide", () =>
+    Effect.gen(function* () {
+      const body = { ...extensionBody, more: Array.from({ length: 200 }, () => ({ of: [] })) }
+      const { exit } = yield* against({ status: 200, body }, get)
+      expect(Either.isRight(exit)).toBe(true)
     })
   )
 

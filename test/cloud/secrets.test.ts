@@ -119,6 +119,9 @@ describe("spans and logs", () => {
           ["http.response.status_code", 200]
         ])
       )
+      // What is created has no id yet.
+      const created = records[records.indexOf("ExtensionsClient.create") + 1]
+      expect(created instanceof Map && !created.has("elastic.extension.id")).toBe(true)
       expect(sent.flatMap((headers) => Object.keys(headers)).filter(isTraceHeader)).toEqual([])
       const printed = print([...records, ...logs])
       expect(printed).toContain("VerificationLinkRefused")

@@ -228,6 +228,7 @@ describe("a body", () => {
         })
       for (const [type, body] of [
         ["application/json", "{ no json"],
+        ["application/json", ""],
         ["text/plain", "{}"],
         ["application/x-www-form-urlencoded", "by=ada"],
         ["multipart/form-data; boundary=x", "--x--"]

@@ -62,6 +62,33 @@ describe("stage", () => {
     })
   )
 
+  it.scopedLive("tells how far it has come, with what was there already", () =>
+    Effect.gen(function* () {
+      const store = yield* objectStore()
+      const { archive, bytes } = archiveOf(4)
+      leave(store, bytes, [1])
+      const { events } = yield* watched(stageOn(store, archive))
+      const steps = events.flatMap((event) => (event._tag === "StagingProgress" ? [event] : []))
+      const told = steps.map((event) => event.bytes)
+      expect(told).toEqual([...told].sort((one, other) => one - other))
+      expect(told.at(-1)).toBe(bytes.length)
+      expect(told.every((now) => now >= partBytes)).toBe(true)
+      expect(new Set(steps.map(({ total }) => total))).toEqual(new Set([bytes.length]))
+    })
+  )
+
+  it.scopedLive("counts each byte of a part once, in however many writes it leaves", () =>
+    Effect.gen(function* () {
+      const store = yield* objectStore()
+      const { archive, bytes } = archiveOf(12)
+      const { events, exit } = yield* watched(stageOn(store, archive, { partBytes: 12 * partBytes }))
+      expect(exit).toMatchObject({ value: { bytesSent: bytes.length, partsSent: 1 } })
+      const told = events.flatMap((event) => (event._tag === "StagingProgress" ? [event.bytes] : []))
+      expect(told.length).toBeGreaterThan(1)
+      expect(told.at(-1)).toBe(bytes.length)
+    })
+  )
+
   it.scopedLive("asks only for a byte where the archive is there", () =>
     Effect.gen(function* () {
       const store = yield* objectStore()

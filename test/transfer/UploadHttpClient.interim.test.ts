@@ -77,6 +77,20 @@ describe("Expect: 100-continue", () => {
         ["100-continue", 0],
         [undefined, 2 * mebibyte]
       ])
+    })
+  )
+
+  it.scopedLive("a 417 that does not end costs its connection", () =>
+    Effect.gen(function* () {
+      const server = yield* serve({
+        ...whole,
+        onHead: ({ received, write }) => {
+          if (received.header("expect") !== undefined)
+            write("HTTP/1.1 417 Expectation Failed\r\ncontent-length: 1000\r\n\r\nno")
+        }
+      })
+      const response = yield* put(server.url, 2)
+      expect(response.status).toBe(200)
       yield* eventually(() => server.connections[0]?.closed === true)
     })
   )

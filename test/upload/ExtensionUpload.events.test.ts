@@ -113,6 +113,20 @@ describe("the events of an upload", () => {
     }).pipe(Effect.provide(world({ cloud: { resumable: { limits: { maxAgeSeconds: 3600 } } } })))
   )
 
+  it.live("tell of no reconciliation where an upload resource knows what has become of the upload", () =>
+    Effect.gen(function* () {
+      const cloud = yield* LocalElasticCloud
+      yield* cloud.plan({ method: "PUT", fault: Fault.cut("body") })
+      const content = yield* zipOf(3_000_000)
+      const { onEvent, milestones } = recordEvents()
+      const archive = Archive.bytes({ name: "a.zip", bytes: content })
+      const receipt = yield* ExtensionUpload.upload({ extensionId: yield* seed(), archive, onEvent })
+      expect(receipt).toMatchObject({ _tag: "Uploaded", attempts: 2 })
+      expect(milestones()).toContain("ResumptionOffered")
+      expect(milestones()).not.toContain("ReconciliationStarted")
+    }).pipe(Effect.provide(world({ cloud: { resumable: {} } })))
+  )
+
   it.live("can all be encoded as JSON and read again", () =>
     Effect.gen(function* () {
       const cloud = yield* LocalElasticCloud
