@@ -1,14 +1,17 @@
 import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
 
-/** Processes that are killed, databases that are stopped, examples and secrets on every runtime, every way of a model, whole jobs: minutes on their own. */
+/**
+ * Processes that are killed, databases that are stopped, examples, documents and secrets on every runtime, every way of a model,
+ * whole jobs and releases: minutes on their own.
+ */
 const crashes = [
   "test/cli/commands/runner.test.ts",
   "test/examples/upload.test.ts",
   "test/faults/{crashes,secrets.runtimes}.test.ts",
-  "test/scripts/action.test.ts",
+  "test/scripts/{action,releasePackage}.test.ts",
   "test/upload/ExtensionUpload.model.test.ts",
-  "test/workflow/{chaos,cluster,crashes,database,machines,storing}.test.ts"
+  "test/workflow/{chaos,cluster,crashes,database,documentation,machines,storing}.test.ts"
 ]
 /** Needs Chromium: what cannot be had is left out, and said to be. */
 const inBrowser = ["test/runner/page.test.ts"]
