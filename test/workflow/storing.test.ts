@@ -3,7 +3,7 @@ import { join } from "node:path"
 import * as Command from "@effect/platform/Command"
 import * as FileSystem from "@effect/platform/FileSystem"
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Layer, Redacted, Schema } from "effect"
+import { Effect, Layer, Redacted, Schedule, Schema } from "effect"
 import * as EnginePostgres from "../../src/workflow/EnginePostgres.ts"
 import * as EngineSqlite from "../../src/workflow/EngineSqlite.ts"
 import * as ExtensionRelease from "../../src/workflow/ExtensionRelease.ts"
@@ -109,7 +109,11 @@ describe.skipIf(!(await Effect.runPromise(canPostgres)))("a PostgreSQL", () => {
           yield* ExtensionRelease.submit(payload)
           yield* untilLogged(seen, couldNotStore, 1)
           yield* network.heal
-          const { extensionId } = yield* ExtensionRelease.execute(payload)
+          // Whoever asks may get a connection that broke meanwhile, is told so, and asks again.
+          const { extensionId } = yield* Effect.retry(ExtensionRelease.execute(payload), {
+            schedule: Schedule.spaced("200 millis"),
+            while: ({ _tag }) => _tag === "EngineUnavailable"
+          })
           expect(yield* held(extensionId)).toMatchObject({ sha256: sha256(content), uploads: 1 })
           expect(steps.released).toHaveLength(1)
         }).pipe(Effect.provide(runner(steps.layer).pipe(Layer.provideMerge(engine))))
