@@ -102,7 +102,13 @@ export const compileSingleFile = (program: string, platform: Platform, outfile: 
     const fs = yield* FileSystem.FileSystem
     const folder = yield* fs.makeTempDirectoryScoped({ prefix: "single-file-" })
     const from = isThisOne ? [] : [`--compile-executable-path=${yield* fetchBun(platform, folder)}`]
-    const flags = ["--no-compile-autoload-dotenv", "--no-compile-autoload-bunfig", `--outfile=${outfile}`]
+    // What is native and optional stays outside: the command says what to do without it.
+    const flags = [
+      "--no-compile-autoload-dotenv",
+      "--no-compile-autoload-bunfig",
+      "--external=@libsql/client",
+      `--outfile=${outfile}`
+    ]
     const said = yield* Command.make(
       ...([
         bun,

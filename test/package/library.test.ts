@@ -78,7 +78,8 @@ describe("the tarball", () => {
       .map((name) => name.replace(/\.ts$/, ""))
     const expected = [
       ...["package.json", "README.md", "CHANGELOG.md", "LICENSE"],
-      ...filesBelow("docs"),
+      // Photographs weigh more than the rest: the pages show those of the repository.
+      ...filesBelow("docs").filter((path) => !path.endsWith(".png")),
       ...filesBelow("examples"),
       ...modules.flatMap((name) => [
         `src/${name}.ts`,
@@ -88,8 +89,8 @@ describe("the tarball", () => {
     expect(tarball.files.map(({ path }) => path).sort()).toEqual(expected.sort())
   })
 
-  it("stays below 1.1 MB, documentation and the schema of the lines included, and has nothing to execute", () => {
-    expect(tarball.size).toBeLessThan(1_100_000)
+  it("stays below 1.2 MB, documentation and the schema of the lines included, and has nothing to execute", () => {
+    expect(tarball.size).toBeLessThan(1_200_000)
     expect(tarball.files.filter(({ mode }) => (mode & 0o111) !== 0)).toEqual([])
   })
 
