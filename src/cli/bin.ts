@@ -27,10 +27,9 @@ const codeOf = (cause: Cause.Cause<unknown>): number => {
   return Cause.isInterruptedOnly(cause) ? exitCodes.interrupted : exitCodes.failed
 }
 
-// Hardly anything that an upload allocates lives longer than a chunk. A young generation that grows, and an old one that is
-// collected late, cost Node more than 30 MB and save next to no time.
+// Hardly anything that an upload allocates lives longer than a chunk: a young generation that grows costs memory and saves next to
+// no time.
 v8.setFlagsFromString("--semi-space-growth-factor=1")
-v8.setFlagsFromString("--optimize-for-size")
 
 main(process.argv.slice(2)).pipe(
   Effect.provide(Layer.mergeAll(NodeFileSystem.layer, NodePath.layer, NodeTerminal.layer, layerProcess)),
