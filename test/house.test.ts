@@ -1,5 +1,5 @@
 /** The rules of the house are worth something only if breaking them is noticed. */
-import { spawnSync } from "node:child_process"
+import { execFile } from "node:child_process"
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join, resolve } from "node:path"
@@ -22,7 +22,7 @@ const modules = modulesIn(join(root, "src"))
 const sandbox = mkdtempSync(join(tmpdir(), "house-"))
 
 /** What the linter says about these files, by their paths. */
-const lint = (files: Readonly<Record<string, string>>): string => {
+const lint = (files: Readonly<Record<string, string>>): Promise<string> => {
   rmSync(sandbox, { recursive: true, force: true })
   const write = (file: string, text: string) => {
     mkdirSync(dirname(join(sandbox, file)), { recursive: true })
@@ -36,17 +36,20 @@ const lint = (files: Readonly<Record<string, string>>): string => {
   } = Schema.decodeUnknownSync(Schema.Record({ key: Schema.String, value: Schema.Unknown }))(config)
   write("biome.json", JSON.stringify({ ...rules, root: true }))
   for (const [file, text] of Object.entries(files)) write(file, text)
-  const { stderr, stdout } = spawnSync(
-    join(root, "node_modules/.bin/biome"),
-    ["lint", "--colors=off", "--max-diagnostics=none", "."],
-    { cwd: sandbox, encoding: "utf8" }
+  const args = ["lint", "--colors=off", "--max-diagnostics=none", "."]
+  return new Promise((resolve) =>
+    execFile(
+      join(root, "node_modules/.bin/biome"),
+      args,
+      { cwd: sandbox, encoding: "utf8", maxBuffer: 10 * 1024 * 1024 },
+      (_, stdout, stderr) => resolve(stdout + stderr)
+    )
   )
-  return stdout + stderr
 }
 
 /** Of these files, those with an import that the linter refuses. */
-const refused = (files: Readonly<Record<string, string>>): ReadonlyArray<string> => {
-  const output = lint(files)
+const refused = async (files: Readonly<Record<string, string>>): Promise<ReadonlyArray<string>> => {
+  const output = await lint(files)
   return Object.keys(files).filter((file) =>
     new RegExp(`^${file}:\\d+:\\d+ lint/style/noRestrictedImports`, "m").test(output)
   )
@@ -89,27 +92,27 @@ describe("floors", () => {
     expect(present.map(({ name }) => name).sort()).toEqual([...folders].sort())
   })
 
-  it.each(folders)("%s/ imports from the floors below it only, at every depth", (from) => {
+  it.each(folders)("%s/ imports from the floors below it only, at every depth", async (from) => {
     const others = folders.filter((to) => to !== from)
     const above = others.filter((to) => !floors[from]?.includes(to))
     const files = (place: string, up: string) =>
       Object.fromEntries(
         others.map((to) => [`src/${from}/${place}${to}.ts`, `export { there } from "${up}${to}/There.ts"\n`])
       )
-    expect(refused({ ...files("", "../"), ...files("internal/here/", "../../../") })).toEqual([
+    expect(await refused({ ...files("", "../"), ...files("internal/here/", "../../../") })).toEqual([
       ...above.map((to) => `src/${from}/${to}.ts`),
       ...above.map((to) => `src/${from}/internal/here/${to}.ts`)
     ])
   })
 
-  it("let the stand-in have the schemas of cloud/, and nothing else of it", () => {
+  it("let the stand-in have the schemas of cloud/, and nothing else of it", async () => {
     const schemas = 'export { Extension } from "../cloud/Extension.ts"\n'
-    expect(refused({ "src/testing/Here.ts": schemas })).toEqual([])
+    expect(await refused({ "src/testing/Here.ts": schemas })).toEqual([])
   })
 })
 
 describe("internal/", () => {
-  it.each([...folders, "index"])("of another folder is closed to %s", (from) => {
+  it.each([...folders, "index"])("of another folder is closed to %s", async (from) => {
     const others = folders.filter((to) => to !== from)
     const [place, up] = from === "index" ? ["src/", "./"] : [`src/${from}/`, "../"]
     const files = Object.fromEntries(
@@ -118,33 +121,33 @@ describe("internal/", () => {
         [`${place}${to}-deep.ts`, `export { there } from "${up}${to}/internal/deep/there.ts"\n`]
       ])
     )
-    expect(refused(files)).toEqual(Object.keys(files))
+    expect(await refused(files)).toEqual(Object.keys(files))
   })
 
-  it.each(["examples", "scripts", "scripts/support"])("is closed to %s/", (from) => {
+  it.each(["examples", "scripts", "scripts/support"])("is closed to %s/", async (from) => {
     const up = "../".repeat(from.split("/").length)
     const files = Object.fromEntries(
       folders.map((to) => [`${from}/${to}.ts`, `export { there } from "${up}src/${to}/internal/there.ts"\n`])
     )
-    expect(refused(files)).toEqual(Object.keys(files))
+    expect(await refused(files)).toEqual(Object.keys(files))
   })
 
-  it.each(folders)("of %s/ is open to itself", (folder) => {
+  it.each(folders)("of %s/ is open to itself", async (folder) => {
     const files = {
       [`src/${folder}/Here.ts`]: 'export { there } from "./internal/there.ts"\n',
       [`src/${folder}/internal/here.ts`]: 'export { there } from "./deep/there.ts"\n'
     }
-    expect(refused(files)).toEqual([])
+    expect(await refused(files)).toEqual([])
   })
 
   it("is entered by nobody else", () => expect(crossingsIn(modules)).toEqual([]))
 })
 
 describe("imports", () => {
-  it("of the barrels, the environment and the console stay outside of src", () => {
+  it("of the barrels, the environment and the console stay outside of src", async () => {
     const code =
       'import { Effect } from "effect"\nexport const a = Effect.sync(() => console.log(process.env.A))\n'
-    const output = lint({ "src/cloud/Here.ts": code })
+    const output = await lint({ "src/cloud/Here.ts": code })
     expect(output).toContain("noRestrictedImports")
     expect(output).toContain("noProcessEnv")
     expect(output).toContain("noConsole")
