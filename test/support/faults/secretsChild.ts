@@ -92,7 +92,10 @@ const program = Effect.gen(function* () {
     yield* observed(upload, more)
   }
   yield* Console.log(inspect(spans, { depth: 12, maxArrayLength: null, maxStringLength: null }))
-  yield* Console.log("# an error that nobody handles")
+  // The end of a process does not wait for what a busy reader has not taken yet.
+  yield* Effect.async<void>((resume) => {
+    process.stdout.write("# an error that nobody handles\n", () => resume(Effect.void))
+  })
   return yield* upload.pipe(
     Effect.withConfigProvider(ConfigProvider.fromMap(new Map(variables({ EC_ENDPOINT: origins[0] ?? "" }))))
   )
