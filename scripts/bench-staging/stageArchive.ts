@@ -9,7 +9,7 @@ import * as ArchiveStaging from "../../src/staging/ArchiveStaging.ts"
 import * as S3ObjectStore from "../../src/staging/S3ObjectStore.ts"
 import * as UploadHttpClient from "../../src/transfer/UploadHttpClient.ts"
 
-// As the command does: see src/cli/bin.ts.
+// As the command does: see src/cli/bin.ts and src/cli/internal/uploading.ts.
 v8.setFlagsFromString("--semi-space-growth-factor=1")
 v8.setFlagsFromString("--optimize-for-size")
 
