@@ -264,7 +264,8 @@ const compareWith = (
   )
 
 /**
- * Whether the extension is known, by its bytes, to hold this content. What cannot be fetched counts as not known.
+ * Whether the extension is known, by its bytes, to hold this content. They are asked for under the retry policy: what is
+ * not known is sent once more. What cannot be fetched even so counts as not known.
  *
  * @since 0.1.0
  * @category comparing
@@ -274,6 +275,7 @@ export const isProvedSame = (
   content: Content
 ): Effect.Effect<boolean, never, ExtensionsClient> =>
   compare(stored, content).pipe(
+    retrying,
     Effect.map(({ match }) => match._tag === "Same" && match.proof === "hash"),
     Effect.orElseSucceed(() => false)
   )

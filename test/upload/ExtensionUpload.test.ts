@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { DateTime, Effect, Option, Schema, Stream } from "effect"
 import * as Archive from "../../src/archive/Archive.ts"
+import * as Fault from "../../src/testing/Fault.ts"
 import { LocalElasticCloud } from "../../src/testing/LocalElasticCloud.ts"
 import * as ExtensionUpload from "../../src/upload/ExtensionUpload.ts"
 import { UploadReceipt } from "../../src/upload/UploadReceipt.ts"
@@ -167,6 +168,25 @@ describe("the same content again", () => {
       expect(yield* traffic).toEqual(["GET 200", "LINK 200"])
       expect(yield* held(id)).toMatchObject({ uploads: 0, resourceVersion: 1 })
       expect(yield* journaled).toEqual([])
+    }).pipe(Effect.provide(world()))
+  )
+
+  it.live.each([
+    ["that ends early", Fault.cutAnswer(1000)],
+    ["that says 503", Fault.refuse(503, "internal.unavailable")]
+  ])("is already current where the first reading of the link is one %s", ([, fault]) =>
+    Effect.gen(function* () {
+      const content = yield* zipOf(5000)
+      const id = yield* seed({ file: content })
+      const cloud = yield* LocalElasticCloud
+      yield* cloud.plan({ method: "GET", fault: [] })
+      yield* cloud.plan({ method: "GET", fault })
+      const receipt = yield* ExtensionUpload.upload({
+        extensionId: id,
+        archive: Archive.bytes({ name: "a.zip", bytes: content })
+      })
+      expect(receipt).toMatchObject({ _tag: "AlreadyCurrent", proof: "hash", bytesSent: 0 })
+      expect((yield* traffic).filter((line) => line.startsWith("PUT"))).toEqual([])
     }).pipe(Effect.provide(world()))
   )
 
