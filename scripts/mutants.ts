@@ -107,6 +107,8 @@ const stryked = Effect.fnUntraced(function* (
       timeoutMS: 120_000,
       timeoutFactor: 4,
       dryRunTimeoutMinutes: 20,
+      // Tests of memory count what is in use, and not what could be collected.
+      testRunnerNodeArgs: ["--expose-gc"],
       reporters: ["progress-append-only", "json"],
       jsonReporter: { fileName: report },
       ignorePatterns: ["/build", "/dist", "/docs", "/coverage", ".git"],

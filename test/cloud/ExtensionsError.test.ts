@@ -189,7 +189,14 @@ describe("an undocumented status", () => {
       const raw = yield* errorFrom(script, (client) =>
         client.upload(id, HttpBody.uint8Array(new Uint8Array(3), "application/zip"))
       )
-      expect([multipart, raw]).toMatchObject([{ contentType: "multipart" }, { contentType: "raw" }])
+      const wrapped = yield* errorFrom(script, (client) =>
+        client.upload(id, HttpBody.uint8Array(new Uint8Array(3), "multipart/form-data; boundary=b"))
+      )
+      expect([multipart, wrapped, raw]).toMatchObject([
+        { contentType: "multipart" },
+        { contentType: "multipart" },
+        { contentType: "raw" }
+      ])
       expect(yield* errorFrom({ status: 403, body: html })).not.toHaveProperty("contentType")
       expect(multipart.message).toContain("send the archive raw")
       expect(raw.message).not.toContain("raw")

@@ -6,7 +6,7 @@ const [one, two] = [ExtensionId.make("1"), ExtensionId.make("2")]
 const origin = "https://builds.example"
 const several = { name: "words", type: "bundle", ids: [one, two] } as const
 
-const samples: ReadonlyArray<
+const samples = (): ReadonlyArray<
   readonly [
     error:
       | Errors.AmbiguousExtension
@@ -16,7 +16,7 @@ const samples: ReadonlyArray<
       | Errors.StagingNotConfigured,
     says: string
   ]
-> = [
+> => [
   [
     new Errors.AmbiguousExtension({ ...several, emptyIds: [] }),
     'There are 2 bundles called "words": "1", "2". Upload to one'
@@ -78,10 +78,17 @@ const samples: ReadonlyArray<
   ]
 ]
 
-describe.each(samples)("%s", (error, says) => {
+describe("an error", () => {
   it("says what happened, then what to do, and that the same again is of no use", () => {
-    expect(error.message).toContain(says)
-    expect(error.message.endsWith(error.remedy)).toBe(true)
-    expect(error.isRetryable).toBe(false)
+    for (const [error, says] of samples()) {
+      expect(error.message).toContain(says)
+      expect(error.message.endsWith(error.remedy)).toBe(true)
+      expect([error._tag, error.isRetryable]).toEqual([error._tag, false])
+    }
+  })
+
+  it("about a download URL says by itself whether another try may help", () => {
+    const unavailable = { origin, reason: "Unavailable", detail: "503", isRetryable: true } as const
+    expect(new Errors.DownloadUrlUnusable(unavailable).isRetryable).toBe(true)
   })
 })

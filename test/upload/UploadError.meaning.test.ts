@@ -13,22 +13,22 @@ import * as Errors from "../../src/upload/UploadError.ts"
 const extensionId = "882519870"
 const lastModified = DateTime.unsafeMake("2026-11-26T17:00:00Z")
 
-const conflict = Errors.conflictBetween(
-  extensionId,
-  {},
-  { resourceVersion: "7", lastModified, file: { size: 12 } }
-)
+const conflict = () =>
+  Errors.conflictBetween(extensionId, {}, { resourceVersion: "7", lastModified, file: { size: 12 } })
 
-const unknown = new Errors.OutcomeUnknown({
-  extensionId,
-  cause: "UploadStalled",
-  detail: "nobody answers"
-})
-const guarded = new Errors.ExtensionProtected({ extensionId, deployments: ["a"] })
+const unknown = () =>
+  new Errors.OutcomeUnknown({
+    extensionId,
+    cause: "UploadStalled",
+    detail: "nobody answers"
+  })
+const guarded = () => new Errors.ExtensionProtected({ extensionId, deployments: ["a"] })
 
-const own: ReadonlyArray<readonly [error: Errors.UploadError, isRetryable: boolean, says: string]> = [
+type Sample = readonly [error: Errors.UploadError, isRetryable: boolean, says: string]
+
+const own = (): ReadonlyArray<Sample> => [
   [
-    conflict,
+    conflict(),
     false,
     "(now: version 7, modified 2026-11-26T17:00:00.000Z, 12 bytes; before: no details known)"
   ],
@@ -38,7 +38,7 @@ const own: ReadonlyArray<readonly [error: Errors.UploadError, isRetryable: boole
     "(now: version 7; before: 0 bytes)"
   ],
   [
-    unknown,
+    unknown(),
     false,
     "It is not known whether the upload to extension 882519870 took effect (UploadStalled), because nobody answers."
   ],
@@ -62,7 +62,7 @@ const own: ReadonlyArray<readonly [error: Errors.UploadError, isRetryable: boole
     false,
     'The archive "a.zip" is 3 bytes; Elastic Cloud accepts at most 2.'
   ],
-  [guarded, false, "the extension is used by deployment a."],
+  [guarded(), false, "the extension is used by deployment a."],
   [
     new Errors.ExtensionProtected({ extensionId, deployments: [..."abcdefghijkl"] }),
     false,
@@ -75,12 +75,13 @@ const own: ReadonlyArray<readonly [error: Errors.UploadError, isRetryable: boole
   ]
 ]
 
-describe.each(own)("$_tag", (error, isRetryable, says) => {
-  it(`says: ${says}`, () => {
-    expect(error.message).toContain(says)
-    expect(error.message.endsWith(error.remedy)).toBe(true)
-    expect(error.remedy).not.toBe("")
-    expect(error.isRetryable).toBe(isRetryable)
+describe("an error", () => {
+  it("says what happened, then what to do, and whether the same may succeed later", () => {
+    for (const [error, isRetryable, says] of own()) {
+      expect(error.message).toContain(says)
+      expect(error.message.endsWith(error.remedy)).toBe(true)
+      expect([error._tag, error.isRetryable]).toEqual([error._tag, isRetryable])
+    }
   })
 })
 
@@ -94,20 +95,22 @@ const answer = {
 } as const
 const origin = "https://api.example"
 
-const failed = new Transfer.ConnectionFailed({ ...exchange, detail: "reset" })
-const untrusted = new Transfer.ConnectionFailed({
-  ...exchange,
-  phase: "securing",
-  code: "DEPTH_ZERO_SELF_SIGNED_CERT",
-  detail: "not trusted"
-})
-const unauthenticated = new Cloud.AuthenticationFailed({ ...answer, status: 401 })
+const failed = () => new Transfer.ConnectionFailed({ ...exchange, detail: "reset" })
+const untrusted = () =>
+  new Transfer.ConnectionFailed({
+    ...exchange,
+    phase: "securing",
+    code: "DEPTH_ZERO_SELF_SIGNED_CERT",
+    detail: "not trusted"
+  })
+const unauthenticated = () => new Cloud.AuthenticationFailed({ ...answer, status: 401 })
 const unexpected = (status: number) => new Cloud.UnexpectedResponse({ ...answer, status, headers: {} })
-const changed = new ArchiveChanged({
-  path: "a.zip",
-  reason: "Grew",
-  detail: "by a byte"
-})
+const changed = () =>
+  new ArchiveChanged({
+    path: "a.zip",
+    reason: "Grew",
+    detail: "by a byte"
+  })
 const limited = (outcomeOpen: boolean) =>
   new Resumable.UploadLimitExceeded({
     origin,
@@ -116,33 +119,39 @@ const limited = (outcomeOpen: boolean) =>
     neededBytes: 2,
     outcomeOpen
   })
-const lost = new Resumable.UploadResourceLost({ origin, reason: "Gone" })
-const unwritable = new JournalUnavailable({
-  location: "/folder",
-  operation: "write",
-  reason: "DiskFull",
-  detail: `${journalId({ origin, extensionId })} does not fit`
-})
+const lost = () => new Resumable.UploadResourceLost({ origin, reason: "Gone" })
+const unwritable = () =>
+  new JournalUnavailable({
+    location: "/folder",
+    operation: "write",
+    reason: "DiskFull",
+    detail: `${journalId({ origin, extensionId })} does not fit`
+  })
 
 describe("isOutcomeOpen", () => {
   it.each([
     ["a connection that failed on the way", failed, false, false],
     ["one that failed after the whole body", failed, true, true],
-    ["a stall", new Transfer.UploadStalled({ ...exchange, limitMillis: 1 }), true, true],
-    ["a stall on the way", new Transfer.UploadStalled({ ...exchange, limitMillis: 1 }), false, false],
-    ["a deadline", new Transfer.DeadlineExceeded({ ...exchange, limitMillis: 1 }), true, true],
-    ["a gateway's 502", new Cloud.ServiceUnavailable({ ...answer, status: 502 }), true, true],
-    ["a gateway's 502 on the way", new Cloud.ServiceUnavailable({ ...answer, status: 502 }), false, false],
-    ["a success that makes no sense", unexpected(204), false, true],
-    ["a redirect", unexpected(399), true, true],
-    ["a refusal that nobody documented", unexpected(400), true, false],
-    ["a limit that was met before", limited(false), true, false],
-    ["a limit that was met after an open end", limited(true), false, true],
+    ["a stall", () => new Transfer.UploadStalled({ ...exchange, limitMillis: 1 }), true, true],
+    ["a stall on the way", () => new Transfer.UploadStalled({ ...exchange, limitMillis: 1 }), false, false],
+    ["a deadline", () => new Transfer.DeadlineExceeded({ ...exchange, limitMillis: 1 }), true, true],
+    ["a gateway's 502", () => new Cloud.ServiceUnavailable({ ...answer, status: 502 }), true, true],
+    [
+      "a gateway's 502 on the way",
+      () => new Cloud.ServiceUnavailable({ ...answer, status: 502 }),
+      false,
+      false
+    ],
+    ["a success that makes no sense", () => unexpected(204), false, true],
+    ["a redirect", () => unexpected(399), true, true],
+    ["a refusal that nobody documented", () => unexpected(400), true, false],
+    ["a limit that was met before", () => limited(false), true, false],
+    ["a limit that was met after an open end", () => limited(true), false, true],
     ["an upload resource that is gone", lost, false, true],
     ["a key that is not accepted", unauthenticated, true, false],
     ["an archive that changed", changed, true, false]
-  ] as const)("of %s", (_, error, wholeBodySent, isOpen) => {
-    expect(Errors.isOutcomeOpen(error, wholeBodySent)).toBe(isOpen)
+  ] as const)("of %s", (_, make, wholeBodySent, isOpen) => {
+    expect(Errors.isOutcomeOpen(make(), wholeBodySent)).toBe(isOpen)
   })
 })
 
@@ -158,7 +167,7 @@ describe("keepsRecord", () => {
     ["an outcome that nobody knows", unknown, false, true],
     ["an extension that is protected", guarded, false, true],
     ["a journal that cannot be written", unwritable, false, true]
-  ] as const)("after %s", (_, error, hasBegun, isKept) => {
-    expect(Errors.keepsRecord(error, hasBegun)).toBe(isKept)
+  ] as const)("after %s", (_, make, hasBegun, isKept) => {
+    expect(Errors.keepsRecord(make(), hasBegun)).toBe(isKept)
   })
 })
