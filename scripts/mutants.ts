@@ -104,8 +104,8 @@ const stryked = Effect.fnUntraced(function* (
       coverageAnalysis: "perTest",
       ignoreStatic: true,
       concurrency,
-      timeoutMS: 120_000,
-      timeoutFactor: 4,
+      timeoutMS: 60_000,
+      timeoutFactor: 2,
       dryRunTimeoutMinutes: 20,
       // Tests of memory count what is in use, and not what could be collected.
       testRunnerNodeArgs: ["--expose-gc"],
