@@ -549,6 +549,19 @@ describe("faults", () => {
     })
   )
 
+  it.scopedLive("tell no more progress than there is when a part is sent again", () =>
+    Effect.gen(function* () {
+      const store = yield* objectStore()
+      const { archive, bytes } = archiveOf(3)
+      store.plan("UploadPart", { _tag: "Fail", status: 503, code: "SlowDown" }, { part: 2 })
+      const { events } = yield* watched(stageOn(store, archive))
+      const told = events.flatMap((event) => (event._tag === "StagingProgress" ? [event.bytes] : []))
+      expect(store.of("UploadPart")).toHaveLength(4)
+      expect(Math.max(...told)).toBe(bytes.length)
+      expect(told.at(-1)).toBe(bytes.length)
+    })
+  )
+
   it.scopedLive("find the upload whose beginning was not answered", () =>
     Effect.gen(function* () {
       const store = yield* objectStore()
