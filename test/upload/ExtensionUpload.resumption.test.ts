@@ -138,7 +138,7 @@ describe("an upload resource that is gone when the next run asks for it", () => 
   } as const satisfies Scene
   const created = ["OPTIONS", "PUT N", "PUT 0", "HEAD", "PATCH N"]
   const gone =
-    (isGone: (count: number) => boolean): Meddling["refuse"] =>
+    (isGone: (count: number) => boolean): NonNullable<Meddling["refuse"]> =>
     ({ method }, count) =>
       method === "HEAD" && isGone(count) ? { status: 404 } : undefined
 
