@@ -125,6 +125,8 @@ export interface Counters {
   /** and where: 0 at the start of the representation. */
   readonly bytesResumed: number
   readonly acknowledged: number
+  /** Whether this run has begun again because the server had lost the upload resource. */
+  readonly hasStartedOver: boolean
 }
 
 export const noCounts: Counters = {
@@ -133,7 +135,8 @@ export const noCounts: Counters = {
   written: 0,
   hasPart: false,
   bytesResumed: 0,
-  acknowledged: 0
+  acknowledged: 0,
+  hasStartedOver: false
 }
 
 export const counters: Effect.Effect<Counters, never, Progress> = Effect.flatMap(Progress, ({ counters }) =>
