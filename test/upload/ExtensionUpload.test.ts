@@ -174,7 +174,7 @@ describe("the same content again", () => {
   it.live.each([
     ["that ends early", Fault.cutAnswer(1000)],
     ["that says 503", Fault.refuse(503, "internal.unavailable")]
-  ])("is already current where the first reading of the link is one %s", ([, fault]) =>
+  ] as const)("is already current where the first reading of the link is one %s", ([, fault]) =>
     Effect.gen(function* () {
       const content = yield* zipOf(5000)
       const id = yield* seed({ file: content })
