@@ -1,10 +1,11 @@
 /** The upload under way: what is uploaded where, and what has come of it so far. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Ref from "effect/Ref"
-import * as Stream from "effect/Stream"
 import type * as Archive from "../../archive/Archive.ts"
 import type * as ArchiveDigest from "../../archive/ArchiveDigest.ts"
+import * as ByteStream from "../../byteStream.ts"
 import type { ExtensionId } from "../../cloud/ExtensionId.ts"
 import type { JournalError } from "../../journal/JournalError.ts"
 import type { JournalRecord } from "../../journal/JournalRecord.ts"
@@ -83,22 +84,29 @@ const confirmed = <E, E2>(
 ): Representation<E | E2> => ({
   contentType,
   size,
-  read: (offset) => {
-    let pulled = offset
-    let passed = offset
-    const parts = (chunk: Uint8Array): ReadonlyArray<Uint8Array> => {
-      pulled += chunk.length
-      const cut = pulled < size ? 0 : Math.max(0, chunk.length - lastBytes)
-      return cut === 0 ? [chunk] : [chunk.subarray(0, cut), chunk.subarray(cut)]
-    }
-    const confirmLast = (part: Uint8Array) =>
-      Effect.suspend(() => {
-        passed += part.length
-        return passed < size ? Effect.succeed(part) : Effect.as(confirm, part)
+  read: (offset) =>
+    ByteStream.make(
+      Effect.gen(function* () {
+        yield* confirm
+        let position = offset
+        let held: Option.Option<Uint8Array> = Option.none()
+        const confirmed = Effect.mapError(confirm, Option.some)
+        const pull = Effect.flatMap(yield* ByteStream.begin<E | E2, never>(read(offset)), (chunk) => {
+          position += chunk.length
+          if (position < size) return Effect.succeed(chunk)
+          const cut = chunk.length - lastBytes
+          if (cut <= 0) return Effect.as(confirmed, chunk)
+          held = Option.some(chunk.subarray(cut))
+          return Effect.succeed(chunk.subarray(0, cut))
+        })
+        return Effect.suspend(() => {
+          if (Option.isNone(held)) return pull
+          const last = held.value
+          held = Option.none()
+          return Effect.as(confirmed, last)
+        })
       })
-    const confirmedParts = read(offset).pipe(Stream.mapConcat(parts), Stream.mapEffect(confirmLast))
-    return Stream.unwrap(Effect.as(confirm, confirmedParts))
-  }
+    )
 })
 
 /** What has come of an upload so far. */

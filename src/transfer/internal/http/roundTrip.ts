@@ -152,10 +152,9 @@ const attempt = Effect.fnUntraced(function* (transport: Transport, outgoing: Out
     Effect.zipRight(expectContinue ? Sending.awaitContinue(connection, limits.continue) : Effect.void),
     Effect.zipRight(Sending.sendBody({ connection, body, interim, bandwidth, onWritten: options.onWritten }))
   )
-  const working = Effect.all([sending, interim.deliver, Limits.watchStall(progress, limits)], {
-    concurrency: "unbounded",
-    discard: true
-  })
+  const tasks = [sending, Limits.watchStall(progress, limits)]
+  if (options.onInterim !== undefined) tasks.push(interim.deliver)
+  const working = Effect.all(tasks, { concurrency: "unbounded", discard: true })
   const message = yield* Effect.raceFirst(
     connection.answer.pipe(
       Effect.tapBoth({ onSuccess: () => interim.settled, onFailure: () => interim.settled }),

@@ -7,7 +7,8 @@ import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Stream from "effect/Stream"
+import type * as Stream from "effect/Stream"
+import * as ByteStream from "../../../byteStream.ts"
 import { Exchange, type InterimResponse } from "../../Exchange.ts"
 import * as Representation from "../../Representation.ts"
 import {
@@ -148,16 +149,16 @@ export class Session<E> {
       return HttpBody.uint8Array(new Uint8Array(0), part.contentType)
     }
     const { interimResponses, observe } = this.options
-    const bytes = Stream.suspend(() => {
+    const bytes = ByteStream.suspend(() => {
       let position = part.offset
-      return Stream.tap(part.bytes, (chunk) => {
+      return ByteStream.tap(part.bytes, (chunk) => {
         position += chunk.length
         if (part.completes && position >= end) this.#mayBeComplete = true
         // A transport that does not report what it writes is taken to write what it reads.
         return interimResponses ? Effect.void : stopping(observe({ _tag: "BytesWritten", offset: position }))
       })
     })
-    return HttpBody.stream(Stream.tapError(bytes, failed), part.contentType, part.length)
+    return HttpBody.stream(ByteStream.tapError(bytes, failed), part.contentType, part.length)
   }
 
   /** The whole representation, as the content of one request. */
@@ -168,7 +169,7 @@ export class Session<E> {
       length: this.size,
       contentType: representation.contentType,
       completes: true,
-      bytes: Stream.suspend(() => representation.read(0))
+      bytes: ByteStream.suspend(() => representation.read(0))
     }
   }
 
@@ -179,7 +180,7 @@ export class Session<E> {
       length,
       contentType: "application/partial-upload",
       completes: length === 0 || offset + length === this.size,
-      bytes: Stream.suspend(() => Representation.slice(this.options.representation, offset, length))
+      bytes: ByteStream.suspend(() => Representation.slice(this.options.representation, offset, length))
     }
   }
 
