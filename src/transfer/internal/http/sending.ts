@@ -111,7 +111,7 @@ export interface Sending {
   readonly body: RequestBody
   readonly interim: Interim
   readonly bandwidth: typeof Bandwidth.Service
-  readonly onWritten: ExchangeOptions["onWritten"]
+  readonly options: Pick<ExchangeOptions, "beforeLast" | "onWritten">
 }
 
 /**
@@ -155,7 +155,7 @@ export const sendBody = (sending: Sending): Effect.Effect<void, BodyFailed | Bod
     }
 
     const finish = Effect.suspend(() => {
-      if (last !== undefined) return writer.write(last)
+      if (last !== undefined) return writer.write(last, sending.options.beforeLast)
       return body.length === undefined || progress.bytesSent === body.length ? Effect.void : mismatch("Short")
     })
 
@@ -174,7 +174,7 @@ export const sendBody = (sending: Sending): Effect.Effect<void, BodyFailed | Bod
  * Writes at the speed of the line. A write whose callback reports an error is not told to anyone here: the connection
  * reports it, unless an answer was on its way.
  */
-const makeWriter = ({ bandwidth, connection, interim, onWritten }: Sending) => {
+const makeWriter = ({ bandwidth, connection, interim, options: { onWritten } }: Sending) => {
   const { progress, request } = connection
   const room = Effect.unsafeMakeLatch(true)
   const empty = Effect.unsafeMakeLatch(true)
@@ -200,15 +200,20 @@ const makeWriter = ({ bandwidth, connection, interim, onWritten }: Sending) => {
       return onWritten === undefined ? Effect.void : onWritten(progress.bytesSent)
     })
 
-  const write = (chunk: Uint8Array): Effect.Effect<void> =>
+  /** What comes before the end waits for the line, and for its share of the bandwidth: nothing waits after it. */
+  const write = (chunk: Uint8Array, beforeEnd?: Effect.Effect<void>): Effect.Effect<void> =>
     Effect.suspend(() => {
       let offset = 0
+      const before = (end: number) =>
+        beforeEnd === undefined || end < chunk.byteLength
+          ? interim.settled
+          : Effect.zipRight(Effect.zipRight(empty.await, interim.settled), beforeEnd)
       return Effect.whileLoop({
         while: () => offset < chunk.byteLength,
         body: () =>
           room.await.pipe(
             Effect.zipRight(bandwidth.reserve(Math.min(slice, chunk.byteLength - offset))),
-            Effect.zipLeft(interim.settled),
+            Effect.tap((granted) => before(offset + granted)),
             Effect.tap((granted) => writeSlice(chunk.subarray(offset, offset + granted)))
           ),
         step: (granted) => {
