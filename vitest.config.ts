@@ -30,8 +30,8 @@ export default defineConfig({
   resolve: { alias },
   test: {
     // For what hangs, and for nothing else: a machine that is busy with other work may take ten times as long.
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 240_000,
+    hookTimeout: 240_000,
     // Most of the time goes into waiting for sockets, timers and child processes, not into computing.
     // As many at least as at most: vitest ends a worker twice that it lets go in between.
     maxWorkers: 5,

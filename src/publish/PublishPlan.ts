@@ -50,7 +50,7 @@ export const ExtensionPlan = Data.taggedEnum<ExtensionPlan>()
  * @category models
  */
 export type StagePlan = Data.TaggedEnum<{
-  AlreadyCurrent: PlannedHashed & { readonly found: VersionedExtension }
+  AlreadyCurrent: PlannedHashed & { readonly found: VersionedExtension; readonly proof: Proof }
   Stage: PlannedHashed & {
     /** How far it is in the store already. */
     readonly standing: ArchiveStaging.Standing

@@ -256,32 +256,45 @@ describe("cut off", () => {
     "Verified",
     "MetadataUpdated"
   ] as const
-  it.scopedLive.each(moments)("at %s: the next run puts everything away", (tag) =>
-    withStore((store) =>
-      Effect.gen(function* () {
-        const { bytes } = yield* bundleOf(2)
-        const archive = Archive.file(yield* fileWith(bytes, "my words+.zip"))
-        const extensionId = yield* seed()
-        const isThere = yield* Effect.makeLatch(false)
-        const fiber = yield* Effect.fork(
-          ArchiveDelivery.deliver({
-            extensionId,
-            archive,
-            onEvent: (event) =>
-              event._tag === tag ? Effect.zipRight(isThere.open, Effect.never) : Effect.void
-          })
-        )
-        yield* isThere.await
-        yield* Fiber.interrupt(fiber)
-        const again = yield* ArchiveDelivery.resume(extensionId)
-        expect(Option.isSome(again) || tag === "StagingCompleted").toBe(true)
-        expect(store.takenParts).toHaveLength(2)
-        expect(yield* held(extensionId)).toMatchObject({ sha256: sha256(bytes), uploads: 0 })
-        expect(yield* links).toEqual([undefined])
-        expect([store.objects.size, store.uploads.size]).toEqual([0, 0])
-        expect(yield* journaled).toEqual([])
-      })
-    )
+  const services = [
+    ["that links to what it holds", true],
+    ["that tells its size alone", false]
+  ] as const
+  const cuts = services.flatMap(([service, verificationLinks]) =>
+    moments.map((tag) => [tag, service, verificationLinks] as const)
+  )
+  it.scopedLive.each(cuts)(
+    "at %s, by a service %s: the next run puts everything away",
+    ([tag, , verificationLinks]) =>
+      withStore(
+        (store) =>
+          Effect.gen(function* () {
+            const { bytes } = yield* bundleOf(2)
+            const archive = Archive.file(yield* fileWith(bytes, "my words+.zip"))
+            const extensionId = yield* seed()
+            const isThere = yield* Effect.makeLatch(false)
+            const fiber = yield* Effect.fork(
+              ArchiveDelivery.deliver({
+                extensionId,
+                archive,
+                onEvent: (event) =>
+                  event._tag === tag ? Effect.zipRight(isThere.open, Effect.never) : Effect.void
+              })
+            )
+            yield* isThere.await
+            yield* Fiber.interrupt(fiber)
+            const again = yield* ArchiveDelivery.resume(extensionId)
+            expect(Option.isSome(again) || tag === "StagingCompleted").toBe(true)
+            const proofs = Option.toArray(again).map(({ proof }) => proof)
+            expect(proofs.every((proof) => proof === (verificationLinks ? "hash" : "size"))).toBe(true)
+            expect(store.takenParts).toHaveLength(2)
+            expect(yield* held(extensionId)).toMatchObject({ sha256: sha256(bytes), uploads: 0 })
+            expect(yield* links).toEqual([undefined])
+            expect([store.objects.size, store.uploads.size]).toEqual([0, 0])
+            expect(yield* journaled).toEqual([])
+          }),
+        { cloud: { verificationLinks } }
+      )
   )
 })
 

@@ -119,8 +119,11 @@ const decide = Effect.fnUntraced(function* (
     archive: content,
     deployments: deploymentsOf(extension)
   }
-  if (yield* StoredArchive.isProvedSame(stored, content)) {
-    return StagePlan.AlreadyCurrent({ ...planned, found: versioned })
+  const { location } = yield* ObjectStore
+  const own = Option.filter(known, isStaged(content, location))
+  const proof = yield* proofOf(stored, content, own)
+  if (Option.isSome(proof)) {
+    return StagePlan.AlreadyCurrent({ ...planned, found: versioned, proof: proof.value })
   }
   yield* LocalArchive.requireMatch(
     subject.digested.inspection,
@@ -128,13 +131,32 @@ const decide = Effect.fnUntraced(function* (
   )
   yield* requireReplaceable(extension)
   const standing = yield* ArchiveStaging.look(content)
-  const { location } = yield* ObjectStore
-  const own = Option.filter(known, isStaged(content, location))
   const record = yield* Option.match(own, {
     onNone: () => newRecord(subject, stored),
     onSome: Effect.succeed
   })
   return StagePlan.Stage({ ...planned, standing, record })
+})
+
+/**
+ * How it is known that the extension holds this archive, if it does. Where nobody can fetch what it holds, the size of a file
+ * that came since will do for a run that may have had it fetched before it was cut off.
+ */
+const proofOf = Effect.fnUntraced(function* (
+  stored: StoredArchive.StoredArchive,
+  content: StoredArchive.Content,
+  own: Option.Option<JournalRecord.JournalRecord>
+): Effect.fn.Return<Option.Option<Proof>, never, ExtensionsClient> {
+  const isReplaced = Option.exists(
+    own,
+    ({ baseline, phase }) =>
+      phase === "Sending" && StoredArchive.replacement(baseline, stored.told) === "Changed"
+  )
+  if (!isReplaced) {
+    return (yield* StoredArchive.isProvedSame(stored, content)) ? Option.some("hash") : Option.none()
+  }
+  const { match } = yield* StoredArchive.compareBy("hash", stored, content)
+  return match._tag === "Same" ? Option.some(match.proof) : Option.none()
 })
 
 /** Whether a record is of this archive, on its way by this store. */
@@ -214,7 +236,7 @@ const story = Effect.fnUntraced(function* <R>(request: Request<R>) {
     if (!isOwn) yield* discard(journal)
     const outcome =
       plan._tag === "AlreadyCurrent"
-        ? yield* found(plan.found, content, isOwn)
+        ? yield* found(plan.found, content, plan.proof, isOwn)
         : yield* deliver(subject, plan.record, journal, request)
     yield* journal.remove
     const receipt = receiptOf(extensionId, content, outcome, yield* elapsed)
@@ -243,6 +265,7 @@ type Content = ReturnType<typeof contentOf>
 const found = Effect.fnUntraced(function* (
   versioned: VersionedExtension,
   content: Content,
+  proof: Proof,
   isBegun: boolean
 ) {
   const { told } = StoredArchive.fromExtension(versioned)
@@ -251,9 +274,9 @@ const found = Effect.fnUntraced(function* (
     yield* Effect.ignore(ArchiveStaging.abandon(content))
     yield* removeUnlessKept(content)
   }
-  yield* emit({ _tag: "Verified", proof: "hash" })
+  yield* emit({ _tag: "Verified", proof })
   return {
-    proof: "hash",
+    proof,
     before: told,
     after: Option.match(after, {
       onNone: () => told,
@@ -287,7 +310,7 @@ const deliver = <R>(
       Effect.gen(function* () {
         const now = yield* StoredArchive.readExtension(subject.extensionId)
         if (yield* StoredArchive.isProvedSame(StoredArchive.fromExtension(now), content)) {
-          return yield* found(now, content, true)
+          return yield* found(now, content, "hash", true)
         }
         return (yield* ArchiveStaging.look(content))._tag === "Staged" ? yield* error : yield* once
       })
@@ -315,8 +338,8 @@ const stageAndFetch = Effect.fnUntraced(function* <R>(
   const sent = { ...record, bytesSent: record.bytesSent + archive.bytesSent }
   yield* journal.save(sent)
   const before = yield* StoredArchive.readExtension(subject.extensionId)
-  const isThere = yield* judge(subject.extensionId, content, record.baseline, before)
-  if (isThere) return yield* found(before, content, true)
+  const proofSoFar = yield* judge(subject.extensionId, content, record, before)
+  if (Option.isSome(proofSoFar)) return yield* found(before, content, proofSoFar.value, true)
   if (preflight)
     yield* retrying(Effect.flatMap(link, (url) => Preflight.check(url, Option.some(content.size))))
   yield* journal.save({ ...sent, phase: "Sending", attempts: record.attempts + 1 })
@@ -346,25 +369,29 @@ const linkTo = (store: ObjectStoreService, content: Content, lifetime: Duration.
   )
 
 /**
- * Staging takes its time, and somebody else may have written meanwhile. Whether what is there now is our archive; another
- * one is not overwritten unasked.
+ * Staging takes its time, and somebody else may have written meanwhile. How what is there now is known to be our archive;
+ * another one is not overwritten unasked.
  */
 const judge = Effect.fnUntraced(function* (
   extensionId: ExtensionId,
   content: Content,
-  baseline: JournalRecord.JournalBaseline,
+  record: JournalRecord.JournalRecord,
   versioned: VersionedExtension
 ) {
+  const { baseline } = record
   const stored = StoredArchive.fromExtension(versioned)
   const { file } = stored.told
   // Where nothing is told of a file there is none to lose; the version may count a link alone.
-  if (file?.size === undefined || StoredArchive.replacement(baseline, stored.told) !== "Changed") return false
-  if (yield* StoredArchive.isProvedSame(stored, content)) return true
+  if (file?.size === undefined || StoredArchive.replacement(baseline, stored.told) !== "Changed") {
+    return Option.none<Proof>()
+  }
+  const proof = yield* proofOf(stored, content, Option.some(record))
+  if (Option.isSome(proof)) return proof
   const conflict = conflictBetween(extensionId, baseline, stored.told)
   const { onConflict } = yield* UploadSettings.UploadSettings
   if (onConflict === "fail") return yield* conflict
   yield* emit({ _tag: "Warning", code: "OverwritingConflict", message: conflict.message })
-  return false
+  return Option.none<Proof>()
 })
 
 /** The archive is where it belongs, so what goes wrong here is no failure. Whether the object is there still. */
