@@ -150,7 +150,7 @@ const attempt = Effect.fnUntraced(function* (transport: Transport, outgoing: Out
   const sending = connection.ready.pipe(
     Limits.connectWithin(progress, limits.connect),
     Effect.zipRight(expectContinue ? Sending.awaitContinue(connection, limits.continue) : Effect.void),
-    Effect.zipRight(Sending.sendBody({ connection, body, interim, bandwidth, onWritten: options.onWritten }))
+    Effect.zipRight(Sending.sendBody({ connection, body, interim, bandwidth, options }))
   )
   const tasks = [sending, Limits.watchStall(progress, limits)]
   if (options.onInterim !== undefined) tasks.push(interim.deliver)
