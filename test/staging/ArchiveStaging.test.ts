@@ -8,6 +8,7 @@ import { planOf, sizeOfPart } from "../../src/staging/internal/archiveStaging/pa
 import { content, layer as Files, writeTemp } from "../support/archive/sources.ts"
 import { archiveOf, machine, partBytes, watched } from "../support/staging/machine.ts"
 import { type ObjectStoreServer, objectStore } from "../support/staging/objectStore.ts"
+import { recordingTracer, traceHeaders } from "../support/upload/tracer.ts"
 import { sha256 } from "../support/upload/world.ts"
 
 const small = { partBytes }
@@ -41,6 +42,19 @@ const leave = (
 }
 
 describe("stage", () => {
+  it.scopedLive("takes no trace along to the store", () =>
+    Effect.gen(function* () {
+      const store = yield* objectStore()
+      const { spans, tracer } = recordingTracer()
+      yield* stageOn(store, archiveOf(2).archive).pipe(Effect.withSpan("release"), Effect.withTracer(tracer))
+      expect(spans.length).toBeGreaterThan(1)
+      expect(store.received.map(({ action }) => action)).toEqual(
+        expect.arrayContaining(["CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload"])
+      )
+      expect(store.received.flatMap(({ headers }) => traceHeaders(headers))).toEqual([])
+    })
+  )
+
   it.scopedLive("brings the archive into the store, in parts, under its digest", () =>
     Effect.gen(function* () {
       const store = yield* objectStore()

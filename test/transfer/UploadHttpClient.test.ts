@@ -57,6 +57,27 @@ describe("UploadHttpClient", () => {
       })
     )
 
+    it.scopedLive("lets the last bytes wait when all others have left, at the pace of the line", () =>
+      Effect.gen(function* () {
+        const server = yield* serve(ok)
+        const received = () => server.connections[0]?.bodyBytes
+        let atTheEnd: number | undefined
+        // It would wait for ever if bytes before the last ones waited, too.
+        const beforeLast = Effect.andThen(
+          eventually(() => received() === 300_000),
+          Effect.sync(() => {
+            atTheEnd = received()
+          })
+        )
+        const body = HttpBody.stream(Stream.concat(chunksOf(1, 300_000), chunksOf(1, 10)), zip, 300_010)
+        yield* HttpClient.execute(HttpClientRequest.put(server.url, { body })).pipe(
+          Effect.provideService(Exchange, { beforeLast }),
+          Effect.provide(UploadHttpClient.layer({ bandwidth: 1_000_000 }))
+        )
+        expect([atTheEnd, received()]).toEqual([300_000, 300_010])
+      })
+    )
+
     it.scopedLive("does not announce a body on a GET", () =>
       Effect.gen(function* () {
         const server = yield* serve(ok)
