@@ -6,6 +6,7 @@
  *   -- --seed 42           other places; the same seed means the same ones
  *   -- --again             only what was not killed in the last run, and places that are new; the rest is taken from there
  *   -- --only figures      what the last runs have found, of each folder and of the mistakes; nothing is run
+ *   -- --tests <file>      these test files alone (more than once), where they are meant to notice what survived
  *   -- --concurrency 1     so many at a time, instead of one for each processor
  *   -- --write             puts the figures into docs/reliability.md
  *
@@ -27,7 +28,16 @@ import * as NodeContext from "@effect/platform-node/NodeContext"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Cause, Console, Data, Effect, Option, Schema } from "effect"
 import { type Mistake, mistakes } from "./mutants/mistakes.ts"
-import { figuresOf, isSettled, type Judged, listOf, Report, Verdicts, verdictsOf } from "./mutants/report.ts"
+import {
+  figuresOf,
+  isSettled,
+  type Judged,
+  listOf,
+  Report,
+  Verdicts,
+  verdictsOf,
+  withKilled
+} from "./mutants/report.ts"
 import { type Named, Places, rangeOf, sample } from "./mutants/sample.ts"
 import { root } from "./runtimes/columns.ts"
 import { fillMarks } from "./support/docs/marks.ts"
@@ -82,13 +92,14 @@ interface Judging {
   readonly seed: number
   readonly again: boolean
   readonly concurrency: number
+  readonly tests: ReadonlyArray<string>
 }
 
 /** What StrykerJS makes of the tests when it changes these places of a folder. */
 const stryked = Effect.fnUntraced(function* (
   folder: Folder,
   chosen: ReadonlyArray<Named>,
-  concurrency: number
+  { concurrency, tests: named }: Pick<Judging, "concurrency" | "tests">
 ) {
   const fs = yield* FileSystem.FileSystem
   const tests = yield* filesIn(`test/${folder}`, ".test.ts")
@@ -99,7 +110,7 @@ const stryked = Effect.fnUntraced(function* (
       testRunner: "vitest",
       plugins: [join(stryker, "vitest-runner/dist/src/index.js")],
       vitest: { configFile: "scripts/mutants/vitest.config.ts", related: false },
-      testFiles: tests.filter((file) => !left.includes(file)),
+      testFiles: tests.filter((file) => !left.includes(file) && (named.length === 0 || named.includes(file))),
       mutate: chosen.map(rangeOf),
       mutator: { excludedMutations: excluded },
       coverageAnalysis: "perTest",
@@ -148,11 +159,12 @@ const sampleOf = (folder: Folder, { mutants, seed }: Pick<Judging, "mutants" | "
 const judge = Effect.fnUntraced(function* (folder: Folder, options: Judging) {
   const fs = yield* FileSystem.FileSystem
   yield* fs.makeDirectory(work, { recursive: true })
-  const earlier = options.again ? (yield* lastVerdicts(folder)).filter(isSettled) : []
+  const earlier = options.again ? yield* lastVerdicts(folder) : []
+  const settled = earlier.filter(isSettled)
   const chosen = yield* sampleOf(folder, options)
-  const open = chosen.filter(({ name }) => !earlier.some((verdict) => verdict.name === name))
-  const fresh = open.length === 0 ? [] : yield* stryked(folder, open, options.concurrency)
-  const known = new Map([...earlier, ...fresh].map((verdict) => [verdict.name, verdict]))
+  const open = chosen.filter(({ name }) => !settled.some((verdict) => verdict.name === name))
+  const fresh = open.length === 0 ? [] : yield* stryked(folder, open, options)
+  const known = new Map([...settled, ...withKilled(fresh, earlier)].map((verdict) => [verdict.name, verdict]))
   const verdicts = chosen.flatMap(({ name }) => known.get(name) ?? [])
   yield* fs.writeFileString(verdictsFile(folder), yield* Schema.encode(Verdicts)(verdicts))
   const judged: Judged = { folder, verdicts }
@@ -235,6 +247,7 @@ const command = CliCommand.make(
     seed: Options.integer("seed").pipe(Options.withDefault(1)),
     again: Options.boolean("again"),
     concurrency: Options.integer("concurrency").pipe(Options.withDefault(availableParallelism())),
+    tests: Options.repeated(Options.text("tests")),
     only: Options.choice("only", parts).pipe(Options.optional),
     write: Options.boolean("write")
   },
