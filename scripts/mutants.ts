@@ -233,8 +233,12 @@ const tryMistakes = Effect.gen(function* () {
   return made
 })
 
+/** Of mistakes that were not made the figures say nothing. */
 const recallMistakes = Effect.flatMap(FileSystem.FileSystem, (fs) =>
-  Effect.flatMap(fs.readFileString(madeFile), Schema.decode(Made))
+  Effect.if(fs.exists(madeFile), {
+    onTrue: () => Effect.flatMap(fs.readFileString(madeFile), Schema.decode(Made)),
+    onFalse: () => Effect.succeed([])
+  })
 )
 
 const parts = ["mistakes", "folders", "figures"] as const
