@@ -351,8 +351,13 @@ const observe = (
       return beginPart(event.offset, total)
     case "BytesAcknowledged":
       return countAcknowledged(event.offset, total)
+    case "Completing":
+      return confirmed
   }
 }
+
+/** A process that was frozen in the middle finds out here that somebody else has taken over. */
+const confirmed = Effect.flatMap(Run.Progress, ({ journal }) => journal.confirm)
 
 const ignoredBecause = ({
   origin,

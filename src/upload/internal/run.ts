@@ -2,9 +2,9 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Ref from "effect/Ref"
-import * as Stream from "effect/Stream"
 import type * as Archive from "../../archive/Archive.ts"
 import type * as ArchiveDigest from "../../archive/ArchiveDigest.ts"
+import * as ByteStream from "../../byteStream.ts"
 import type { ExtensionId } from "../../cloud/ExtensionId.ts"
 import type { JournalError } from "../../journal/JournalError.ts"
 import type { JournalRecord } from "../../journal/JournalRecord.ts"
@@ -49,9 +49,8 @@ export const framed = <E>(
 }
 
 /**
- * What is sent. What the reading finds out is journaled before the bytes that it is about can leave. Neither does a request
- * begin to carry content nor do the last bytes leave before it is certain that nobody else has taken over: a process that was
- * frozen in the middle finds out here.
+ * What is sent. What the reading finds out is journaled before the bytes that it is about can leave. No request begins to carry
+ * content before it is certain that nobody else has taken over; whoever sends the last bytes makes sure once more.
  */
 export const representation = (
   boundary: string | undefined,
@@ -64,8 +63,13 @@ export const representation = (
       onHashed: (checkpoint) => noteHashed(progress, checkpoint),
       onDigested: (digest) => updateRecordOf(progress, (record) => withDigest(record, digest))
     }
-    const whole = framed(inspected, boundary, (offset) => hashing.read({ ...buffers, offset }, findings))
-    return confirmed(whole, progress.journal.confirm)
+    const { read, ...whole } = framed(inspected, boundary, (offset) =>
+      hashing.read({ ...buffers, offset }, findings)
+    )
+    return {
+      ...whole,
+      read: (offset) => ByteStream.unwrap(Effect.as(progress.journal.confirm, read(offset)))
+    }
   })
 
 /** The record of an upload whose archive is known to the end. */
@@ -73,33 +77,6 @@ export const withDigest = (
   record: JournalRecord,
   { checkpoints, sha256 }: ArchiveDigest.ArchiveDigest
 ): JournalRecord => ({ ...record, archive: { ...record.archive, sha256 }, checkpoints })
-
-/** Small enough to leave at once, so that nothing comes between the confirmation and the end. */
-const lastBytes = 4096
-
-const confirmed = <E, E2>(
-  { contentType, read, size }: Representation<E>,
-  confirm: Effect.Effect<void, E2>
-): Representation<E | E2> => ({
-  contentType,
-  size,
-  read: (offset) => {
-    let pulled = offset
-    let passed = offset
-    const parts = (chunk: Uint8Array): ReadonlyArray<Uint8Array> => {
-      pulled += chunk.length
-      const cut = pulled < size ? 0 : Math.max(0, chunk.length - lastBytes)
-      return cut === 0 ? [chunk] : [chunk.subarray(0, cut), chunk.subarray(cut)]
-    }
-    const confirmLast = (part: Uint8Array) =>
-      Effect.suspend(() => {
-        passed += part.length
-        return passed < size ? Effect.succeed(part) : Effect.as(confirm, part)
-      })
-    const confirmedParts = read(offset).pipe(Stream.mapConcat(parts), Stream.mapEffect(confirmLast))
-    return Stream.unwrap(Effect.as(confirm, confirmedParts))
-  }
-})
 
 /** What has come of an upload so far. */
 export class Progress extends Context.Tag("effect-elastic-extensions/upload/Progress")<

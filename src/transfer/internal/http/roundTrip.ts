@@ -150,12 +150,11 @@ const attempt = Effect.fnUntraced(function* (transport: Transport, outgoing: Out
   const sending = connection.ready.pipe(
     Limits.connectWithin(progress, limits.connect),
     Effect.zipRight(expectContinue ? Sending.awaitContinue(connection, limits.continue) : Effect.void),
-    Effect.zipRight(Sending.sendBody({ connection, body, interim, bandwidth, onWritten: options.onWritten }))
+    Effect.zipRight(Sending.sendBody({ connection, body, interim, bandwidth, options }))
   )
-  const working = Effect.all([sending, interim.deliver, Limits.watchStall(progress, limits)], {
-    concurrency: "unbounded",
-    discard: true
-  })
+  const tasks = [sending, Limits.watchStall(progress, limits)]
+  if (options.onInterim !== undefined) tasks.push(interim.deliver)
+  const working = Effect.all(tasks, { concurrency: "unbounded", discard: true })
   const message = yield* Effect.raceFirst(
     connection.answer.pipe(
       Effect.tapBoth({ onSuccess: () => interim.settled, onFailure: () => interim.settled }),
