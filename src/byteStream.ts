@@ -107,10 +107,30 @@ export const forEach = <E, R, E2, R2>(
   stream: ByteStream<E, R>,
   f: (bytes: Uint8Array) => Effect.Effect<unknown, E2, R2>
 ): Effect.Effect<void, E | E2, R | R2> =>
+  pulling(begin<E | E2, R | R2>(stream), (pull) => {
+    const step = Effect.flatMap(pull, (bytes) => Effect.mapError(f(bytes), Option.some))
+    const rest: Effect.Effect<never, Option.Option<E | E2>, R | R2> = Effect.flatMap(step, () => rest)
+    return rest
+  })
+
+/** Runs for each chunk until it is false for one: nothing is pulled after that. */
+export const runWhile = <E, R>(
+  stream: ByteStream<E, R>,
+  isMoreWanted: (bytes: Uint8Array) => boolean
+): Effect.Effect<void, E, R> =>
+  pulling(begin(stream), (pull) => {
+    const rest: Effect.Effect<void, Option.Option<E>, R> = Effect.flatMap(pull, (bytes) =>
+      isMoreWanted(bytes) ? rest : Effect.void
+    )
+    return rest
+  })
+
+const pulling = <E, R>(
+  begin: Begin<E, R>,
+  use: (pull: Pull<E, R>) => Effect.Effect<void, Option.Option<E>, R>
+): Effect.Effect<void, E, R> =>
   Effect.scoped(
-    Effect.flatMap(begin<E | E2, R | R2>(stream), (pull) => {
-      const step = Effect.flatMap(pull, (bytes) => Effect.mapError(f(bytes), Option.some))
-      const rest: Effect.Effect<never, Option.Option<E | E2>, R | R2> = Effect.flatMap(step, () => rest)
-      return Effect.catchAll(rest, Option.match({ onNone: () => Effect.void, onSome: Effect.fail }))
-    })
+    Effect.flatMap(begin, (pull) =>
+      Effect.catchAll(use(pull), Option.match({ onNone: () => Effect.void, onSome: Effect.fail }))
+    )
   )
