@@ -47,12 +47,12 @@ describe("a stream that can be pulled", () => {
           .map((chunk) => chunk.map((byte) => byte ^ 1))
         for (const [name, source] of sources(chunks)) {
           const tapped: Array<Uint8Array> = []
-          const stream = ByteStream.suspend(() => ByteStream.unwrap(Effect.succeed(source))).pipe(
-            ByteStream.withoutEmpty,
-            (self) =>
-              ByteStream.mapEffect(self, (chunk) =>
-                Effect.map(Unit, (one) => chunk.map((byte) => byte ^ one))
-              ),
+          const flipped = ByteStream.unwrap(
+            Effect.map(Unit, (one) =>
+              ByteStream.mapEffect(source, (chunk) => Effect.succeed(chunk.map((byte) => byte ^ one)))
+            )
+          )
+          const stream = ByteStream.suspend(() => ByteStream.withoutEmpty(flipped)).pipe(
             (self) => ByteStream.tap(self, (chunk) => Effect.sync(() => tapped.push(chunk))),
             (self) => ByteStream.provideContext(self, Context.make(Unit, 1))
           )
@@ -77,9 +77,9 @@ describe("a stream that can be pulled", () => {
       assert.deepStrictEqual(seen, [bytes(1), bytes(2)])
       assert.deepStrictEqual(exit, Exit.fail("it is gone"))
       assert.deepStrictEqual(told, ["it is gone"])
-      const failing = ByteStream.mapEffect(source, () => Effect.fail("refused"))
+      const failing = ByteStream.mapEffect<string, never, string>(source, () => Effect.fail("refused"))
       assert.deepStrictEqual((yield* pulled(failing)).exit, Exit.fail("refused"))
-      const refusing = ByteStream.unwrap(Effect.fail("not begun"))
+      const refusing = ByteStream.unwrap<never, never, string, never>(Effect.fail("not begun"))
       assert.deepStrictEqual((yield* pulled(refusing)).exit, Exit.fail("not begun"))
     })
   )
@@ -90,8 +90,8 @@ describe("a stream that can be pulled", () => {
       Effect.gen(function* () {
         const open = yield* Ref.make(0)
         const pulls = yield* Ref.make(0)
-        const holding = <E>(pull: ByteStream.Pull<E, never>) =>
-          ByteStream.make(
+        const holding = (pull: ByteStream.Pull<never>) =>
+          ByteStream.make<never, never>(
             Effect.as(
               Effect.acquireRelease(
                 Ref.update(open, (n) => n + 1),

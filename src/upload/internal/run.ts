@@ -85,7 +85,7 @@ const confirmed = <E, E2>(
   contentType,
   size,
   read: (offset) =>
-    ByteStream.make(
+    ByteStream.make<E | E2, never>(
       Effect.gen(function* () {
         yield* confirm
         let position = offset

@@ -47,7 +47,7 @@ export const read =
 const inOrder = (
   { expected, offset }: ReadOptions,
   readAt: (position: number) => Effect.Effect<Uint8Array, ArchiveError>
-): ByteStream.Pull<ArchiveError, never> => {
+): ByteStream.Pull<ArchiveError> => {
   let position = offset
   return Effect.suspend(() =>
     position === expected.size
@@ -70,7 +70,7 @@ const inOrder = (
 const readingAhead = (
   { expected, offset }: ReadOptions,
   readAt: (position: number) => Effect.Effect<Uint8Array, ArchiveError>
-): Effect.Effect<ByteStream.Pull<ArchiveError, never>, never, Scope.Scope> =>
+): Effect.Effect<ByteStream.Pull<ArchiveError>, never, Scope.Scope> =>
   Effect.gen(function* () {
     let position = offset
     let ahead: Fiber.Fiber<Exit.Exit<Uint8Array, ArchiveError>> | undefined

@@ -183,25 +183,21 @@ const makeBody = (answer: FinalResponse): Stream.Stream<Uint8Array, ReceivingErr
     whole = null
     return bytes
   }
-  /** The runtime says so a turn later. */
-  const isOver = () => {
-    const isEmpty =
-      !connection.isShared && source === message && message.complete && message.readableLength === 0
-    if (isEmpty) connection.finish()
-    return isEmpty
-  }
-  const pull: ByteStream.Pull<ReceivingError, never> = Effect.suspend(() => {
+  const pull: ByteStream.Pull<ReceivingError> = Effect.suspend(() => {
     const bytes = read()
     if (bytes !== null) return Effect.succeed(bytes)
     if (failure !== undefined) return Effect.fail(Option.some(connectionFailed(connection.progress, failure)))
-    if (ended || isOver()) return Effect.fail(Option.none())
-    return Effect.zipRight(Effect.mapError(limited(news(message, source)), Option.some), pull)
+    const isOver = source === message && message.complete && message.readableLength === 0
+    if (ended || (isOver && !connection.isShared)) return Effect.fail(Option.none())
+    // The end of a whole answer is told a turn later: until then the connection does not serve others.
+    const more = news(message, source)
+    return Effect.zipRight(isOver ? more : Effect.mapError(limited(more), Option.some), pull)
   })
   const close = Effect.sync(() => {
     connection.close()
     if (source !== message) source.destroy()
   })
-  return ByteStream.make(
+  return ByteStream.make<ReceivingError, never>(
     Effect.as(
       Effect.addFinalizer(() => close),
       pull
