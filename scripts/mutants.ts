@@ -4,6 +4,8 @@
  *   -- --folder upload     one folder, instead of six
  *   -- --mutants 60        at least so many in each, instead of 40
  *   -- --seed 42           other places; the same seed means the same ones
+ *   -- --again             only what was not killed in the last run, and places that are new; the rest is taken from there
+ *   -- --concurrency 1     so many at a time, instead of one for each processor
  *   -- --write             puts the figures into docs/reliability.md
  *
  * Before that it makes mistakes that were made, or nearly, one after the other: each has a test that has to fail.
@@ -24,8 +26,8 @@ import * as NodeContext from "@effect/platform-node/NodeContext"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Cause, Console, Data, Effect, Option, Schema } from "effect"
 import { type Mistake, mistakes } from "./mutants/mistakes.ts"
-import { figuresOf, type Judged, Report, survivorsOf } from "./mutants/report.ts"
-import { Places, rangeOf, sample } from "./mutants/sample.ts"
+import { figuresOf, isSettled, type Judged, listOf, Report, Verdicts, verdictsOf } from "./mutants/report.ts"
+import { type Named, Places, rangeOf, sample } from "./mutants/sample.ts"
 import { root } from "./runtimes/columns.ts"
 import { fillMarks } from "./support/docs/marks.ts"
 
@@ -39,7 +41,11 @@ const folders = ["transfer", "upload", "journal", "publish", "staging", "cloud"]
 type Folder = (typeof folders)[number]
 
 /** Tests that take minutes, or need processes of their own. */
-const left = ["test/upload/ExtensionUpload.model.test.ts", "test/journal/UploadJournal.process.test.ts"]
+const left = [
+  "test/upload/ExtensionUpload.model.test.ts",
+  "test/upload/UploadError.test.ts",
+  "test/journal/UploadJournal.process.test.ts"
+]
 
 const here = join(root, "scripts/mutants")
 const stryker = join(here, "node_modules/@stryker-mutator")
@@ -70,16 +76,22 @@ const filesIn = (folder: string, ending: string) =>
     )
   )
 
-/** What StrykerJS makes of the tests when it changes the sampled places of a folder. */
-const judge = Effect.fnUntraced(function* (
+interface Judging {
+  readonly mutants: number
+  readonly seed: number
+  readonly again: boolean
+  readonly concurrency: number
+}
+
+/** What StrykerJS makes of the tests when it changes these places of a folder. */
+const stryked = Effect.fnUntraced(function* (
   folder: Folder,
-  { mutants, seed }: { readonly mutants: number; readonly seed: number }
+  chosen: ReadonlyArray<Named>,
+  concurrency: number
 ) {
   const fs = yield* FileSystem.FileSystem
-  const chosen = sample(yield* places(yield* filesIn(`src/${folder}`, ".ts")), mutants, `${seed} ${folder}`)
   const tests = yield* filesIn(`test/${folder}`, ".test.ts")
   const [settings, report] = [join(work, `${folder}.config.json`), join(work, `${folder}.json`)]
-  yield* fs.makeDirectory(work, { recursive: true })
   yield* fs.writeFileString(
     settings,
     JSON.stringify({
@@ -90,9 +102,13 @@ const judge = Effect.fnUntraced(function* (
       mutate: chosen.map(rangeOf),
       mutator: { excludedMutations: excluded },
       coverageAnalysis: "perTest",
-      concurrency: availableParallelism(),
+      ignoreStatic: true,
+      concurrency,
       timeoutMS: 60_000,
+      timeoutFactor: 2,
       dryRunTimeoutMinutes: 20,
+      // Tests of memory count what is in use, and not what could be collected.
+      testRunnerNodeArgs: ["--expose-gc"],
       reporters: ["progress-append-only", "json"],
       jsonReporter: { fileName: report },
       ignorePatterns: ["/build", "/dist", "/docs", "/coverage", ".git"],
@@ -107,8 +123,25 @@ const judge = Effect.fnUntraced(function* (
       (code) => new MutantsFailed({ message: `${folder}: StrykerJS ended with ${code}` })
     )
   )
-  const { files } = yield* Effect.flatMap(fs.readFileString(report), Schema.decode(Report))
-  const judged: Judged = { folder, files }
+  return verdictsOf(yield* Effect.flatMap(fs.readFileString(report), Schema.decode(Report)), chosen)
+})
+
+/** What the tests make of the sampled places of a folder. What they made of each place is kept for the next run. */
+const judge = Effect.fnUntraced(function* (folder: Folder, { again, concurrency, mutants, seed }: Judging) {
+  const fs = yield* FileSystem.FileSystem
+  const kept = join(work, `${folder}.verdicts.json`)
+  yield* fs.makeDirectory(work, { recursive: true })
+  const earlier =
+    again && (yield* fs.exists(kept))
+      ? (yield* Effect.flatMap(fs.readFileString(kept), Schema.decode(Verdicts))).filter(isSettled)
+      : []
+  const chosen = sample(yield* places(yield* filesIn(`src/${folder}`, ".ts")), mutants, `${seed} ${folder}`)
+  const open = chosen.filter(({ name }) => !earlier.some((verdict) => verdict.name === name))
+  const fresh = open.length === 0 ? [] : yield* stryked(folder, open, concurrency)
+  const known = new Map([...earlier, ...fresh].map((verdict) => [verdict.name, verdict]))
+  const verdicts = chosen.flatMap(({ name }) => known.get(name) ?? [])
+  yield* fs.writeFileString(kept, yield* Schema.encode(Verdicts)(verdicts))
+  const judged: Judged = { folder, verdicts }
   return judged
 })
 
@@ -156,6 +189,8 @@ const command = CliCommand.make(
     folder: Options.choice("folder", folders).pipe(Options.optional),
     mutants: Options.integer("mutants").pipe(Options.withDefault(40)),
     seed: Options.integer("seed").pipe(Options.withDefault(1)),
+    again: Options.boolean("again"),
+    concurrency: Options.integer("concurrency").pipe(Options.withDefault(availableParallelism())),
     only: Options.choice("only", ["mistakes", "folders"]).pipe(Options.optional),
     write: Options.boolean("write")
   },
@@ -171,7 +206,7 @@ const command = CliCommand.make(
       })
       const judged = skips("folders") ? [] : yield* Effect.forEach(chosen, (one) => judge(one, options))
       const figures = figuresOf(judged, made, options.seed)
-      yield* Console.log(`${figures}\n\n${survivorsOf(judged)}`)
+      yield* Console.log(`${figures}\n\n${listOf(judged)}`)
       if (write) yield* fillMarks(join(root, "docs/reliability.md"), [["mutants", figures]])
       const unnoticed = made.filter(({ isNoticed }) => !isNoticed)
       if (unnoticed.length > 0) {

@@ -185,6 +185,26 @@ export const JournalPhase = Schema.Literal("Prepared", "Sending", "Sent")
 export type JournalPhase = typeof JournalPhase.Type
 
 /**
+ * That the extension holds the archive: how that is known, and what the extension told of it. As long as it still tells the
+ * same, there is nothing left to do.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const JournalDelivery = Schema.Struct({
+  proof: Schema.Literal("hash", "size", "response"),
+  told: JournalBaseline
+})
+
+/**
+ * How an upload was delivered.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface JournalDelivery extends Schema.Schema.Type<typeof JournalDelivery> {}
+
+/**
  * One upload. Stored as JSON with a `schemaVersion` beside these fields, which older releases' records are migrated by.
  *
  * @since 0.1.0
@@ -212,6 +232,8 @@ export const JournalRecord = Schema.Struct({
   /** Body bytes sent by all attempts together. */
   bytesSent: Schema.NonNegativeInt,
   phase: JournalPhase,
+  /** In a journal that keeps what was delivered until somebody else has noted it. */
+  delivered: optional(JournalDelivery),
   createdAtMillis: Millis,
   updatedAtMillis: Millis
 })

@@ -15,11 +15,12 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
+import * as Struct from "effect/Struct"
 import { makeFileStore } from "./internal/fileStore.ts"
 import { makeKeyValueStore } from "./internal/keyValueStore.ts"
 import { makeJournal } from "./internal/uploadJournal.ts"
 import type { JournalCorrupt, JournalError, JournalLocked, JournalUnavailable } from "./JournalError.ts"
-import type { JournalId, JournalKey, JournalRecord } from "./JournalRecord.ts"
+import type { JournalDelivery, JournalId, JournalKey, JournalRecord } from "./JournalRecord.ts"
 
 /**
  * The exclusive right to one upload, and its record.
@@ -50,6 +51,8 @@ export interface JournalSession {
   readonly confirm: Effect.Effect<void, JournalLocked | JournalUnavailable>
   /** Forgets the upload: its outcome is known. */
   readonly remove: Effect.Effect<void, JournalLocked | JournalUnavailable>
+  /** Forgets an upload that was delivered, or keeps it as such where the journal is one of `keepingDelivered`. */
+  readonly complete: (delivery: JournalDelivery) => Effect.Effect<void, JournalLocked | JournalUnavailable>
 }
 
 /**
@@ -123,6 +126,8 @@ export class UploadJournal extends Context.Tag("effect-elastic-extensions/journa
     ) => Effect.Effect<Option.Option<JournalRecord>, JournalCorrupt | JournalUnavailable>
     /** Removes a record, understood or not, unless somebody living holds its lock. */
     readonly remove: (id: JournalId) => Effect.Effect<void, JournalLocked | JournalUnavailable>
+    /** Forgets an upload that was delivered and kept as such. One that is not, or is in use, stays. */
+    readonly forgetDelivered: (id: JournalId) => Effect.Effect<void, JournalCorrupt | JournalUnavailable>
     /** Takes the upload URL from records whose server may have forgotten it, and returns them. Skips those in use. */
     readonly expire: Effect.Effect<ReadonlyArray<JournalRecord>, JournalUnavailable>
     /**
@@ -134,6 +139,24 @@ export class UploadJournal extends Context.Tag("effect-elastic-extensions/journa
     ) => Effect.Effect<ReadonlyArray<JournalId>, JournalUnavailable>
   }
 >() {}
+
+/**
+ * The same journal, for whoever writes down somewhere else what came of an upload: until that is done, a process that dies would
+ * leave nothing to say that the archive was delivered. The record stays, as `delivered`, and the next upload of the same archive
+ * is over at once if the extension is still as it was left. `forgetDelivered` removes it; any other upload to the
+ * extension takes its place.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const keepingDelivered = (journal: UploadJournal["Type"]): UploadJournal["Type"] => ({
+  ...journal,
+  open: (key) =>
+    Effect.map(journal.open(key), (session) => ({
+      ...session,
+      complete: (delivered) => session.update((record) => ({ ...Struct.omit(record, "upload"), delivered }))
+    }))
+})
 
 /**
  * The folder of `layerConfig`: `EC_UPLOAD_JOURNAL`, or else `effect-elastic-extensions/uploads` under `XDG_STATE_HOME`,

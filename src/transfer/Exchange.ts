@@ -30,6 +30,11 @@ export interface ExchangeOptions {
   readonly onInterim?: ((response: InterimResponse) => Effect.Effect<void>) | undefined
   /** Runs after a chunk was handed to the socket, with the body bytes written so far in this exchange. */
   readonly onWritten?: ((bytes: number) => Effect.Effect<void>) | undefined
+  /**
+   * Runs when nothing of a body of known length is left in this process but its last bytes, and at the very moment at which they
+   * could leave. They are handed to the socket when it has finished.
+   */
+  readonly beforeLast?: Effect.Effect<void> | undefined
   /** Whether the body waits for `100 Continue`. By default its size decides, and what is known of the server. */
   readonly expectContinue?: boolean | undefined
   /**

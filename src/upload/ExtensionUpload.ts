@@ -147,7 +147,9 @@ const story = <R>(
       yield* emit({ _tag: "Verified", proof: result.proof })
       // 6. Say what is known, and forget the rest.
       const receipt = makeReceipt(plan, yield* Run.content, result, yield* elapsed)
-      yield* journal.remove
+      const { proof, stored } = result
+      // Where nothing was sent, a record that is there is of another archive.
+      yield* plan._tag === "AlreadyCurrent" ? journal.remove : journal.complete({ proof, told: stored.told })
       yield* emit({ _tag: "Completed", receipt })
       return receipt
     }).pipe(
@@ -596,6 +598,7 @@ const mayGoOn = (record: JournalRecord, known: Option.Option<JournalRecord>): bo
     known,
     (before) =>
       hasBegun(before) &&
+      before.delivered === undefined &&
       before.archive.sha256 !== undefined &&
       before.archive.sha256 === record.archive.sha256
   )

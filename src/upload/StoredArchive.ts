@@ -117,14 +117,25 @@ export const movement = (before: JournalBaseline, now: JournalBaseline): Movemen
  * @since 0.1.0
  * @category comparing
  */
-export const replacement = (before: JournalBaseline, now: JournalBaseline): Movement => {
-  const isSameFile =
-    before.file?.size !== undefined &&
-    before.file.size === now.file?.size &&
-    before.file.modified !== undefined &&
-    epochMillis(before.file.modified) === epochMillis(now.file.modified)
-  return isSameFile ? "Unchanged" : movement(before, now)
-}
+export const replacement = (before: JournalBaseline, now: JournalBaseline): Movement =>
+  isSameFile(before, now) ? "Unchanged" : movement(before, now)
+
+/**
+ * Whether the extension holds for certain what it held at the first of two readings: by its version, or by the size and date of
+ * the archive. Where neither is told, it is not known, and so not certain.
+ *
+ * @since 0.1.0
+ * @category comparing
+ */
+export const isUntouched = (before: JournalBaseline, now: JournalBaseline): boolean =>
+  isSameFile(before, now) ||
+  (before.resourceVersion !== undefined && before.resourceVersion === now.resourceVersion)
+
+const isSameFile = (before: JournalBaseline, now: JournalBaseline): boolean =>
+  before.file?.size !== undefined &&
+  before.file.size === now.file?.size &&
+  before.file.modified !== undefined &&
+  epochMillis(before.file.modified) === epochMillis(now.file.modified)
 
 const epochMillis = (time: DateTime.Utc | undefined): number | undefined =>
   time === undefined ? undefined : DateTime.toEpochMillis(time)

@@ -30,7 +30,9 @@ import type { Extension } from "../cloud/Extension.ts"
 import { ExtensionId } from "../cloud/ExtensionId.ts"
 import { ExtensionsClient } from "../cloud/ExtensionsClient.ts"
 import { ExtensionsError } from "../cloud/ExtensionsError.ts"
-import { UploadJournal } from "../journal/UploadJournal.ts"
+import { JournalError } from "../journal/JournalError.ts"
+import { journalId } from "../journal/JournalRecord.ts"
+import { keepingDelivered, UploadJournal } from "../journal/UploadJournal.ts"
 import { shown, shownLine } from "../outsideText.ts"
 import * as ArchiveDelivery from "../publish/ArchiveDelivery.ts"
 import * as ExtensionPublish from "../publish/ExtensionPublish.ts"
@@ -168,6 +170,9 @@ export const ensure = (input: Named & { readonly extension: ReleaseTarget }) =>
  * continued where its journal of uploads can be read: in the engine's database, or in a folder that all runners share. Where `staging`
  * has it go by way of the object store in the context, the store remembers instead: any runner goes on with the parts.
  *
+ * The journal remembers a delivery until `verify` has begun, which is after the engine has stored the result: if that is lost, the
+ * archive is not sent again.
+ *
  * @since 0.1.0
  * @category activities
  */
@@ -216,9 +221,27 @@ export const verify = (input: Named & { readonly upload: UploadReceipt }) =>
   Activity.make({
     name: input.name ?? "ExtensionRelease/verify",
     success: Proof,
-    error: Schema.Union(ExtensionsError, TransferError, UploadConflict, VerificationFailed, ReleaseCancelled),
-    execute: work("verify", unlessCancelled(ExtensionUpload.verify(input.upload)), (proof) => ({ proof }))
+    error: Schema.Union(
+      ExtensionsError,
+      TransferError,
+      UploadConflict,
+      VerificationFailed,
+      JournalError,
+      ReleaseCancelled
+    ),
+    execute: work(
+      "verify",
+      unlessCancelled(
+        Effect.zipRight(forgetDelivered(input.upload.extensionId), ExtensionUpload.verify(input.upload))
+      ),
+      (proof) => ({ proof })
+    )
   })
+
+const forgetDelivered = Effect.fnUntraced(function* (extensionId: ExtensionId) {
+  const { baseUrl: origin } = yield* ExtensionsClient
+  yield* (yield* UploadJournal).forgetDelivered(journalId({ origin, extensionId }))
+})
 
 /**
  * Calls `Announcement.approvalRequested`.
@@ -462,6 +485,7 @@ const send = Effect.fnUntraced(function* (
         }
       )
   }).pipe(
+    Effect.provideServiceEffect(UploadJournal, Effect.map(UploadJournal, keepingDelivered)),
     Effect.provideService(UploadMetrics.OutcomeLevel, LogLevel.Info),
     Effect.raceFirst(Deferred.await(changed))
   )

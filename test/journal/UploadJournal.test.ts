@@ -225,6 +225,30 @@ for (const [name, layer] of Object.entries(layers)) {
     )
 
     test(
+      "keeps a record that was delivered until it is forgotten, and no upload that goes on",
+      Effect.gen(function* () {
+        const journal = yield* UploadJournal.UploadJournal
+        const keeping = UploadJournal.keepingDelivered(journal)
+        const delivered = { proof: "size", told: { resourceVersion: "2" } } as const
+        yield* Effect.scoped(
+          Effect.gen(function* () {
+            const session = yield* keeping.open(key)
+            yield* session.save(withUpload(yield* prepared()))
+            yield* journal.forgetDelivered(id)
+            assert.isDefined(Option.getOrThrow(yield* journal.get(id)).upload)
+            yield* session.complete(delivered)
+          })
+        )
+        const kept = Option.getOrThrow(yield* journal.get(id))
+        assert.deepStrictEqual(kept.delivered, delivered)
+        assert.isUndefined(kept.upload)
+        yield* journal.forgetDelivered(id)
+        yield* journal.forgetDelivered(id)
+        assert.deepStrictEqual(yield* journal.list, { records: [], locks: [], corrupt: [] })
+      })
+    )
+
+    test(
       "takes the URL from uploads whose server may have forgotten them",
       Effect.gen(function* () {
         const journal = yield* UploadJournal.UploadJournal

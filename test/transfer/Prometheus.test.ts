@@ -145,6 +145,8 @@ const anyText = fc.oneof(
   fc.fullUnicodeString(),
   fc.constantFrom("le", "quantile", "key", "__a", "unit", "\ud800")
 )
+/** Names of labels that stay as they are: Prometheus gives no meaning of its own to them. */
+const plainName = fc.stringMatching(/^[a-z]{1,8}$/).filter((name) => name !== "le" && name !== "quantile")
 const anyTags = fc.dictionary(anyText, anyText, { maxKeys: 4 })
 const anyNumber = fc.oneof(fc.double(), fc.integer())
 const anyPair = fc.oneof(
@@ -161,19 +163,15 @@ describe("whatever an application measures", () => {
     for (const { labels } of series) assert.notProperty(labels, "unit")
   })
 
-  it.prop(
-    "keeps its values and labels",
-    [anyNumber, fc.dictionary(fc.stringMatching(/^[a-z]{1,8}$/), anyText)],
-    ([value, tags]) => {
-      const { unit: _, time_unit: __, ...shown } = tags
-      const wellFormed = Object.fromEntries(
-        Object.entries(shown).map(([name, text]) => [name, Buffer.from(text, "utf8").toString("utf8")])
-      )
-      const [read] = parse(Prometheus.render([gauge("g", value, tags)])).series
-      expect(read?.labels).toEqual(wellFormed)
-      expect(read?.value === value || (Number.isNaN(value) && Number.isNaN(read?.value))).toBe(true)
-    }
-  )
+  it.prop("keeps its values and labels", [anyNumber, fc.dictionary(plainName, anyText)], ([value, tags]) => {
+    const { unit: _, time_unit: __, ...shown } = tags
+    const wellFormed = Object.fromEntries(
+      Object.entries(shown).map(([name, text]) => [name, Buffer.from(text, "utf8").toString("utf8")])
+    )
+    const [read] = parse(Prometheus.render([gauge("g", value, tags)])).series
+    expect(read?.labels).toEqual(wellFormed)
+    expect(read?.value === value || (Number.isNaN(value) && Number.isNaN(read?.value))).toBe(true)
+  })
 
   it.runIf(isInstalled)("is read by Prometheus itself", () => {
     const pairs = fc.sample(anyPair, { numRuns: 300, seed: 21 })

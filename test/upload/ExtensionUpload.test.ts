@@ -1,12 +1,25 @@
 import { describe, expect, it } from "@effect/vitest"
-import { DateTime, Effect, Option, Schema, Stream } from "effect"
+import { DateTime, Effect, Layer, Option, Schema, Stream } from "effect"
 import * as Archive from "../../src/archive/Archive.ts"
+import { ExtensionsClient } from "../../src/cloud/ExtensionsClient.ts"
+import { journalId } from "../../src/journal/JournalRecord.ts"
+import * as UploadJournal from "../../src/journal/UploadJournal.ts"
 import * as Fault from "../../src/testing/Fault.ts"
 import { LocalElasticCloud } from "../../src/testing/LocalElasticCloud.ts"
 import * as ExtensionUpload from "../../src/upload/ExtensionUpload.ts"
 import { UploadReceipt } from "../../src/upload/UploadReceipt.ts"
 import { fileWith, zipOf } from "../support/upload/archives.ts"
-import { broughtOnly, held, journaled, puts, seed, sha256, traffic, world } from "../support/upload/world.ts"
+import {
+  broughtOnly,
+  held,
+  journaled,
+  otherWriter,
+  puts,
+  seed,
+  sha256,
+  traffic,
+  world
+} from "../support/upload/world.ts"
 
 describe("an upload", () => {
   it.scopedLive("sends a file once, with its exact length, and proves it by the hash of what is stored", () =>
@@ -207,6 +220,47 @@ describe("the same content again", () => {
       expect((yield* held(id)).uploads).toBe(1)
     }).pipe(Effect.provide(world({ cloud: { verificationLinks: false } })))
   )
+
+  describe("in a journal that keeps what was delivered", () => {
+    const keeping = Layer.effect(
+      UploadJournal.UploadJournal,
+      Effect.map(UploadJournal.UploadJournal, UploadJournal.keepingDelivered)
+    )
+    const withoutLinks = world({ cloud: { verificationLinks: false } })
+
+    it.live.each(["raw", "multipart"] as const)(
+      "is not sent again, though only the size tells what is there (%s)",
+      (contentType) =>
+        Effect.gen(function* () {
+          const content = yield* zipOf(5000)
+          const extensionId = yield* seed()
+          const archive = Archive.bytes({ name: "a.zip", bytes: content })
+          const upload = ExtensionUpload.upload({ extensionId, archive, contentType })
+          const first = yield* Effect.provide(upload, keeping)
+          const again = yield* Effect.provide(upload, keeping)
+          const { baseUrl: origin } = yield* ExtensionsClient
+          yield* (yield* UploadJournal.UploadJournal).forgetDelivered(journalId({ origin, extensionId }))
+          expect(yield* journaled).toEqual([])
+          const { resourceVersion } = first
+          expect(again).toMatchObject({ _tag: "Uploaded", proof: "size", bytesSent: 0, resourceVersion })
+          expect((yield* held(extensionId)).uploads).toBe(1)
+        }).pipe(Effect.provide(withoutLinks))
+    )
+
+    it.live("is sent again after somebody else has put something else there, and no conflict", () =>
+      Effect.gen(function* () {
+        const content = yield* zipOf(5000)
+        const id = yield* seed()
+        const archive = Archive.bytes({ name: "a.zip", bytes: content })
+        const upload = ExtensionUpload.upload({ extensionId: id, archive })
+        yield* Effect.provide(upload, keeping)
+        yield* otherWriter(id, yield* zipOf(5000))
+        expect(yield* upload).toMatchObject({ _tag: "Uploaded", bytesSent: content.length })
+        expect(yield* held(id)).toMatchObject({ sha256: sha256(content) })
+        expect(yield* journaled).toEqual([])
+      }).pipe(Effect.provide(withoutLinks))
+    )
+  })
 
   it.live("is not taken for current when only the size is the same", () =>
     Effect.gen(function* () {

@@ -14,7 +14,7 @@ import { durably } from "../../src/workflow/ReleaseRetry.ts"
 import { bundleOf, storeFor } from "../support/publish/staging.ts"
 import { objectStore } from "../support/staging/objectStore.ts"
 import { fileWith, zipOf } from "../support/upload/archives.ts"
-import { held, puts, seed, sha256, traffic } from "../support/upload/world.ts"
+import { held, journaled, puts, seed, sha256, traffic } from "../support/upload/world.ts"
 import { place } from "../support/workflow/releases.ts"
 
 const Archive = Schema.Struct({ path: Schema.String, sha256: Schema.String })
@@ -52,6 +52,25 @@ const pair = (inBetween: Effect.Effect<void> = Effect.void) =>
     })
   )
 
+/** Transfers twice, as the next runner does where the last one has not stored its result. */
+const Again = Workflow.make({
+  name: "Again",
+  payload: { extensionId: ExtensionId, archive: Archive },
+  success: Schema.Array(UploadReceipt),
+  error: ReleaseError,
+  idempotencyKey: ({ archive }) => archive.sha256
+})
+
+const again = Again.toLayer(({ archive: { path, sha256 }, extensionId }) =>
+  Effect.gen(function* () {
+    const transfer = { extensionId, archive: { _tag: "Path", path }, sha256 } as const
+    const first = yield* Activities.transfer({ ...transfer, name: "lost" })
+    const upload = yield* Activities.transfer(transfer)
+    yield* Activities.verify({ upload })
+    return [first, upload]
+  })
+)
+
 const inWorkflow = (inBetween?: Effect.Effect<void>) =>
   Effect.provide(pair(inBetween).pipe(Layer.provideMerge(EngineMemory.layer)))
 
@@ -70,6 +89,24 @@ describe("the activities", () => {
         expect(yield* held(id)).toMatchObject({ sha256: archive.sha256, uploads: 1 })
       }
     }).pipe(Effect.provide(place()))
+  )
+
+  it.scopedLive(
+    "do not send again what was delivered, though the result was lost and no link proves it",
+    () =>
+      Effect.gen(function* () {
+        const archive = yield* makeArchive
+        const [extensionId = ExtensionId.make("0")] = yield* twoExtensions
+        const [first, second] = yield* Again.execute({ archive, extensionId }).pipe(
+          Effect.provide(again.pipe(Layer.provideMerge(EngineMemory.layer)))
+        )
+        expect([first, second]).toMatchObject([
+          { proof: "size", attempts: 1 },
+          { proof: "size", attempts: 0, resourceVersion: first?.resourceVersion }
+        ])
+        expect((yield* puts).length).toBe(1)
+        expect(yield* journaled).toEqual([])
+      }).pipe(Effect.provide(place({ cloud: { verificationLinks: false } })))
   )
 
   it.scopedLive("go by way of an object store, and on with the parts that are there", () =>

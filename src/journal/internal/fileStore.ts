@@ -27,7 +27,7 @@ import {
   toLocked
 } from "./owner.ts"
 import { requireOwnFile, requirePrivateFolder } from "./privacy.ts"
-import { checkHeldBy, type Holder, type JournalStore, releasedOnFailure } from "./store.ts"
+import { checkHeldBy, type Holder, type JournalStore, releasedOnFailure, removeUnderLock } from "./store.ts"
 
 const recordEnding = ".json"
 const lockEnding = ".lock"
@@ -94,7 +94,8 @@ export const makeFileStore = Effect.fnUntraced(function* (directory: string) {
   })
 
   const firstMissing = (folder: string): Effect.Effect<string, PlatformError> =>
-    Effect.flatMap(fs.exists(path.dirname(folder)), (isThere) =>
+    // Whether a file is there is asked by looking at it: on Deno any other question needs a permission more.
+    Effect.flatMap(Effect.isSuccess(fs.stat(path.dirname(folder))), (isThere) =>
       isThere ? Effect.succeed(folder) : firstMissing(path.dirname(folder))
     )
 
@@ -135,7 +136,7 @@ export const makeFileStore = Effect.fnUntraced(function* (directory: string) {
     )
   )
 
-  const store: JournalStore = {
+  const store: Omit<JournalStore, "removeExactly"> = {
     lock,
     lockedBy: (id) => failed("lock")(livingHolder(fs, isSilent, locateLock(id), id)),
     lockable: Effect.map(entriesEndingWith(lockEnding), (names) => names.filter(isJournalId)),
@@ -158,7 +159,7 @@ export const makeFileStore = Effect.fnUntraced(function* (directory: string) {
         .pipe(Effect.zipRight(syncFolder), Effect.uninterruptible, failed("remove")),
     locate
   }
-  return store
+  return { ...store, removeExactly: removeUnderLock(store) } satisfies JournalStore
 })
 
 /**

@@ -22,7 +22,7 @@ import {
   staleAfterMillis,
   toLocked
 } from "./owner.ts"
-import { checkHeldBy, type Holder, type JournalStore } from "./store.ts"
+import { checkHeldBy, type Holder, type JournalStore, removeUnderLock } from "./store.ts"
 
 const location = "the key-value store"
 const prefix = "effect-elastic-extensions:journal:"
@@ -77,7 +77,7 @@ export const makeKeyValueStore = Effect.gen(function* () {
 
   const read = (name: string) => failed("read")(kv.get(name))
 
-  const store: JournalStore = {
+  const store: Omit<JournalStore, "removeExactly"> = {
     lock: (id, extensionId) =>
       Effect.mapBoth(leases.hold(id, extensionId), {
         onFailure: (error) => (error._tag === "JournalLocked" ? error : unavailable(location, "lock")(error)),
@@ -99,7 +99,7 @@ export const makeKeyValueStore = Effect.gen(function* () {
     remove,
     locate: (name) => `${prefix}${name}`
   }
-  return store
+  return { ...store, removeExactly: removeUnderLock(store) } satisfies JournalStore
 })
 
 const spoiltIndex = () =>

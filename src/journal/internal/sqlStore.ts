@@ -159,6 +159,11 @@ export const makeSqlStore = Effect.fnUntraced(function* (lease: Duration.Duratio
     move: (from, to) =>
       sql`UPDATE ${records} SET name = ${to} WHERE name = ${from}`.pipe(failed("write"), Effect.asVoid),
     remove: (name) => sql`DELETE FROM ${records} WHERE name = ${name}`.pipe(failed("remove"), Effect.asVoid),
+    removeExactly: (id, text) =>
+      sql`DELETE FROM ${records} WHERE name = ${id} AND content = ${text}`.pipe(
+        failed("remove"),
+        Effect.asVoid
+      ),
     locate: (name) => `table upload_journal, name '${name}'`
   }
   return store

@@ -25,9 +25,22 @@ export interface JournalStore {
   readonly move: (from: string, to: string) => Effect.Effect<void, JournalUnavailable>
   /** Does nothing where there is nothing. */
   readonly remove: (name: string) => Effect.Effect<void, JournalUnavailable>
+  /** Removes a record that is still this text, and that nobody is at work on. */
+  readonly removeExactly: (id: JournalId, text: string) => Effect.Effect<void, JournalUnavailable>
   /** How a person finds what has that name. */
   readonly locate: (name: string) => string
 }
+
+/** `removeExactly` where the store cannot compare and remove at once. */
+export const removeUnderLock =
+  ({ lock, read, remove }: Pick<JournalStore, "lock" | "read" | "remove">): JournalStore["removeExactly"] =>
+  (id, text) =>
+    Effect.zipRight(lock(id, Option.none()), read(id)).pipe(
+      Effect.flatMap((now) => Effect.when(remove(id), () => Option.contains(now, text))),
+      Effect.scoped,
+      Effect.catchTag("JournalLocked", () => Effect.void),
+      Effect.asVoid
+    )
 
 export interface JournalLock {
   /** Fails when the lock is no longer ours: we were taken for dead, and somebody else may be at work. */

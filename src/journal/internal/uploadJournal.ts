@@ -25,15 +25,13 @@ const defaultRetention = Duration.days(7)
 
 /** The journal over any store of texts. */
 export const makeJournal = (store: JournalStore): UploadJournal["Type"] => {
+  const decoded = (id: JournalId, text: string) =>
+    Effect.mapError(decode(id, text), (why) => new JournalCorrupt({ id, keptAt: store.locate(id), ...why }))
+
   const get = (id: JournalId) =>
     Effect.flatMap(
       store.read(id),
-      Effect.transposeMapOption((text) =>
-        Effect.mapError(
-          decode(id, text),
-          (why) => new JournalCorrupt({ id, keptAt: store.locate(id), ...why })
-        )
-      )
+      Effect.transposeMapOption((text) => decoded(id, text))
     )
 
   const open = Effect.fnUntraced(function* (key: JournalKey) {
@@ -147,7 +145,14 @@ export const makeJournal = (store: JournalStore): UploadJournal["Type"] => {
       )
     ).pipe(Effect.scoped, Effect.asVoid)
 
-  return { open, peek, get, list, remove, expire, prune }
+  const forgetDelivered = Effect.fnUntraced(function* (id: JournalId) {
+    const text = yield* store.read(id)
+    if (Option.isNone(text)) return
+    const record = yield* decoded(id, text.value)
+    if (record.delivered !== undefined) yield* store.removeExactly(id, text.value)
+  })
+
+  return { open, peek, get, list, remove, forgetDelivered, expire, prune }
 }
 
 const makeSession = Effect.fnUntraced(function* (
@@ -170,6 +175,10 @@ const makeSession = Effect.fnUntraced(function* (
     yield* Ref.set(state, Option.some(stamped))
   })
 
+  const remove = inTurn(
+    lock.check.pipe(Effect.zipRight(store.remove(id)), Effect.zipRight(Ref.set(state, Option.none())))
+  )
+
   const session: JournalSession = {
     id,
     record,
@@ -182,9 +191,8 @@ const makeSession = Effect.fnUntraced(function* (
         )
       ),
     confirm: lock.confirm,
-    remove: inTurn(
-      lock.check.pipe(Effect.zipRight(store.remove(id)), Effect.zipRight(Ref.set(state, Option.none())))
-    )
+    remove,
+    complete: () => remove
   }
   return session
 })

@@ -34,7 +34,11 @@ export const decide = Effect.fnUntraced(function* (
   yield* requireUsable(
     Option.match(digested, { onNone: () => inspected, onSome: (whole) => whole }).inspection
   )
-  return Option.isSome(own) ? yield* goOn(own.value) : yield* startOver(known, expected)
+  if (Option.isNone(own)) return yield* startOver(known, expected)
+  const { delivered } = own.value
+  return delivered === undefined
+    ? yield* goOn(own.value)
+    : yield* leaveAsDelivered(own.value, delivered, expected)
 })
 
 /** Whether bytes may have left for this upload. */
@@ -105,6 +109,24 @@ const goOn = Effect.fnUntraced(function* (begun: Record) {
   return record.upload === undefined
     ? UploadPlan.SendAgain({ ...planned, record })
     : UploadPlan.Continue({ ...planned, record, acknowledged: record.upload.offset })
+})
+
+/** What an earlier run has put there and proved is there still, or else that run is of no use any more. */
+const leaveAsDelivered = Effect.fnUntraced(function* (
+  record: Record,
+  { proof, told }: JournalRecord.JournalDelivery,
+  expected: Option.Option<ExpectedExtension>
+) {
+  const { extensionId } = yield* Run.Subject
+  const versioned = yield* StoredArchive.readExtension(extensionId)
+  const stored = StoredArchive.fromExtension(versioned)
+  if (!StoredArchive.isUntouched(told, stored.told)) return yield* startOver(Option.some(record), expected)
+  return UploadPlan.AlreadyApplied({
+    ...(yield* plannedHashed(versioned.extension)),
+    record,
+    proof,
+    stored
+  })
 })
 
 const startOver = Effect.fnUntraced(function* (

@@ -1,7 +1,6 @@
 /** The upload under way: what is uploaded where, and what has come of it so far. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import * as Ref from "effect/Ref"
 import type * as Archive from "../../archive/Archive.ts"
 import type * as ArchiveDigest from "../../archive/ArchiveDigest.ts"
@@ -50,9 +49,8 @@ export const framed = <E>(
 }
 
 /**
- * What is sent. What the reading finds out is journaled before the bytes that it is about can leave. Neither does a request
- * begin to carry content nor do the last bytes leave before it is certain that nobody else has taken over: a process that was
- * frozen in the middle finds out here.
+ * What is sent. What the reading finds out is journaled before the bytes that it is about can leave. No request begins to carry
+ * content before it is certain that nobody else has taken over; whoever sends the last bytes makes sure once more.
  */
 export const representation = (
   boundary: string | undefined,
@@ -65,8 +63,13 @@ export const representation = (
       onHashed: (checkpoint) => noteHashed(progress, checkpoint),
       onDigested: (digest) => updateRecordOf(progress, (record) => withDigest(record, digest))
     }
-    const whole = framed(inspected, boundary, (offset) => hashing.read({ ...buffers, offset }, findings))
-    return confirmed(whole, progress.journal.confirm)
+    const { read, ...whole } = framed(inspected, boundary, (offset) =>
+      hashing.read({ ...buffers, offset }, findings)
+    )
+    return {
+      ...whole,
+      read: (offset) => ByteStream.unwrap(Effect.as(progress.journal.confirm, read(offset)))
+    }
   })
 
 /** The record of an upload whose archive is known to the end. */
@@ -74,40 +77,6 @@ export const withDigest = (
   record: JournalRecord,
   { checkpoints, sha256 }: ArchiveDigest.ArchiveDigest
 ): JournalRecord => ({ ...record, archive: { ...record.archive, sha256 }, checkpoints })
-
-/** Small enough to leave at once, so that nothing comes between the confirmation and the end. */
-const lastBytes = 4096
-
-const confirmed = <E, E2>(
-  { contentType, read, size }: Representation<E>,
-  confirm: Effect.Effect<void, E2>
-): Representation<E | E2> => ({
-  contentType,
-  size,
-  read: (offset) =>
-    ByteStream.make<E | E2, never>(
-      Effect.gen(function* () {
-        yield* confirm
-        let position = offset
-        let held: Option.Option<Uint8Array> = Option.none()
-        const confirmed = Effect.mapError(confirm, Option.some)
-        const pull = Effect.flatMap(yield* ByteStream.begin<E | E2, never>(read(offset)), (chunk) => {
-          position += chunk.length
-          if (position < size) return Effect.succeed(chunk)
-          const cut = chunk.length - lastBytes
-          if (cut <= 0) return Effect.as(confirmed, chunk)
-          held = Option.some(chunk.subarray(cut))
-          return Effect.succeed(chunk.subarray(0, cut))
-        })
-        return Effect.suspend(() => {
-          if (Option.isNone(held)) return pull
-          const last = held.value
-          held = Option.none()
-          return Effect.as(confirmed, last)
-        })
-      })
-    )
-})
 
 /** What has come of an upload so far. */
 export class Progress extends Context.Tag("effect-elastic-extensions/upload/Progress")<
@@ -133,6 +102,8 @@ export interface Counters {
   /** and where: 0 at the start of the representation. */
   readonly bytesResumed: number
   readonly acknowledged: number
+  /** Whether this run has begun again because the server had lost the upload resource. */
+  readonly hasStartedOver: boolean
 }
 
 export const noCounts: Counters = {
@@ -141,7 +112,8 @@ export const noCounts: Counters = {
   written: 0,
   hasPart: false,
   bytesResumed: 0,
-  acknowledged: 0
+  acknowledged: 0,
+  hasStartedOver: false
 }
 
 export const counters: Effect.Effect<Counters, never, Progress> = Effect.flatMap(Progress, ({ counters }) =>

@@ -46,6 +46,8 @@ export interface Run {
   readonly parts: ReadonlyArray<number>
   readonly written: ReadonlyArray<number>
   readonly acknowledged: ReadonlyArray<number>
+  /** How much was written each time it was told that the upload is about to be completed. */
+  readonly completing: ReadonlyArray<number>
   readonly ignored: ReadonlyArray<Omit<Extract<SendEvent, { readonly _tag: "ResourceIgnored" }>, "_tag">>
 }
 
@@ -56,9 +58,10 @@ const listening = (origin: string, on: Handlers) => {
   const parts: Array<number> = []
   const written: Array<number> = []
   const acknowledged: Array<number> = []
+  const completing: Array<number> = []
   const ignored: Array<Run["ignored"][number]> = []
   const note = <A>(list: Array<A>, item: A) => Effect.sync(() => void list.push(item))
-  const heard = { resources, parts, written, acknowledged, ignored }
+  const heard = { resources, parts, written, acknowledged, completing, ignored }
   const handlers: Required<Handlers> = {
     ResourceKnown: ({ resource: { url, ...rest } }) =>
       note(resources, { ...rest, path: Redacted.value(url).replace(origin, "") }),
@@ -67,6 +70,7 @@ const listening = (origin: string, on: Handlers) => {
     PartStarted: ({ offset }) => note(parts, offset),
     BytesWritten: ({ offset }) => note(written, offset),
     BytesAcknowledged: ({ offset }) => note(acknowledged, offset),
+    Completing: () => note(completing, written.at(-1) ?? 0),
     ...on
   }
   return { heard, observe: Match.typeTags<SendEvent>()(handlers) }

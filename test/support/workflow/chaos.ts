@@ -22,6 +22,7 @@ import {
 } from "effect"
 import * as Fault from "../../../src/testing/Fault.ts"
 import { LocalElasticCloud } from "../../../src/testing/LocalElasticCloud.ts"
+import type { RecordedRequest } from "../../../src/testing/RecordedRequest.ts"
 import type { EngineMismatch, EngineUnavailable } from "../../../src/workflow/EngineError.ts"
 import * as EnginePostgres from "../../../src/workflow/EnginePostgres.ts"
 import * as ExtensionRelease from "../../../src/workflow/ExtensionRelease.ts"
@@ -118,6 +119,8 @@ const makeNotes = () => {
     counts,
     violations,
     contents,
+    /** How often each extension was written to, by its name. */
+    writings: new Map<string, number>(),
     count: (what: string, by = 1) => void counts.set(what, (counts.get(what) ?? 0) + by),
     complain: (what: string) => void violations.push(what)
   }
@@ -126,14 +129,24 @@ const makeNotes = () => {
 type Notes = ReturnType<typeof makeNotes>
 
 /** Each extension's contents in the order in which they were stored, known by its name. */
-const noteContents = (cloud: LocalElasticCloud["Type"], { contents, tell }: Notes) =>
+const noteContents = (cloud: LocalElasticCloud["Type"], { contents, tell, writings }: Notes) =>
   Effect.map(cloud.extensions, (extensions) => {
-    for (const { file, name } of extensions) {
+    for (const { file, name, uploads } of extensions) {
+      if (file === undefined || writings.get(name) === uploads) continue
+      writings.set(name, uploads)
+      tell(`${name} holds ${file.sha256}, writing ${uploads}`)
       const before = contents.get(name) ?? []
-      if (file === undefined || before.at(-1) === file.sha256) continue
-      contents.set(name, [...before, file.sha256])
-      tell(`${name} holds ${file.sha256}`)
+      if (before.at(-1) !== file.sha256) contents.set(name, [...before, file.sha256])
     }
+  })
+
+/** The uploads that the server was asked for, and what it said, in the order in which they came. */
+const uploadsOf = (requests: ReadonlyArray<RecordedRequest>) =>
+  requests.flatMap(({ bodyBytes, bodySha256, complete, headers, method, path, status }) => {
+    if (!["HEAD", "PATCH", "PUT"].includes(method)) return []
+    const at = headers["upload-offset"]
+    const body = `${bodyBytes} bytes${complete ? "" : ", cut off"}`
+    return [`${method} ${path}${at === undefined ? "" : ` at ${at}`}: ${body}, ${bodySha256} → ${status}`]
   })
 
 /** Plans ahead of the requests: each is noted when it was carried out, and one in five is hurt. */
@@ -560,6 +573,7 @@ export const chaos = (
         logs: [
           ...logs,
           ["database", left.map(({ row }) => row).join("\n")],
+          ["uploads", uploadsOf(yield* cloud.requests).join("\n")],
           ["storm", notes.told.join("\n")]
         ] satisfies ChaosReport["logs"]
       }

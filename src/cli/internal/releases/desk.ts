@@ -19,7 +19,12 @@ import * as ExtensionRelease from "../../../workflow/ExtensionRelease.ts"
 import * as ReleaseList from "../../../workflow/ReleaseList.ts"
 import type { ReleasePayload } from "../../../workflow/ReleasePayload.ts"
 import type { ReleaseFilter } from "../../../workflow/ReleaseRecord.ts"
-import { type Failure, type PackageMissing, RunnerUnreachable } from "../../Failure.ts"
+import {
+  type Failure,
+  type PackageMissing,
+  type PermissionMissing,
+  RunnerUnreachable
+} from "../../Failure.ts"
 import { type Database, database, layerClient } from "./database.ts"
 import * as Door from "./door.ts"
 
@@ -101,7 +106,7 @@ const toldBy = (url: string, error: unknown): Failure =>
 const detailOf = (error: unknown): string =>
   Predicate.hasProperty(error, "message") && Predicate.isString(error.message) ? error.message : String(error)
 
-type LayerError = EngineStartError | PackageMissing | ConfigError.ConfigError
+type LayerError = EngineStartError | PackageMissing | PermissionMissing | ConfigError.ConfigError
 
 const throughDoor = (file: string, locked: EngineLocked) =>
   Effect.flatMap(Door.find(file), Option.match({ onNone: () => Effect.fail(locked), onSome: ofRunner }))

@@ -162,7 +162,7 @@ const attempt = Effect.fnUntraced(function* (transport: Transport, outgoing: Out
   connection.use({ progress, interim, signal, settle })
   const sending = connection.ready.pipe(
     Effect.zipRight(expectContinue ? Sending.awaitContinue(connection, limits.continue) : Effect.void),
-    Effect.zipRight(Sending.sendBody({ connection, body, interim, bandwidth, onWritten: options.onWritten }))
+    Effect.zipRight(Sending.sendBody({ connection, body, interim, bandwidth, options }))
   )
   const tasks: Array<Effect.Effect<void, Failure>> = [
     sending,

@@ -118,7 +118,7 @@ export interface Sending {
   readonly body: RequestBody
   readonly interim: Interim
   readonly bandwidth: typeof Bandwidth.Service
-  readonly onWritten: ExchangeOptions["onWritten"]
+  readonly options: Pick<ExchangeOptions, "beforeLast" | "onWritten">
 }
 
 /**
@@ -145,7 +145,7 @@ export const sendBody = (sending: Sending): Effect.Effect<void, BodyFailed | Bod
     progress.enter("sending")
     return Effect.flatMap(
       content._tag === "Bytes"
-        ? writer.write(content.bytes)
+        ? writer.write(content.bytes, sending.options.beforeLast)
         : sendChunks(content.chunks, sending, writer.write),
       () => {
         request.end()
@@ -160,8 +160,8 @@ export const sendBody = (sending: Sending): Effect.Effect<void, BodyFailed | Bod
  */
 const sendChunks = (
   chunks: Stream.Stream<Uint8Array, unknown>,
-  { body, connection: { progress } }: Sending,
-  write: (chunk: Uint8Array) => Effect.Effect<void>
+  { body, connection: { progress }, options: { beforeLast } }: Sending,
+  write: ReturnType<typeof makeWriter>["write"]
 ): Effect.Effect<void, BodyFailed | BodyLengthMismatch> => {
   const mismatch = (reason: "Short" | "Long") =>
     Effect.fail(new BodyLengthMismatch({ ...progress.snapshot, reason }))
@@ -178,7 +178,7 @@ const sendChunks = (
   }
 
   const finish = Effect.suspend(() => {
-    if (last !== undefined) return write(last)
+    if (last !== undefined) return write(last, beforeLast)
     return body.length === undefined || progress.bytesSent === body.length ? Effect.void : mismatch("Short")
   })
 
@@ -192,7 +192,7 @@ const sendChunks = (
  *
  * A slice goes out without a step of the fiber unless there is something to wait for: large bodies have thousands of them.
  */
-const makeWriter = ({ bandwidth, connection, interim, onWritten }: Sending) => {
+const makeWriter = ({ bandwidth, connection, interim, options: { onWritten } }: Sending) => {
   const { progress, request } = connection
   const room = Effect.unsafeMakeLatch(true)
   const empty = Effect.unsafeMakeLatch(true)
@@ -216,16 +216,21 @@ const makeWriter = ({ bandwidth, connection, interim, onWritten }: Sending) => {
     request.write(bytes, taken)
   }
 
-  const write = (chunk: Uint8Array): Effect.Effect<void> => {
+  /** What comes before the end waits for the line, and for its share of the bandwidth: nothing waits after it. */
+  const write = (chunk: Uint8Array, beforeEnd?: Effect.Effect<void>): Effect.Effect<void> => {
     let offset = 0
     const rest = (): Effect.Effect<void> => {
       if (offset === chunk.byteLength) return Effect.void
       return inFlight < maxInFlight ? reserved() : Effect.flatMap(room.await, reserved)
     }
     const reserved = () =>
-      Effect.flatMap(bandwidth.reserve(Math.min(slice, chunk.byteLength - offset)), (granted) =>
-        interim.isSettled() ? send(granted) : Effect.flatMap(interim.settled, () => send(granted))
-      )
+      Effect.flatMap(bandwidth.reserve(Math.min(slice, chunk.byteLength - offset)), (granted) => {
+        if (beforeEnd !== undefined && offset + granted === chunk.byteLength) {
+          const before = Effect.zipRight(Effect.zipRight(empty.await, interim.settled), beforeEnd)
+          return Effect.flatMap(before, () => send(granted))
+        }
+        return interim.isSettled() ? send(granted) : Effect.flatMap(interim.settled, () => send(granted))
+      })
     const send = (granted: number) => {
       writeSlice(chunk.subarray(offset, offset + granted))
       offset += granted

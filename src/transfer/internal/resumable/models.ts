@@ -42,6 +42,11 @@ export type SendEvent =
   | { readonly _tag: "ResourceIgnored"; readonly origin: string; readonly reason: IgnoredReason }
   /** A request with content begins at this offset, or an append that has none left to send. */
   | { readonly _tag: "PartStarted"; readonly offset: number }
+  /**
+   * The upload is about to be completed: what is sent next may be all that the server waits for, and is sent when this has been
+   * observed.
+   */
+  | { readonly _tag: "Completing" }
   /** Bytes up to this offset were handed to the transport. */
   | { readonly _tag: "BytesWritten"; readonly offset: number }
   /** The server has acknowledged the bytes up to this offset. */

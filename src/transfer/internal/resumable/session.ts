@@ -22,7 +22,7 @@ import { retryAfterMillis } from "../../RetryPolicy.ts"
 import { fromHttpClientError, type TransferError } from "../../TransferError.ts"
 import type * as Fields from "../../UploadFields.ts"
 import { locationOf, originOf, resourceRequest } from "./address.ts"
-import type { SendOptions, UploadResource } from "./models.ts"
+import type { SendEvent, SendOptions, UploadResource } from "./models.ts"
 
 /**
  * The upload cannot go on like this. What that means for its outcome is known only when its resource has been asked, so
@@ -120,10 +120,13 @@ export class Session<E> {
       if (part.length > 0 || part.offset > 0) {
         yield* observe({ _tag: "PartStarted", offset: part.offset })
       }
+      const completing = observe({ _tag: "Completing" })
+      if (part.completes && part.length === 0) yield* completing
       const body = this.#bodyOf(part, stopping, (error) => Deferred.fail(stop, error))
       return yield* client.execute(HttpClientRequest.setBody(request, body)).pipe(
         Effect.provideService(Exchange, {
           onInterim: (interim) => stopping(onInterim(interim)),
+          beforeLast: part.completes ? stopping(completing) : undefined,
           onWritten: (bytes) => stopping(observe({ _tag: "BytesWritten", offset: part.offset + bytes })),
           redirect: request.method === "PATCH" ? "return" : undefined
         }),
@@ -149,13 +152,18 @@ export class Session<E> {
       return HttpBody.uint8Array(new Uint8Array(0), part.contentType)
     }
     const { interimResponses, observe } = this.options
+    // A transport that does not report what it writes is taken to write what it reads.
+    const told = (event: SendEvent) => (interimResponses ? Effect.void : stopping(observe(event)))
     const bytes = ByteStream.suspend(() => {
       let position = part.offset
-      return ByteStream.tap(part.bytes, (chunk) => {
+      return ByteStream.tap(part.completes ? withShortEnd(part) : part.bytes, (chunk) => {
         position += chunk.length
-        if (part.completes && position >= end) this.#mayBeComplete = true
-        // A transport that does not report what it writes is taken to write what it reads.
-        return interimResponses ? Effect.void : stopping(observe({ _tag: "BytesWritten", offset: position }))
+        const completes = part.completes && position >= end
+        if (completes) this.#mayBeComplete = true
+        return Effect.zipRight(
+          completes ? told({ _tag: "Completing" }) : Effect.void,
+          told({ _tag: "BytesWritten", offset: position })
+        )
       })
     })
     return HttpBody.stream(ByteStream.tapError(bytes, failed), part.contentType, part.length)
@@ -305,6 +313,31 @@ export class Session<E> {
     return maxAppendSize === undefined || maxAppendSize >= this.size
   }
 }
+
+/** Small enough to leave at once, so that nothing comes between what is observed before and the end. */
+const endBytes = 4096
+
+/** The bytes of a part, with an end of its own. */
+const withShortEnd = <E>({ bytes, length }: Part<E>): Stream.Stream<Uint8Array, E> =>
+  ByteStream.make<E, never>(
+    Effect.map(ByteStream.begin(bytes), (pull) => {
+      let pulled = 0
+      let end: Uint8Array | undefined
+      const cut = (chunk: Uint8Array) => {
+        pulled += chunk.length
+        const at = chunk.length - endBytes
+        if (pulled < length || at <= 0) return chunk
+        end = chunk.subarray(at)
+        return chunk.subarray(0, at)
+      }
+      return Effect.suspend(() => {
+        if (end === undefined) return Effect.map(pull, cut)
+        const last = end
+        end = undefined
+        return Effect.succeed(last)
+      })
+    })
+  )
 
 /** A resource under newly announced limits. What is not announced again stays as it was. */
 export const withLimits = (
