@@ -12,10 +12,10 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 
 /** The next chunk, or `None` at the end. One at a time, and none after a failure. */
-export type Pull<E, R> = Effect.Effect<Uint8Array, Option.Option<E>, R>
+export type Pull<E> = Effect.Effect<Uint8Array, Option.Option<E>>
 
 /** Makes ready to read, for as long as the scope is open. */
-export type Begin<E, R> = Effect.Effect<Pull<E, R>, E, R | Scope.Scope>
+export type Begin<E, R> = Effect.Effect<Pull<E>, E, R | Scope.Scope>
 
 type ByteStream<E, R> = Stream.Stream<Uint8Array, E, R>
 
@@ -31,11 +31,15 @@ export const make = <E, R>(begin: Begin<E, R>): ByteStream<E, R> =>
   Object.assign(Stream.unwrapScoped(Effect.map(begin, Stream.repeatEffectOption)), { [beginKey]: begin })
 
 export const begin = <E, R>(stream: ByteStream<E, R>): Begin<E, R> =>
-  isPulled(stream) ? stream[beginKey] : Effect.map(Stream.toPull(stream), oneByOne)
+  isPulled(stream)
+    ? stream[beginKey]
+    : Effect.flatMap(Effect.context<R>(), (context) =>
+        Effect.map(Stream.toPull(stream), (several) => oneByOne(Effect.provide(several, context)))
+      )
 
-const oneByOne = <E, R>(several: Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<E>, R>): Pull<E, R> => {
+const oneByOne = <E>(several: Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<E>>): Pull<E> => {
   let rest: Iterator<Uint8Array> = [].values()
-  const next: Pull<E, R> = Effect.suspend(() => {
+  const next: Pull<E> = Effect.suspend(() => {
     const { done, value } = rest.next()
     if (done !== true) return Effect.succeed(value)
     return Effect.flatMap(several, (chunk) => {
@@ -57,19 +61,18 @@ export const provideContext = <E, R>(
   stream: ByteStream<E, R>,
   context: Context.Context<R>
 ): ByteStream<E, never> =>
-  make(
-    begin(stream).pipe(
-      Effect.mapInputContext((scope: Context.Context<Scope.Scope>) => Context.merge(scope, context)),
-      Effect.map((pull) => Effect.provide(pull, context))
+  make<E, never>(
+    Effect.mapInputContext(begin(stream), (scope: Context.Context<Scope.Scope>) =>
+      Context.merge(scope, context)
     )
   )
 
-export const mapEffect = <E, R, E2, R2>(
+export const mapEffect = <E, R, E2>(
   stream: ByteStream<E, R>,
-  f: (bytes: Uint8Array) => Effect.Effect<Uint8Array, E2, R2>
-): ByteStream<E | E2, R | R2> =>
+  f: (bytes: Uint8Array) => Effect.Effect<Uint8Array, E2>
+): ByteStream<E | E2, R> =>
   make(
-    Effect.map(begin<E | E2, R | R2>(stream), (pull) =>
+    Effect.map(begin<E | E2, R>(stream), (pull) =>
       Effect.flatMap(pull, (bytes) => Effect.mapError(f(bytes), Option.some))
     )
   )
@@ -77,28 +80,29 @@ export const mapEffect = <E, R, E2, R2>(
 export const withoutEmpty = <E, R>(stream: ByteStream<E, R>): ByteStream<E, R> =>
   make(
     Effect.map(begin(stream), (pull) => {
-      const next: Pull<E, R> = Effect.flatMap(pull, (bytes) =>
+      const next: Pull<E> = Effect.flatMap(pull, (bytes) =>
         bytes.length === 0 ? next : Effect.succeed(bytes)
       )
       return next
     })
   )
 
-export const tap = <E, R, E2, R2>(
+export const tap = <E, R, E2>(
   stream: ByteStream<E, R>,
-  f: (bytes: Uint8Array) => Effect.Effect<unknown, E2, R2>
-): ByteStream<E | E2, R | R2> => mapEffect(stream, (bytes) => Effect.as(f(bytes), bytes))
+  f: (bytes: Uint8Array) => Effect.Effect<unknown, E2>
+): ByteStream<E | E2, R> => mapEffect(stream, (bytes) => Effect.as(f(bytes), bytes))
 
 export const mapError = <E, R, E2>(stream: ByteStream<E, R>, f: (error: E) => E2): ByteStream<E2, R> =>
   make(Effect.map(Effect.mapError(begin(stream), f), Effect.mapError(Option.map(f))))
 
-export const tapError = <E, R, R2>(
+export const tapError = <E, R>(
   stream: ByteStream<E, R>,
-  f: (error: E) => Effect.Effect<unknown, never, R2>
-): ByteStream<E, R | R2> =>
+  f: (error: E) => Effect.Effect<unknown>
+): ByteStream<E, R> =>
   make(
-    Effect.map(Effect.tapError(begin<E, R | R2>(stream), f), (pull) =>
-      Effect.tapError(pull, Option.match({ onNone: () => Effect.void, onSome: f }))
+    Effect.map(
+      Effect.tapError(begin(stream), f),
+      Effect.tapError(Option.match({ onNone: () => Effect.void, onSome: f }))
     )
   )
 
@@ -107,10 +111,30 @@ export const forEach = <E, R, E2, R2>(
   stream: ByteStream<E, R>,
   f: (bytes: Uint8Array) => Effect.Effect<unknown, E2, R2>
 ): Effect.Effect<void, E | E2, R | R2> =>
+  pulling(begin<E | E2, R | R2>(stream), (pull) => {
+    const step = Effect.flatMap(pull, (bytes) => Effect.mapError(f(bytes), Option.some))
+    const rest: Effect.Effect<never, Option.Option<E | E2>, R | R2> = Effect.flatMap(step, () => rest)
+    return rest
+  })
+
+/** Runs for each chunk until it is false for one: nothing is pulled after that. */
+export const runWhile = <E, R>(
+  stream: ByteStream<E, R>,
+  isMoreWanted: (bytes: Uint8Array) => boolean
+): Effect.Effect<void, E, R> =>
+  pulling(begin(stream), (pull) => {
+    const rest: Effect.Effect<void, Option.Option<E>> = Effect.flatMap(pull, (bytes) =>
+      isMoreWanted(bytes) ? rest : Effect.void
+    )
+    return rest
+  })
+
+const pulling = <E, R>(
+  begin: Begin<E, R>,
+  use: (pull: Pull<E>) => Effect.Effect<void, Option.Option<E>, R>
+): Effect.Effect<void, E, R> =>
   Effect.scoped(
-    Effect.flatMap(begin<E | E2, R | R2>(stream), (pull) => {
-      const step = Effect.flatMap(pull, (bytes) => Effect.mapError(f(bytes), Option.some))
-      const rest: Effect.Effect<never, Option.Option<E | E2>, R | R2> = Effect.flatMap(step, () => rest)
-      return Effect.catchAll(rest, Option.match({ onNone: () => Effect.void, onSome: Effect.fail }))
-    })
+    Effect.flatMap(begin, (pull) =>
+      Effect.catchAll(use(pull), Option.match({ onNone: () => Effect.void, onSome: Effect.fail }))
+    )
   )

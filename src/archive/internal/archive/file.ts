@@ -28,14 +28,39 @@ export const read =
     ByteStream.make(
       Effect.gen(function* () {
         source.assertOffset(options.offset, options.expected)
+        const { expected, into } = options
+        if (into !== undefined) {
+          const file = yield* openUnchanged(path, options)
+          return inOrder(options, (position) =>
+            Effect.flatMap(into, (buffer) => readWhole(path, file, expected, position, buffer))
+          )
+        }
         // Before the file is opened: whoever has to wait holds nothing.
         const nextBuffer = yield* bufferSource(options)
         const file = yield* openUnchanged(path, options)
         return yield* readingAhead(options, (position) =>
-          readChunk(path, file, options.expected, position, nextBuffer(position))
+          readChunk(path, file, expected, position, nextBuffer(position))
         )
       })
     )
+
+const inOrder = (
+  { expected, offset }: ReadOptions,
+  readAt: (position: number) => Effect.Effect<Uint8Array, ArchiveError>
+): ByteStream.Pull<ArchiveError> => {
+  let position = offset
+  return Effect.suspend(() =>
+    position === expected.size
+      ? Effect.fail(Option.none())
+      : Effect.mapBoth(readAt(position), {
+          onFailure: Option.some,
+          onSuccess: (bytes) => {
+            position += bytes.length
+            return bytes
+          }
+        })
+  )
+}
 
 /**
  * Begins to read a chunk before it hands out the one before, so that the disk works while the chunk is hashed or sent. Small
@@ -45,7 +70,7 @@ export const read =
 const readingAhead = (
   { expected, offset }: ReadOptions,
   readAt: (position: number) => Effect.Effect<Uint8Array, ArchiveError>
-): Effect.Effect<ByteStream.Pull<ArchiveError, never>, never, Scope.Scope> =>
+): Effect.Effect<ByteStream.Pull<ArchiveError>, never, Scope.Scope> =>
   Effect.gen(function* () {
     let position = offset
     let ahead: Fiber.Fiber<Exit.Exit<Uint8Array, ArchiveError>> | undefined
@@ -129,6 +154,23 @@ const readChunk = (
       }
     )
   })
+
+/** The same until the buffer is full, or the archive at its end: the operating system may give less than it was asked for. */
+const readWhole = (
+  path: string,
+  file: FileSystem.File,
+  expected: ArchiveStat,
+  position: number,
+  buffer: Uint8Array
+): Effect.Effect<Uint8Array, ArchiveError> => {
+  const wanted = buffer.subarray(0, Math.min(buffer.length, expected.size - position))
+  const rest = (filled: number): Effect.Effect<Uint8Array, ArchiveError> =>
+    Effect.flatMap(
+      readChunk(path, file, expected, position + filled, wanted.subarray(filled)),
+      ({ length }) => (filled + length < wanted.length ? rest(filled + length) : Effect.succeed(wanted))
+    )
+  return rest(0)
+}
 
 /** A ring of buffers, one of them to read ahead, or a fresh one each time. Never larger than what is left to read. */
 const bufferSource = ({

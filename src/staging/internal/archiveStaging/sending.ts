@@ -178,16 +178,16 @@ const sendParts = Effect.fnUntraced(function* <R>(
   let number = 1
   let filled = 0
   let buffer: Uint8Array | undefined
+  /** A file is read into the very buffers that are sent. */
+  const into = Effect.map(buffers.take, (taken) => {
+    buffer = taken
+    return taken.subarray(0, sizeOfPart(plan, number))
+  })
   const accept = (chunk: Uint8Array): Effect.Effect<void> => {
     if (chunk.length === 0) return Effect.void
-    if (buffer === undefined) {
-      return Effect.flatMap(buffers.take, (taken) => {
-        buffer = taken
-        return accept(chunk)
-      })
-    }
+    if (buffer === undefined) return Effect.flatMap(into, () => accept(chunk))
     const piece = chunk.subarray(0, sizeOfPart(plan, number) - filled)
-    buffer.set(piece, filled)
+    if (chunk.buffer !== buffer.buffer) buffer.set(piece, filled)
     filled += piece.length
     if (filled < sizeOfPart(plan, number)) return Effect.void
     const dispatched = dispatch(number, buffer)
@@ -198,7 +198,7 @@ const sendParts = Effect.fnUntraced(function* <R>(
   }
 
   const failure = FiberSet.join(sending)
-  const bytes = ArchiveDigest.verifying(digest, archive, { offset: 0, recycle: 1 })
+  const bytes = ArchiveDigest.verifying(digest, archive, { offset: 0, into })
   const reading = ByteStream.forEach(bytes, accept).pipe(
     Effect.zipRight(FiberSet.awaitEmpty(sending)),
     // The last fiber may have gone because it failed.
@@ -229,11 +229,12 @@ const partDelivery = Effect.fnUntraced(function* <R>(
   fitting: ReadonlyArray<StoredPart>
 ) {
   const store = yield* ObjectStore
+  const { onEvent } = yield* StagingEvents
   const listed = new Map(fitting.map((part) => [part.number, part]))
   let progress = 0
   const moved = (bytes: number) => {
     progress += bytes
-    return emit({ _tag: "StagingProgress", bytes: progress, total: job.plan.size })
+    return onEvent({ _tag: "StagingProgress", bytes: progress, total: job.plan.size })
   }
 
   return Effect.fnUntraced(function* (number: number, bytes: Uint8Array) {

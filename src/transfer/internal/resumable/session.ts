@@ -319,7 +319,7 @@ const endBytes = 4096
 
 /** The bytes of a part, with an end of its own. */
 const withShortEnd = <E>({ bytes, length }: Part<E>): Stream.Stream<Uint8Array, E> =>
-  ByteStream.make(
+  ByteStream.make<E, never>(
     Effect.map(ByteStream.begin(bytes), (pull) => {
       let pulled = 0
       let end: Uint8Array | undefined
