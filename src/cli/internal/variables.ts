@@ -258,6 +258,11 @@ export const runner: Variables = all(
     variable: "EC_RUNNER_SLOTS",
     meaning: "Archives that this runner sends at once. Default: 4."
   }),
+  text("slots-of-all", "n", {
+    variable: "EC_RUNNER_SLOTS_OF_ALL",
+    meaning:
+      "Archives that all runners of the database send at once; give each runner the same number. Default: no limit."
+  }),
   text("preparing", "n", {
     variable: "EC_RUNNER_PREPARING",
     meaning: "Archives that this runner inspects and digests at once. Default: 8."

@@ -35,6 +35,8 @@ const settings = Config.all({
   port: Config.withDefault(Config.integer("RELEASE_PORT"), 0),
   listen: Config.withDefault(Config.integer("RELEASE_LISTEN"), 0),
   patience: Config.withDefault(Config.literal("little", "some", "shipped")("RELEASE_PATIENCE"), "little"),
+  /** How many archives all runners send at once. */
+  transfers: Config.option(Config.integer("RELEASE_TRANSFERS")),
   retention: Config.withDefault(Config.duration("RELEASE_RETENTION"), Duration.days(90)),
   /** The moment to hold on to for ever. */
   holdAt: Config.withDefault(Config.string("RELEASE_HOLD_AT"), ""),
@@ -74,6 +76,7 @@ const engine = (
         runner: { host: "127.0.0.1", port: options.port },
         listen: { host: "127.0.0.1", port: options.listen },
         retention: options.retention,
+        transfersAtOnce: Option.getOrUndefined(options.transfers),
         sharding: patience[options.patience]
       })
     : EngineSqlite.layer(options.database)

@@ -64,8 +64,8 @@ const ownAddress = Effect.flatMap(Config.option(Variable.address("EC_RUNNER_ADDR
   })
 )
 
-/** An engine that does the work, if somebody provides the workflow. */
-export const layerRunner = (database: Database): Engine =>
+/** An engine that does the work, if somebody provides the workflow. A file has one runner: what all send, it sends. */
+export const layerRunner = (database: Database, transfersAtOnce: number | undefined): Engine =>
   Database.$match(database, {
     File: layerFile("layer"),
     Postgres: ({ namespace, url }) =>
@@ -73,7 +73,7 @@ export const layerRunner = (database: Database): Engine =>
         Effect.gen(function* () {
           const runner = yield* ownAddress
           const { layer } = yield* Effect.promise(() => import("../../../workflow/EnginePostgres.ts"))
-          return layer({ url, namespace, runner })
+          return layer({ url, namespace, runner, transfersAtOnce })
         })
       )
   })
