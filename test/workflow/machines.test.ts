@@ -326,6 +326,45 @@ describe.skipIf(!(await Effect.runPromise(canPostgres)))(
     )
 
     it.scopedLive(
+      "send an archive once, though one was frozen in the middle of it, and thaws when another one has done it",
+      () =>
+        Effect.gen(function* () {
+          const { url } = yield* postgres
+          const { start, wanted } = yield* makeCluster(400_000)
+          const cloud = yield* LocalElasticCloud.LocalElasticCloud
+          const frozen = yield* start({ database: url, env: { EC_UPLOAD_BANDWIDTH: "200000" } })
+          yield* untilReady([frozen])
+          yield* Effect.gen(function* () {
+            const releases = yield* wanted(8, "frozen")
+            yield* submitAll(releases)
+            yield* frozen.saw((report) => report._tag === "Moment" && report.moment === "SendingStarted")
+            yield* frozen.freeze
+            yield* Effect.ignore(
+              rows(
+                url,
+                Schema.Struct({}),
+                `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                 WHERE pid <> pg_backend_pid() AND datname = current_database()`
+              )
+            )
+            const other = yield* start({ database: url })
+            yield* untilReady([other])
+            yield* allReleased(releases)
+            yield* frozen.thaw
+            // It has its share again after everything that it was at has ended.
+            yield* untilShared(url, [frozen, other])
+            yield* cloud.settled
+            const puts = (yield* cloud.requests).filter(
+              ({ method }) => method === "PUT" || method === "PATCH"
+            )
+            expect(puts.filter(({ complete }) => complete)).toHaveLength(8)
+            yield* allReleased(releases)
+          }).pipe(Effect.provide(asker(url)))
+        }).pipe(Effect.provide(world({}))),
+      { timeout: 300_000 }
+    )
+
+    it.scopedLive(
       "are refused where another one has their address, or the database is for something else",
       () =>
         Effect.gen(function* () {
