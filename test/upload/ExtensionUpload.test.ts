@@ -247,6 +247,22 @@ describe("the same content again", () => {
         }).pipe(Effect.provide(withoutLinks))
     )
 
+    it.live("is already current, and no delivery of the other archive whose upload was unfinished", () =>
+      Effect.gen(function* () {
+        const content = yield* zipOf(5000)
+        const id = yield* seed({ file: content })
+        const cloud = yield* LocalElasticCloud
+        yield* cloud.plan({ method: "PUT", times: 9, fault: Fault.refuse(503, "internal.unavailable") })
+        const other = Archive.bytes({ name: "b.zip", bytes: yield* zipOf(6000) })
+        yield* Effect.flip(ExtensionUpload.upload({ extensionId: id, archive: other }))
+        expect(yield* journaled).toHaveLength(1)
+        const archive = Archive.bytes({ name: "a.zip", bytes: content })
+        const receipt = yield* Effect.provide(ExtensionUpload.upload({ extensionId: id, archive }), keeping)
+        expect(receipt).toMatchObject({ _tag: "AlreadyCurrent" })
+        expect(yield* journaled).toEqual([])
+      }).pipe(Effect.provide(world()))
+    )
+
     it.live("is sent again after somebody else has put something else there, and no conflict", () =>
       Effect.gen(function* () {
         const content = yield* zipOf(5000)
