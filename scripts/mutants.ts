@@ -5,6 +5,8 @@
  *   -- --mutants 60        at least so many in each, instead of 40
  *   -- --seed 42           other places; the same seed means the same ones
  *   -- --again             only what was not killed in the last run, and places that are new; the rest is taken from there
+ *   -- --only figures      what the last runs have found, of each folder and of the mistakes; nothing is run
+ *   -- --tests <file>      these test files alone (more than once), where they are meant to notice what survived
  *   -- --concurrency 1     so many at a time, instead of one for each processor
  *   -- --write             puts the figures into docs/reliability.md
  *
@@ -26,7 +28,16 @@ import * as NodeContext from "@effect/platform-node/NodeContext"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Cause, Console, Data, Effect, Option, Schema } from "effect"
 import { type Mistake, mistakes } from "./mutants/mistakes.ts"
-import { figuresOf, isSettled, type Judged, listOf, Report, Verdicts, verdictsOf } from "./mutants/report.ts"
+import {
+  figuresOf,
+  isSettled,
+  type Judged,
+  listOf,
+  Report,
+  Verdicts,
+  verdictsOf,
+  withKilled
+} from "./mutants/report.ts"
 import { type Named, Places, rangeOf, sample } from "./mutants/sample.ts"
 import { root } from "./runtimes/columns.ts"
 import { fillMarks } from "./support/docs/marks.ts"
@@ -81,13 +92,14 @@ interface Judging {
   readonly seed: number
   readonly again: boolean
   readonly concurrency: number
+  readonly tests: ReadonlyArray<string>
 }
 
 /** What StrykerJS makes of the tests when it changes these places of a folder. */
 const stryked = Effect.fnUntraced(function* (
   folder: Folder,
   chosen: ReadonlyArray<Named>,
-  concurrency: number
+  { concurrency, tests: named }: Pick<Judging, "concurrency" | "tests">
 ) {
   const fs = yield* FileSystem.FileSystem
   const tests = yield* filesIn(`test/${folder}`, ".test.ts")
@@ -98,7 +110,7 @@ const stryked = Effect.fnUntraced(function* (
       testRunner: "vitest",
       plugins: [join(stryker, "vitest-runner/dist/src/index.js")],
       vitest: { configFile: "scripts/mutants/vitest.config.ts", related: false },
-      testFiles: tests.filter((file) => !left.includes(file)),
+      testFiles: tests.filter((file) => !left.includes(file) && (named.length === 0 || named.includes(file))),
       mutate: chosen.map(rangeOf),
       mutator: { excludedMutations: excluded },
       coverageAnalysis: "perTest",
@@ -126,21 +138,48 @@ const stryked = Effect.fnUntraced(function* (
   return verdictsOf(yield* Effect.flatMap(fs.readFileString(report), Schema.decode(Report)), chosen)
 })
 
-/** What the tests make of the sampled places of a folder. What they made of each place is kept for the next run. */
-const judge = Effect.fnUntraced(function* (folder: Folder, { again, concurrency, mutants, seed }: Judging) {
+const verdictsFile = (folder: Folder) => join(work, `${folder}.verdicts.json`)
+
+/** What the last run made of the places of a folder. */
+const lastVerdicts = Effect.fnUntraced(function* (folder: Folder) {
   const fs = yield* FileSystem.FileSystem
-  const kept = join(work, `${folder}.verdicts.json`)
+  const file = verdictsFile(folder)
+  return (yield* fs.exists(file))
+    ? yield* Effect.flatMap(fs.readFileString(file), Schema.decode(Verdicts))
+    : []
+})
+
+const sampleOf = (folder: Folder, { mutants, seed }: Pick<Judging, "mutants" | "seed">) =>
+  filesIn(`src/${folder}`, ".ts").pipe(
+    Effect.flatMap(places),
+    Effect.map((all) => sample(all, mutants, `${seed} ${folder}`))
+  )
+
+/** What the tests make of the sampled places of a folder. What they made of each place is kept for the next run. */
+const judge = Effect.fnUntraced(function* (folder: Folder, options: Judging) {
+  const fs = yield* FileSystem.FileSystem
   yield* fs.makeDirectory(work, { recursive: true })
-  const earlier =
-    again && (yield* fs.exists(kept))
-      ? (yield* Effect.flatMap(fs.readFileString(kept), Schema.decode(Verdicts))).filter(isSettled)
-      : []
-  const chosen = sample(yield* places(yield* filesIn(`src/${folder}`, ".ts")), mutants, `${seed} ${folder}`)
-  const open = chosen.filter(({ name }) => !earlier.some((verdict) => verdict.name === name))
-  const fresh = open.length === 0 ? [] : yield* stryked(folder, open, concurrency)
-  const known = new Map([...earlier, ...fresh].map((verdict) => [verdict.name, verdict]))
+  const earlier = options.again ? yield* lastVerdicts(folder) : []
+  const settled = earlier.filter(isSettled)
+  const chosen = yield* sampleOf(folder, options)
+  const open = chosen.filter(({ name }) => !settled.some((verdict) => verdict.name === name))
+  const fresh = open.length === 0 ? [] : yield* stryked(folder, open, options)
+  const known = new Map([...settled, ...withKilled(fresh, earlier)].map((verdict) => [verdict.name, verdict]))
   const verdicts = chosen.flatMap(({ name }) => known.get(name) ?? [])
-  yield* fs.writeFileString(kept, yield* Schema.encode(Verdicts)(verdicts))
+  yield* fs.writeFileString(verdictsFile(folder), yield* Schema.encode(Verdicts)(verdicts))
+  const judged: Judged = { folder, verdicts }
+  return judged
+})
+
+/** The same as the last run has left it. */
+const recall = Effect.fnUntraced(function* (folder: Folder, options: Judging) {
+  const known = new Map((yield* lastVerdicts(folder)).map((verdict) => [verdict.name, verdict]))
+  const verdicts = yield* Effect.forEach(yield* sampleOf(folder, options), ({ name }) =>
+    Option.match(Option.fromNullable(known.get(name)), {
+      onNone: () => new MutantsFailed({ message: `not judged yet, which --again does: ${name}` }),
+      onSome: Effect.succeed
+    })
+  )
   const judged: Judged = { folder, verdicts }
   return judged
 })
@@ -183,6 +222,27 @@ const copied = Effect.gen(function* () {
   return copy
 })
 
+const Made = Schema.parseJson(Schema.Array(Schema.Struct({ name: Schema.String, isNoticed: Schema.Boolean })))
+const madeFile = join(work, "mistakes.verdicts.json")
+
+const tryMistakes = Effect.gen(function* () {
+  const fs = yield* FileSystem.FileSystem
+  const copy = yield* copied
+  const made = yield* Effect.forEach(mistakes, (mistake) => tryMistake(copy, mistake))
+  yield* fs.writeFileString(madeFile, yield* Schema.encode(Made)(made))
+  return made
+})
+
+/** Of mistakes that were not made the figures say nothing. */
+const recallMistakes = Effect.flatMap(FileSystem.FileSystem, (fs) =>
+  Effect.if(fs.exists(madeFile), {
+    onTrue: () => Effect.flatMap(fs.readFileString(madeFile), Schema.decode(Made)),
+    onFalse: () => Effect.succeed([])
+  })
+)
+
+const parts = ["mistakes", "folders", "figures"] as const
+
 const command = CliCommand.make(
   "mutants",
   {
@@ -191,20 +251,21 @@ const command = CliCommand.make(
     seed: Options.integer("seed").pipe(Options.withDefault(1)),
     again: Options.boolean("again"),
     concurrency: Options.integer("concurrency").pipe(Options.withDefault(availableParallelism())),
-    only: Options.choice("only", ["mistakes", "folders"]).pipe(Options.optional),
+    tests: Options.repeated(Options.text("tests")),
+    only: Options.choice("only", parts).pipe(Options.optional),
     write: Options.boolean("write")
   },
   ({ folder, only, write, ...options }) =>
     Effect.gen(function* () {
-      const skips = (part: "mistakes" | "folders") => Option.exists(only, (one) => one !== part)
-      const copy = skips("mistakes") ? undefined : yield* copied
-      const made =
-        copy === undefined ? [] : yield* Effect.forEach(mistakes, (mistake) => tryMistake(copy, mistake))
+      const isOnly = (part: (typeof parts)[number]) => Option.contains(only, part)
+      const made = isOnly("folders") ? [] : yield* isOnly("figures") ? recallMistakes : tryMistakes
       const chosen = Option.match(folder, {
-        onNone: (): ReadonlyArray<Folder> => folders,
+        onNone: (): ReadonlyArray<Folder> => (isOnly("mistakes") ? [] : folders),
         onSome: (one) => [one]
       })
-      const judged = skips("folders") ? [] : yield* Effect.forEach(chosen, (one) => judge(one, options))
+      const judged = yield* Effect.forEach(chosen, (one) =>
+        isOnly("figures") ? recall(one, options) : judge(one, options)
+      )
       const figures = figuresOf(judged, made, options.seed)
       yield* Console.log(`${figures}\n\n${listOf(judged)}`)
       if (write) yield* fillMarks(join(root, "docs/reliability.md"), [["mutants", figures]])

@@ -56,6 +56,20 @@ const survived = new Set<Mutant["status"]>(["Survived", "NoCoverage"])
 export const isSettled = ({ mutants }: Verdict): boolean =>
   mutants.every(({ status }) => !survived.has(status))
 
+/** What was killed once stays so, where this time fewer tests have looked at it. */
+export const withKilled = (
+  fresh: ReadonlyArray<Verdict>,
+  earlier: ReadonlyArray<Verdict>
+): ReadonlyArray<Verdict> =>
+  fresh.map(({ mutants, name }) => {
+    const dead = earlier
+      .filter((verdict) => verdict.name === name)
+      .flatMap((verdict) => verdict.mutants.filter(({ status }) => killed.has(status)))
+    const isSame = (one: Verdict["mutants"][number]) => (other: Verdict["mutants"][number]) =>
+      one.mutatorName === other.mutatorName && one.was === other.was && one.replacement === other.replacement
+    return { name, mutants: mutants.map((mutant) => dead.find(isSame(mutant)) ?? mutant) }
+  })
+
 const excerpt = (source: string, { end, start }: Mutant["location"]): string => {
   const lines = source.split("\n").slice(start.line - 1, end.line)
   const last = lines.length - 1

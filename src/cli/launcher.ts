@@ -42,9 +42,7 @@ const runCommand = async (): Promise<void> => {
 }
 
 /** As the command decides it. */
-const styleOf = ({ isTTY }: WriteStream): Style => {
-  return isTTY === true && !isOff() ? colours() : plain
-}
+const styleOf = ({ isTTY }: WriteStream): Style => (isTTY === true && !isOff() ? colours() : plain)
 
 /** Where Deno may not read the variable, it is not set. */
 const isOff = (): boolean => {

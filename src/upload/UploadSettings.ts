@@ -140,6 +140,20 @@ const parseAllowed = (text: string): Either.Either<ReadonlyArray<ProblemCode>, s
 }
 
 /**
+ * `EC_UPLOAD_ALLOW`: the problems of an archive that do not stop it. None unless given.
+ *
+ * @since 0.1.0
+ * @category config
+ */
+export const allow: Config.Config<ReadonlyArray<ProblemCode>> = Variable.parsed(
+  "EC_UPLOAD_ALLOW",
+  parseAllowed
+).pipe(
+  Config.withDefault(defaults.allow),
+  Config.withDescription("Archive problems to tolerate: comma-separated codes.")
+)
+
+/**
  * `EC_UPLOAD_CONTENT_TYPE`, `EC_UPLOAD_VERIFICATION`, `EC_UPLOAD_RESUMABLE`, `EC_UPLOAD_INTEROP_VERSION`,
  * `EC_UPLOAD_ON_CONFLICT`, `EC_UPLOAD_RECONCILE_WINDOW`, `EC_UPLOAD_DIRECT_LIMIT`, `EC_UPLOAD_STAGING`,
  * `EC_UPLOAD_KEEP_STAGED`, `EC_UPLOAD_ALLOW`, `EC_UPLOAD_PROTECT_IN_USE`.
@@ -196,10 +210,7 @@ export const config: Config.Config<UploadOptions> = Config.all({
     Config.withDefault(defaults.keepStaged),
     Config.withDescription("Whether a staged archive stays in the store after it has arrived.")
   ),
-  allow: Variable.parsed("EC_UPLOAD_ALLOW", parseAllowed).pipe(
-    Config.withDefault(defaults.allow),
-    Config.withDescription("Archive problems to tolerate: comma-separated codes.")
-  ),
+  allow,
   protectInUse: Variable.boolean("EC_UPLOAD_PROTECT_IN_USE").pipe(
     Config.withDefault(defaults.protectInUse),
     Config.withDescription("Whether to refuse an upload to an extension that deployments use.")

@@ -45,7 +45,7 @@ export interface SlotObserver {
  * @category combinators
  */
 export const withSlot = <A, E, R>(
-  slots: Effect.Semaphore,
+  slots: Pick<Effect.Semaphore, "release" | "take">,
   upload: (observer: SlotObserver) => Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> =>
   Effect.acquireUseRelease(
@@ -64,7 +64,7 @@ export const withSlot = <A, E, R>(
     ({ give }) => give
   )
 
-const makeSlot = (slots: Effect.Semaphore) =>
+const makeSlot = (slots: Pick<Effect.Semaphore, "release" | "take">) =>
   Effect.map(Ref.make(false), (isHeld) => ({
     take: Effect.uninterruptibleMask((restore) =>
       UploadMetrics.counting(UploadMetrics.slotsWaiting)(restore(slots.take(1))).pipe(

@@ -89,6 +89,16 @@ export interface PostgresRunnerOptions extends PostgresClientOptions {
    * database. Default 16.
    */
   readonly releasesAtOnce?: number | undefined
+  /**
+   * How many archives all runners of the database send at once, beside what `TransferSlots` allows each of them. Who has waited
+   * longest comes first. Each runner goes by the number it is given, so give all of them the same. Default: no limit.
+   *
+   * A slot is a row that expires. That of a runner that was killed or cut off is free after three quarters of
+   * `shardLockExpiration`; until a runner that was cut off notices, there may be one transfer more. The engine has nothing that
+   * does this: `DurableRateLimiter` bounds how many begin in a while, `DurableQueue` how many one process works on, and the
+   * `concurrency` of an entity is forgotten when the entity moves to another runner.
+   */
+  readonly transfersAtOnce?: number | undefined
 }
 
 /**
@@ -170,17 +180,17 @@ const database = (options: PostgresClientOptions) =>
   PgClient.layer({ url: withIdleLimit(options) }).pipe(layerOrUnavailable(nameOf(options.url)))
 
 const storage = (
-  options: PostgresClientOptions & Pick<Partial<PostgresRunnerOptions>, "releasesAtOnce">,
+  options: PostgresClientOptions & Pick<Partial<PostgresRunnerOptions>, "releasesAtOnce" | "transfersAtOnce">,
   runner: string
 ) => {
   const resource = nameOf(options.url)
-  const { namespace = "default", releasesAtOnce, retention = "90 days" } = options
+  const { namespace = "default", releasesAtOnce, retention = "90 days", transfersAtOnce } = options
   const tables = Layer.mergeAll(
     layerLasting(SqlMessageStorage.layer, releasesAtOnce),
     SqlRunnerStorage.layer
   ).pipe(layerOrUnavailable(resource))
   return inTurn(
-    layerDatabase({ resource, namespace, retention, runner, lease: leaseOf(options) }).pipe(
+    layerDatabase({ resource, namespace, retention, runner, lease: leaseOf(options), transfersAtOnce }).pipe(
       Layer.provideMerge(tables),
       unlessMismatched(resource)
     ),

@@ -103,7 +103,7 @@ export const layer: Layer.Layer<
   | UploadJournal.UploadJournal
   | FileSystem.FileSystem
   | HttpClient.HttpClient
-> = Layer.suspend(() => Layer.merge(workflow.toLayer(release), layerCare))
+> = Layer.suspend(() => Layer.merge(layerRelease, layerCare))
 
 /**
  * The same, with everything an upload needs configured from the environment, and the object store if `EC_UPLOAD_STAGE` is
@@ -147,6 +147,18 @@ export const layerJournal: Layer.Layer<
       ? Layer.succeed(UploadJournal.UploadJournal, journal.value)
       : UploadJournal.layerConfig
   })
+)
+
+/**
+ * With the journal of this layer. An engine hands what surrounds it to whatever it runs, before the layer's own; another journal
+ * there, in a folder of this machine alone, would have two machines send at once.
+ */
+const layerRelease = Layer.unwrapEffect(
+  Effect.map(UploadJournal.UploadJournal, (journal) =>
+    workflow.toLayer((payload, executionId) =>
+      Effect.provideService(release(payload, executionId), UploadJournal.UploadJournal, journal)
+    )
+  )
 )
 
 /** Checks that the releases of the engine are for the endpoint of this process, and looks after all of them. */

@@ -53,6 +53,7 @@ import { Announcement } from "./Announcement.ts"
 import { CurrentRelease, EngineInsight } from "./internal/engine.ts"
 import { failureOf as describeFailure, listedWorkflow } from "./internal/records.ts"
 import { stopIfCancelled, unlessCancelled } from "./internal/signals.ts"
+import { bothOf } from "./internal/slots.ts"
 import { PreparationSlots } from "./PreparationSlots.ts"
 import { AnnouncementFailed, ReleaseCancelled } from "./ReleaseError.ts"
 import { ReleaseEvents, type ReleaseStep } from "./ReleaseEvents.ts"
@@ -191,7 +192,7 @@ export const transfer = (
     error: Schema.Union(DeliveryError, ReleaseCancelled),
     execute: work(
       "transfer",
-      Effect.flatMap(TransferSlots, (slots) =>
+      Effect.flatMap(slotsOfOne, (slots) =>
         unlessCancelled(
           withSlot(slots, (observer) =>
             Effect.flatMap(RunnerDrain, (drain) => drain.step(send(input, observer)))
@@ -209,6 +210,12 @@ export const transfer = (
       })
     )
   })
+
+/** For one transfer: a slot of this process, and where all runners share a number, one of those. */
+const slotsOfOne = Effect.gen(function* () {
+  const { sharedSlot } = yield* EngineInsight
+  return bothOf(yield* TransferSlots, yield* sharedSlot)
+})
 
 /**
  * Looks at the extension once more: it still holds what was uploaded, or it is an `UploadConflict`. Downloads the archive

@@ -43,11 +43,10 @@ const endings = (denied: string, { isJournalThere = true, only = "" } = {}) =>
 const first = ({ command }: Told) => command.split(" ")[0] ?? ""
 
 /** The commands that name the permission they lack, by their first words. */
-const naming = (told: ReadonlyArray<Told>, permission: string) => [
-  ...new Set(
-    told.filter(({ err, out }) => `${out}${err}`.replace(/\s+/g, " ").includes(`${permission}`)).map(first)
-  )
-]
+const naming = (told: ReadonlyArray<Told>, permission: string) => {
+  const does = ({ err, out }: Told) => `${out}${err}`.replace(/\s+/g, " ").includes(permission)
+  return [...new Set(told.filter(does).map(first))].sort()
+}
 
 describe("on Deno, without the permission", () => {
   it.scopedLive("to learn who its user is, everything works", () =>
@@ -84,17 +83,17 @@ describe("on Deno, without the permission", () => {
     Effect.gen(function* () {
       const told = yield* endings("--deny-net")
       expect(naming(told, "Run Deno with --allow-net")).toEqual([
-        "list",
-        "show",
-        "create",
-        "update",
-        "delete",
-        "upload",
-        "publish",
-        "doctor",
         "cloud",
+        "create",
+        "delete",
+        "doctor",
+        "list",
+        "publish",
         "releases",
-        "runner"
+        "runner",
+        "show",
+        "update",
+        "upload"
       ])
     }).pipe(Effect.provide(world()))
   )
@@ -103,15 +102,15 @@ describe("on Deno, without the permission", () => {
     Effect.gen(function* () {
       const told = yield* endings("--deny-read")
       expect(naming(told, "Run Deno with --allow-read")).toEqual([
-        "upload",
-        "publish",
+        "cancel",
+        "cloud",
+        "doctor",
         "inspect",
         "pending",
+        "publish",
+        "releases",
         "resume",
-        "cancel",
-        "doctor",
-        "cloud",
-        "releases"
+        "upload"
       ])
     }).pipe(Effect.provide(world()))
   )
@@ -119,7 +118,7 @@ describe("on Deno, without the permission", () => {
   it.scopedLive("to write, those say so that do", () =>
     Effect.gen(function* () {
       const told = yield* endings("--deny-write")
-      expect(naming(told, "--allow-write")).toEqual(["upload", "publish", "cancel", "doctor", "cloud"])
+      expect(naming(told, "--allow-write")).toEqual(["cancel", "cloud", "doctor", "publish", "upload"])
     }).pipe(Effect.provide(world()))
   )
 })

@@ -111,6 +111,10 @@ describe("UploadJournal.layerKeyValueStore", () => {
             const session = yield* journal.open(key)
             yield* session.save(yield* prepared())
             assert.deepStrictEqual(yield* kv.get(`${prefix}index`), Option.some(`["${id}"]`))
+            // A name that is there is not written again.
+            yield* kv.set(`${prefix}index`, `[ "${id}" ]`)
+            yield* session.save(yield* prepared())
+            assert.deepStrictEqual(yield* kv.get(`${prefix}index`), Option.some(`[ "${id}" ]`))
             yield* session.remove
           })
         )

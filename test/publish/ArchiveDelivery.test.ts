@@ -440,7 +440,8 @@ describe("what the journal knows of a staging", () => {
           })
         )
         yield* isUnderWay.await
-        expect(yield* Effect.flip(ArchiveDelivery.plan({ extensionId, archive }))).toMatchObject({
+        const plan = Effect.asVoid(ArchiveDelivery.plan({ extensionId, archive }))
+        expect(yield* Effect.flip(plan)).toMatchObject({
           _tag: "JournalLocked",
           extensionId
         })

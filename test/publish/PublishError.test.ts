@@ -82,7 +82,8 @@ describe("an error", () => {
   it("says what happened, then what to do, and that the same again is of no use", () => {
     for (const [error, says] of samples()) {
       expect(error.message).toContain(says)
-      expect(error.message.endsWith(error.remedy)).toBe(true)
+      expect(error.message.endsWith(` ${error.remedy}`)).toBe(true)
+      expect(error.remedy).toMatch(/^[A-Z]/)
       expect([error._tag, error.isRetryable]).toEqual([error._tag, false])
     }
   })

@@ -576,6 +576,17 @@ describe("faults", () => {
     })
   )
 
+  it.scopedLive("begin an upload that was not begun at first", () =>
+    Effect.gen(function* () {
+      const store = yield* objectStore()
+      const { archive, bytes } = archiveOf(2)
+      store.plan("CreateMultipartUpload", { _tag: "Fail", status: 503, code: "SlowDown" })
+      yield* stageOn(store, archive)
+      expect(store.of("CreateMultipartUpload")).toHaveLength(2)
+      expect(heldBy(store, keyOf(bytes))).toBe(sha256(bytes))
+    })
+  )
+
   it.scopedLive("find the upload whose beginning was not answered", () =>
     Effect.gen(function* () {
       const store = yield* objectStore()

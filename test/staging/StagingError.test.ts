@@ -52,8 +52,14 @@ const samples = (): ReadonlyArray<Sample> => [
     new Errors.StoreRegionMismatch({ ...answer, bucket: "builds", configured: "us-east-1" }),
     "Set AWS_REGION to the bucket's region."
   ],
-  [new Errors.StorePartRefused({ ...answer, partNumber: 3, reason: "WrongBytes" }), "part 3 was refused"],
-  [new Errors.StorePartRefused({ ...answer, reason: "TooSmall" }), "a part was refused"],
+  [
+    new Errors.StorePartRefused({ ...answer, partNumber: 3, reason: "WrongBytes" }),
+    'part 3 was refused, because the bytes that arrived are not those that were sent (status 403, AccessDenied: "no\\n\\"way\\""). If it happens again, look for a proxy'
+  ],
+  [
+    new Errors.StorePartRefused({ ...answer, reason: "TooSmall" }),
+    'a part was refused, because it is smaller than the store takes (status 403, AccessDenied: "no\\n\\"way\\""). Set a part size'
+  ],
   [new Errors.StorePartRefused({ ...answer, reason: "TooLarge" }), "larger than the store takes"],
   [new Errors.StoreUploadLost({ ...answer, reason: "Upload" }), "the unfinished upload is gone"],
   [new Errors.StoreUploadLost({ ...answer, reason: "Parts" }), "parts that had arrived are gone"],
@@ -99,7 +105,8 @@ describe("an error", () => {
   it("says what happened, on one line, and then what to do", () => {
     for (const [error, says] of samples()) {
       expect(error.message).toContain(says)
-      expect(error.message.endsWith(error.remedy)).toBe(true)
+      expect(error.message.endsWith(` ${error.remedy}`)).toBe(true)
+      expect(error.remedy).toMatch(/^[A-Z]/)
       expect(error.message).not.toContain("\n")
     }
   })

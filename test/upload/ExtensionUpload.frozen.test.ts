@@ -10,18 +10,22 @@ import * as Fault from "../../src/testing/Fault.ts"
 import * as LocalElasticCloud from "../../src/testing/LocalElasticCloud.ts"
 import * as ExtensionUpload from "../../src/upload/ExtensionUpload.ts"
 import { fileWith, zipOf } from "../support/upload/archives.ts"
-import { client, held, puts, seed } from "../support/upload/world.ts"
+import { client, held, puts, seed, type WorldOptions } from "../support/upload/world.ts"
 
 /** More than the buffers of all sockets between the two hold. */
 const size = 24 * 1024 * 1024
 
-const World = client({ retry: { maxRetries: 0 } }).pipe(
-  Layer.provideMerge(LocalElasticCloud.layer()),
-  Layer.provideMerge(NodeContext.layer),
-  Layer.orDie
-)
+const worldOf = (http: NonNullable<WorldOptions["http"]>) =>
+  client({ retry: { maxRetries: 0 }, http }).pipe(
+    Layer.provideMerge(LocalElasticCloud.layer({ resumable: {} })),
+    Layer.provideMerge(NodeContext.layer),
+    Layer.orDie
+  )
 
-it.scopedLive("an upload that was taken over while it was frozen does not send its last bytes", () =>
+it.scopedLive.each([
+  ["that fills all buffers", size, {}],
+  ["whose last bytes wait for their share of the bandwidth", 400_000, { bandwidth: 400_000 }]
+] as const)("an upload %s, taken over while it was frozen, does not send its end", ([, size, http]) =>
   Effect.gen(function* () {
     const fs = yield* FileSystem.FileSystem
     const folder = yield* fs.makeTempDirectoryScoped({ prefix: "journal-" })
@@ -40,7 +44,7 @@ it.scopedLive("an upload that was taken over while it was frozen does not send i
     })
     yield* cloud.plan({
       method: "PUT",
-      fault: Fault.run({ afterBodyBytes: 1_000_000 }, Effect.orDie(takenOver))
+      fault: Fault.run({ afterBodyBytes: 100_000 }, Effect.orDie(takenOver))
     })
     const error = yield* ExtensionUpload.upload({ extensionId: id, archive: Archive.file(file) }).pipe(
       Effect.flip,
@@ -50,5 +54,5 @@ it.scopedLive("an upload that was taken over while it was frozen does not send i
     yield* cloud.settled
     expect((yield* puts).map(({ complete }) => complete)).toEqual([false])
     expect((yield* held(id)).uploads).toBe(0)
-  }).pipe(Effect.provide(World))
+  }).pipe(Effect.provide(worldOf(http)))
 )

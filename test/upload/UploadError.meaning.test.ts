@@ -79,7 +79,8 @@ describe("an error", () => {
   it("says what happened, then what to do, and whether the same may succeed later", () => {
     for (const [error, isRetryable, says] of own()) {
       expect(error.message).toContain(says)
-      expect(error.message.endsWith(error.remedy)).toBe(true)
+      expect(error.message.endsWith(` ${error.remedy}`)).toBe(true)
+      expect(error.remedy).toMatch(/^[A-Z]/)
       expect([error._tag, error.isRetryable]).toEqual([error._tag, isRetryable])
     }
   })

@@ -1,6 +1,7 @@
 import * as FileSystem from "@effect/platform/FileSystem"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
+import { UploadJournal } from "../../src/journal/UploadJournal.ts"
 import * as Fault from "../../src/testing/Fault.ts"
 import { LocalElasticCloud } from "../../src/testing/LocalElasticCloud.ts"
 import * as Announcement from "../../src/workflow/Announcement.ts"
@@ -56,6 +57,20 @@ describe("a release", () => {
       expect((yield* traffic).indexOf("POST 200")).toBeLessThan(
         (yield* traffic).findIndex((line) => line.startsWith("PUT"))
       )
+    }).pipe(Effect.provide(inMemory()))
+  )
+
+  it.scopedLive("goes by the journal of its runner, whatever surrounds whoever runs it", () =>
+    Effect.gen(function* () {
+      const { payload } = yield* newRelease()
+      const journal = yield* UploadJournal
+      const forbidden = { ...journal, open: () => Effect.dieMessage("another journal") }
+      const receipt = yield* Effect.provideService(
+        ExtensionRelease.execute(payload),
+        UploadJournal,
+        forbidden
+      )
+      expect(receipt).toMatchObject({ proof: "hash" })
     }).pipe(Effect.provide(inMemory()))
   )
 

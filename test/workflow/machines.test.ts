@@ -3,7 +3,7 @@ import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Either, Fiber, Layer, Option, Redacted, Ref, Schema } from "effect"
+import { Deferred, Effect, Either, Fiber, Layer, Option, Redacted, Ref, Schema } from "effect"
 import * as Fault from "../../src/testing/Fault.ts"
 import * as LocalElasticCloud from "../../src/testing/LocalElasticCloud.ts"
 import * as EnginePostgres from "../../src/workflow/EnginePostgres.ts"
@@ -26,6 +26,7 @@ import {
 } from "../support/workflow/cluster.ts"
 import { canPostgres, freePort, postgres, rows } from "../support/workflow/postgres.ts"
 import { bundle, newRelease, place, runner } from "../support/workflow/releases.ts"
+import type { Heard } from "../support/workflow/reports.ts"
 import { RunnerProgram } from "../support/workflow/runners.ts"
 import { sharding } from "../support/workflow/sharding.ts"
 
@@ -82,6 +83,56 @@ describe.skipIf(!(await Effect.runPromise(canPostgres)))(
             expect(received, requests.join(", ")).toBeLessThan(size * 1.5)
           }).pipe(Effect.provide(asker(url)))
         }).pipe(Effect.provide(world({ resumable: { progressEveryBytes: 256 * 1024 } }))),
+      { timeout: 300_000 }
+    )
+
+    it.scopedLive(
+      "send one archive at a time all together, and go on when the one that sends is killed",
+      () =>
+        Effect.gen(function* () {
+          const { url } = yield* postgres
+          const { start, wanted } = yield* makeCluster(300_000)
+          const cloud = yield* LocalElasticCloud.LocalElasticCloud
+          const startOne = start({ database: url, env: { RELEASE_TRANSFERS: "1" } })
+          const runners = yield* Effect.all([startOne, startOne])
+          yield* untilShared(url, runners)
+          let sending = 0
+          let most = 0
+          const begin = Fault.run(
+            "arrival",
+            Effect.sync(() => {
+              sending += 1
+              most = Math.max(most, sending)
+            })
+          )
+          const end = Fault.run(
+            "applied",
+            Effect.sync(() => {
+              sending -= 1
+            })
+          )
+          const first = yield* Deferred.make<void>()
+          const held = Fault.run(
+            { afterBodyBytes: 1000 },
+            Effect.zipRight(Deferred.succeed(first, undefined), Effect.never)
+          )
+          yield* cloud.plan({ method: "PUT", fault: [begin, held] })
+          for (let n = 0; n < 20; n++) yield* cloud.plan({ method: "PUT", fault: [begin, end] })
+          yield* Effect.gen(function* () {
+            const releases = yield* wanted(6, "one-by-one")
+            yield* submitAll(releases)
+            yield* Deferred.await(first)
+            const isSending = (report: Heard) =>
+              report._tag === "Moment" && report.moment === "SendingStarted"
+            const holder = yield* Effect.raceAll(
+              runners.map((runner) => Effect.as(runner.saw(isSending), runner))
+            )
+            sending = 0
+            yield* holder.kill
+            yield* allReleased(releases)
+            expect(most).toBe(1)
+          }).pipe(Effect.provide(asker(url)))
+        }).pipe(Effect.provide(world({}))),
       { timeout: 300_000 }
     )
 
@@ -269,6 +320,45 @@ describe.skipIf(!(await Effect.runPromise(canPostgres)))(
             expect(sent.filter(({ complete }) => complete)).toHaveLength(2)
             const { file, uploads } = Option.getOrThrow(yield* cloud.extension(extensionId))
             expect({ sha256: file?.sha256, uploads }).toEqual({ sha256: newer.sha256, uploads: 2 })
+          }).pipe(Effect.provide(asker(url)))
+        }).pipe(Effect.provide(world({}))),
+      { timeout: 300_000 }
+    )
+
+    it.scopedLive(
+      "send an archive once, though one was frozen in the middle of it, and thaws when another one has done it",
+      () =>
+        Effect.gen(function* () {
+          const { url } = yield* postgres
+          const { start, wanted } = yield* makeCluster(400_000)
+          const cloud = yield* LocalElasticCloud.LocalElasticCloud
+          const frozen = yield* start({ database: url, env: { EC_UPLOAD_BANDWIDTH: "200000" } })
+          yield* untilReady([frozen])
+          yield* Effect.gen(function* () {
+            const releases = yield* wanted(8, "frozen")
+            yield* submitAll(releases)
+            yield* frozen.saw((report) => report._tag === "Moment" && report.moment === "SendingStarted")
+            yield* frozen.freeze
+            yield* Effect.ignore(
+              rows(
+                url,
+                Schema.Struct({}),
+                `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                 WHERE pid <> pg_backend_pid() AND datname = current_database()`
+              )
+            )
+            const other = yield* start({ database: url })
+            yield* untilReady([other])
+            yield* allReleased(releases)
+            yield* frozen.thaw
+            // It has its share again after everything that it was at has ended.
+            yield* untilShared(url, [frozen, other])
+            yield* cloud.settled
+            const puts = (yield* cloud.requests).filter(
+              ({ method }) => method === "PUT" || method === "PATCH"
+            )
+            expect(puts.filter(({ complete }) => complete)).toHaveLength(8)
+            yield* allReleased(releases)
           }).pipe(Effect.provide(asker(url)))
         }).pipe(Effect.provide(world({}))),
       { timeout: 300_000 }

@@ -11,13 +11,16 @@ import type * as ConfigError from "effect/ConfigError"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
 import * as ArchiveLocator from "../../archive/ArchiveLocator.ts"
 import { printable } from "../../outsideText.ts"
 import * as Variable from "../../transfer/Variable.ts"
+import * as UploadSettings from "../../upload/UploadSettings.ts"
 import type { ReleaseDetails } from "../../workflow/ReleaseList.ts"
 import * as ReleasePayload from "../../workflow/ReleasePayload.ts"
-import { isEnded, type ReleaseSummary } from "../../workflow/ReleaseRecord.ts"
+import { isEnded, ReleaseFilter, type ReleaseSummary } from "../../workflow/ReleaseRecord.ts"
 import * as ReleaseTarget from "../../workflow/ReleaseTarget.ts"
 import * as ExitCode from "../ExitCode.ts"
 import { UsageError } from "../Failure.ts"
@@ -37,10 +40,15 @@ export const submit: Run<typeof definitions.releasesSubmit> = (taken) =>
   Effect.gen(function* () {
     const desk = yield* Desk
     const output = yield* Output
+    const attempt = yield* Effect.transposeMapOption(taken.attempt, (text) =>
+      read("--attempt", text, Variable.count("--attempt", { min: 1, max: 1_000_000 }))
+    )
     const payload = yield* ReleasePayload.prepare({
       releaseId: Option.getOrElse(taken.releaseId, () => nameOf(taken.archive)),
       extension: yield* targetOf(taken),
       archive: yield* locate(taken.archive),
+      attempt: Option.getOrUndefined(attempt),
+      allow: yield* UploadSettings.allow,
       holdForApproval: taken.hold,
       policy: Option.getOrUndefined(taken.policy)
     })
@@ -66,6 +74,7 @@ export const submit: Run<typeof definitions.releasesSubmit> = (taken) =>
  * @category commands
  */
 export const list: Run<typeof definitions.releasesList> = ({
+  after,
   extension,
   limit,
   newerThan,
@@ -88,6 +97,9 @@ export const list: Run<typeof definitions.releasesList> = ({
     const most = yield* Effect.transposeMapOption(limit, (text) =>
       read("--limit", text, Variable.count("--limit", { min: 1, max: 1000 }))
     )
+    const place = yield* Effect.transposeMapOption(after, (text) =>
+      read("--after", text, Variable.parsed("--after", parsePlace))
+    )
     const page = yield* desk.list({
       ...given(
         "states",
@@ -96,7 +108,8 @@ export const list: Run<typeof definitions.releasesList> = ({
       ...given("extension", extension),
       ...given("submittedBeforeMillis", yield* ago("--older-than", olderThan)),
       ...given("submittedSinceMillis", yield* ago("--newer-than", newerThan)),
-      ...given("limit", most)
+      ...given("limit", most),
+      ...given("after", place)
     })
     yield* output.result({
       schema: Results.ReleasesListed,
@@ -295,6 +308,11 @@ const targetOf = ({
 
 const given = <K extends string, A>(key: K, value: Option.Option<A>): { readonly [P in K]?: A } =>
   Option.match(value, { onNone: () => ({}), onSome: (value) => ({ [key]: value }) as { [P in K]: A } })
+
+const isPlace = Schema.is(ReleaseFilter.fields.after.from)
+
+const parsePlace = (text: string): Either.Either<string, string> =>
+  isPlace(text) ? Either.right(text) : Either.left("it is not a place that a list names at its end")
 
 /** By the rules of the variables. */
 const read = <A>(

@@ -388,6 +388,13 @@ export const releasesSubmit = define({
         "Names the release. Default: the archive's name without its ending."
       )
     ),
+    attempt: Parameters.optional(
+      Parameters.text(
+        "attempt",
+        "n",
+        "Counts from 1: the same release with the next one is run anew. Default: 1."
+      )
+    ),
     hold: Parameters.flag("hold", "Hold it for approval before it is announced."),
     policy: Parameters.optional(
       Parameters.choice(
@@ -398,7 +405,7 @@ export const releasesSubmit = define({
     ),
     wait: Parameters.flag("wait", "Follow it to its end; the exit code is that of its outcome.")
   },
-  variables: Variables.releases
+  variables: Variables.submitting
 })
 
 export const releasesList = define({
@@ -421,7 +428,14 @@ export const releasesList = define({
     newerThan: Parameters.optional(
       Parameters.text("newer-than", "duration", 'Only those submitted since then, such as "7 days".')
     ),
-    limit: Parameters.optional(Parameters.text("limit", "n", "At most so many, 1 to 1000. Default: 50."))
+    limit: Parameters.optional(Parameters.text("limit", "n", "At most so many, 1 to 1000. Default: 50.")),
+    after: Parameters.optional(
+      Parameters.text(
+        "after",
+        "place",
+        "The next ones, from the place that the end of the list before names."
+      )
+    )
   },
   variables: Variables.releases
 })

@@ -252,6 +252,8 @@ export const RunnerStarted = Schema.TaggedStruct("RunnerStarted", {
   /** Of its health, and of the API if it has a token. */
   url: Schema.NullOr(Schema.String),
   slots: Schema.Number,
+  /** Of all runners together; null if that has no limit. */
+  slotsOfAll: Schema.NullOr(Schema.Number),
   preparing: Schema.Number
 })
 

@@ -177,6 +177,11 @@ const runnerToken: Variables = text(
   "files"
 )
 
+const allow: Variables = repeated("allow", "problem", {
+  variable: "EC_UPLOAD_ALLOW",
+  meaning: "Upload despite this problem of the archive, by the code that inspect shows. Can be repeated."
+})
+
 /** Whom to ask for releases: a database, or a runner. */
 export const releases: Variables = all(
   releaseDatabase,
@@ -186,6 +191,9 @@ export const releases: Variables = all(
   }),
   runnerToken
 )
+
+/** The same, and what an archive may have wrong with it. */
+export const submitting: Variables = all(releases, allow)
 
 /** Where unfinished uploads may be: what the journal knows, and what the store keeps. */
 export const unfinished: Variables = all(connectionAndJournal, stage)
@@ -230,10 +238,7 @@ export const uploading: Variables = all(
     variable: "EC_UPLOAD_CONTENT_TYPE",
     meaning: "How the archive is framed: application/zip, or a form with the field file. Default: raw."
   }),
-  repeated("allow", "problem", {
-    variable: "EC_UPLOAD_ALLOW",
-    meaning: "Upload despite this problem of the archive, by the code that inspect shows. Can be repeated."
-  }),
+  allow,
   flag("protect-in-use", {
     variable: "EC_UPLOAD_PROTECT_IN_USE",
     meaning: "Refuse to replace the archive of an extension that deployments use."
@@ -257,6 +262,11 @@ export const runner: Variables = all(
   text("slots", "n", {
     variable: "EC_RUNNER_SLOTS",
     meaning: "Archives that this runner sends at once. Default: 4."
+  }),
+  text("slots-of-all", "n", {
+    variable: "EC_RUNNER_SLOTS_OF_ALL",
+    meaning:
+      "Archives that all runners of the database send at once; give each runner the same number. Default: no limit."
   }),
   text("preparing", "n", {
     variable: "EC_RUNNER_PREPARING",

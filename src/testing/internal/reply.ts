@@ -6,7 +6,7 @@ import { pipeline } from "node:stream/promises"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { ConnectionGone, Exchange, hold } from "./exchange.ts"
+import { ConnectionGone, Exchange, gone, hold } from "./exchange.ts"
 import * as RequestBody from "./requestBody.ts"
 
 /** A final answer. */
@@ -167,10 +167,12 @@ const isBodyless = (status: number): boolean => status === 204 || status === 304
 const sendBody = Effect.fnUntraced(function* (body: ReplyBody, bytes: number) {
   const { response } = yield* Exchange
   if (bytes === 0) return
-  yield* Effect.tryPromise({
+  const sending = Effect.tryPromise({
     try: (signal) => pipeline(firstBytes(body, bytes), response, { end: false, signal }),
     catch: () => new ConnectionGone()
   })
+  // An answer that waits for an earlier one of its connection is not told that the connection has ended.
+  yield* Effect.raceFirst(sending, gone)
 })
 
 /** The whole body in memory. */

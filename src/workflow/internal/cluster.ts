@@ -20,6 +20,7 @@ import { UploadJournal } from "../../journal/UploadJournal.ts"
 import { EngineMismatch, type EngineUnavailable } from "../EngineError.ts"
 import * as Database from "./database.ts"
 import { type EndOf, EngineInsight, type Insight, toUnavailable } from "./engine.ts"
+import { makeSharedSlot, noSharedSlot } from "./slots.ts"
 import { makeRecords } from "./sqlRecords.ts"
 
 /** As `Workflow.executionId` makes them. Others may not even be fit for an address. */
@@ -28,7 +29,7 @@ const executionIds = /^[0-9a-f]{32}$/
 /** What the database of an engine is for, beside the engine. */
 export class EngineDatabase extends Context.Tag("effect-elastic-extensions/workflow/EngineDatabase")<
   EngineDatabase,
-  Pick<Insight, "claim" | "journal" | "records" | "turns"> & {
+  Pick<Insight, "claim" | "journal" | "records" | "sharedSlot" | "turns"> & {
     readonly tend: (
       workflow: Workflow.Any,
       ended: EndOf
@@ -43,8 +44,10 @@ export interface DatabaseOptions {
   readonly retention: Duration.DurationInput
   /** Who works here, for people. */
   readonly runner: string
-  /** How long a dead holder keeps an upload. */
+  /** How long a dead holder keeps an upload, and a slot. */
   readonly lease: Duration.Duration
+  /** How many archives all runners send at once, if that has a limit. */
+  readonly transfersAtOnce?: number | undefined
 }
 
 /** Whatever else goes wrong there means that the database cannot be used. */
@@ -57,7 +60,14 @@ export const unlessMismatched =
     })
 
 /** Tables of this library in the engine's database, made and checked. */
-export const layerDatabase = ({ lease, namespace, resource, retention, runner }: DatabaseOptions) =>
+export const layerDatabase = ({
+  lease,
+  namespace,
+  resource,
+  retention,
+  runner,
+  transfersAtOnce: atOnce
+}: DatabaseOptions) =>
   Layer.scoped(
     EngineDatabase,
     Effect.gen(function* () {
@@ -67,6 +77,10 @@ export const layerDatabase = ({ lease, namespace, resource, retention, runner }:
         records,
         journal: Option.some(yield* UploadJournal),
         turns: Database.makeTurns(sql),
+        sharedSlot:
+          atOnce === undefined
+            ? Effect.succeed(noSharedSlot)
+            : makeSharedSlot(sql, { atOnce, lease, now: Database.millisNow(sql) }),
         claim: (endpoint: string) => Database.claim(sql, resource, "endpoint", endpoint),
         tend: (workflow: Workflow.Any, ended: EndOf) =>
           Database.tend({ records, retention })(sql, workflow, ended)

@@ -18,6 +18,7 @@ import { AddressInUse, EngineMismatch, type EngineUnavailable, UnreadableRelease
 import { endedStates } from "../ReleaseRecord.ts"
 import { type EndOf, toUnavailable } from "./engine.ts"
 import { endOf, type Records } from "./records.ts"
+import { makeSlotTable } from "./slots.ts"
 import { makeRecordTables } from "./sqlRecords.ts"
 import type { Turn, Turns } from "./turns.ts"
 
@@ -40,6 +41,7 @@ const makeTables = Effect.fnUntraced(function* (sql: SqlClient.SqlClient) {
   yield* sql`CREATE INDEX IF NOT EXISTS release_messages_entity ON cluster_messages (entity_id)`
   yield* sql`CREATE INDEX IF NOT EXISTS release_replies_unread ON cluster_replies (request_id)
     WHERE kind = 0 AND ${suspensionsOf(sql).because}`
+  yield* makeSlotTable(sql)
   yield* makeRecordTables(sql)
 })
 
@@ -47,7 +49,8 @@ const makeTables = Effect.fnUntraced(function* (sql: SqlClient.SqlClient) {
 const orDie = <A, R>(effect: Effect.Effect<A, SqlError, R>): Effect.Effect<A, never, R> =>
   Effect.orDie(PersistenceError.refail(effect))
 
-const millisNow = (sql: SqlClient.SqlClient): string =>
+/** An expression for milliseconds by the clock of the database. */
+export const millisNow = (sql: SqlClient.SqlClient): string =>
   sql.onDialectOrElse({
     pg: () => "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)",
     orElse: () => "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"

@@ -16,6 +16,7 @@ import type { UploadJournal } from "../../journal/UploadJournal.ts"
 import { type EngineMismatch, EngineUnavailable } from "../EngineError.ts"
 import type { WaitsFor } from "../ReleaseRecord.ts"
 import { listedWorkflow, noRecords, type Records } from "./records.ts"
+import { noSharedSlot, type SharedSlot } from "./slots.ts"
 import { noTurns, type Turns } from "./turns.ts"
 
 /** A deferred that never fails, as all of ours. */
@@ -32,6 +33,8 @@ export interface Insight {
   /** The journal of uploads in the engine's own database. None where it has none. */
   readonly journal: Option.Option<Context.Tag.Service<UploadJournal>>
   readonly turns: Turns
+  /** What a transfer needs besides a slot of its process. */
+  readonly sharedSlot: Effect.Effect<SharedSlot>
   /** What people are shown. */
   readonly records: Records
   /** Makes sure that the releases of this engine are for this endpoint. */
@@ -67,8 +70,9 @@ export const isRead: Insight["isGiven"] = (workflow, executionId, signal) =>
   Effect.map(read(workflow, executionId, signal), Option.isSome)
 
 /** What an engine without a database of its own has instead. */
-export const noDatabase: Pick<Insight, "claim" | "isShared" | "journal" | "tend"> = {
+export const noDatabase: Pick<Insight, "claim" | "isShared" | "journal" | "sharedSlot" | "tend"> = {
   isShared: false,
+  sharedSlot: Effect.succeed(noSharedSlot),
   journal: Option.none(),
   claim: () => Effect.void,
   tend: () => Effect.void

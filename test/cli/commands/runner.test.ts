@@ -118,6 +118,32 @@ describe("on a file", () => {
   )
 
   it.scopedLive(
+    "releases are submitted attempt by attempt, and listed page by page, by whoever has no runner",
+    () =>
+      Effect.gen(function* () {
+        const { env } = yield* makePlace
+        const archive = yield* fileWith(yield* zipOf(1000), "words.zip")
+        const releases = (...args: ReadonlyArray<string>) => spawned(["releases", ...args, "--json"], { env })
+        const submit = (...args: ReadonlyArray<string>) => releases("submit", archive, ...bundle, ...args)
+        expect(yield* submit("--allow", "nonsense")).toMatchObject({ code: 64 })
+        expect(yield* submit("--attempt", "0")).toMatchObject({ code: 64 })
+        yield* submit("--allow", "hidden-entry")
+        yield* submit("--attempt", "2")
+        const [first] = objects(yield* releases("list", "--limit", "1"))
+        expect(first).toMatchObject({
+          releases: [{ releaseId: "words", attempt: 2 }],
+          next: expect.any(String)
+        })
+        const [second] = objects(yield* releases("list", "--limit", "1", "--after", String(first?.["next"])))
+        expect(second).toMatchObject({ releases: [{ releaseId: "words", attempt: 1 }], next: null })
+        const listed = yield* spawned(["releases", "list", "--limit", "1"], { env })
+        expect(listed.out).toContain(`list again with --after ${first?.["next"]}`)
+        expect(yield* releases("list", "--after", "nowhere")).toMatchObject({ code: 64 })
+      }).pipe(Effect.provide(World)),
+    120_000
+  )
+
+  it.scopedLive(
     "a transfer that is under way ends before the runner does, and no further step begins",
     () =>
       Effect.gen(function* () {

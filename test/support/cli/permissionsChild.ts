@@ -3,7 +3,7 @@ import process from "node:process"
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Effect } from "effect"
-import { commands, ended } from "./commands.ts"
+import { commands, ended, ofFile } from "./commands.ts"
 import { codeOf, memorySink, type Ran } from "./sink.ts"
 
 export interface Told extends Ran {
@@ -11,7 +11,9 @@ export interface Told extends Ran {
 }
 
 const [, , archive = "", database = "", only = ""] = process.argv
-const all = [...commands({ archive, database }), ["releases", "approve", "words"]]
+const given = { archive, database }
+// No runner gets to work on Deno, so none has to be stopped.
+const all = [...commands(given), ...ofFile(given), ["releases", "approve", "words"]]
 
 const program = Effect.forEach(
   all.filter(([name = ""]) => only === "" || name === only),

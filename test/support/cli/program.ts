@@ -5,8 +5,7 @@ import * as NodeContext from "@effect/platform-node/NodeContext"
 import { ConfigProvider, Effect } from "effect"
 import { bundleCommand } from "../../../scripts/support/command.ts"
 import { node } from "../../../scripts/support/node.ts"
-import { Stdio } from "../../../src/cli/internal/terminal.ts"
-import { main } from "../../../src/cli/main.ts"
+import { ended } from "./commands.ts"
 import { linesIn } from "./lines.ts"
 import { codeOf, memorySink, type Ran } from "./sink.ts"
 
@@ -23,11 +22,8 @@ export const run = (
     const columns = options.columns === undefined ? undefined : () => options.columns ?? 80
     const out = memorySink(columns)
     const err = memorySink(columns)
-    const exit = yield* Effect.exit(
-      main(args).pipe(
-        Effect.provideService(Stdio, { out: out.sink, err: err.sink }),
-        Effect.withConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(options.env ?? {}))))
-      )
+    const exit = yield* ended(args, { out: out.sink, err: err.sink }).pipe(
+      Effect.withConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(options.env ?? {}))))
     )
     const ran = { code: codeOf(exit), out: out.text(), err: err.text() }
     if (args.includes("--json")) objects(ran)

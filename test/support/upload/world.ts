@@ -22,7 +22,7 @@ export interface WorldOptions {
   readonly cloud?: LocalElasticCloud.LocalElasticCloudOptions
   readonly settings?: Partial<UploadSettings.UploadOptions>
   readonly retry?: RetryPolicy.RetryPolicyOptions
-  readonly http?: UploadHttpClient.UploadHttpClientOptions
+  readonly http?: Parameters<typeof UploadHttpClient.layer>[0]
   /** In place of `UploadHttpClient`. */
   readonly transport?: Layer.Layer<HttpClient.HttpClient>
   readonly apiKey?: string

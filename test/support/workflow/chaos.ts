@@ -463,7 +463,8 @@ const judge = (
 ) =>
   Effect.gen(function* () {
     const cloud = yield* LocalElasticCloud
-    yield* cloud.settled
+    const isStill = yield* Effect.timeoutOption(cloud.settled, "1 minute")
+    if (Option.isNone(isStill)) complain("The server was still busy a minute after everything had ended")
     for (const { ending } of submitted) if (Option.isSome(ending)) count(`ended as ${ending.value}`)
     const released = submitted.filter(({ ending }) => Option.contains(ending, "Released"))
 

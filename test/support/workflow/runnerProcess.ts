@@ -13,9 +13,11 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
+import * as ExtensionsClient from "../../../src/cloud/ExtensionsClient.ts"
 import * as ArchiveDelivery from "../../../src/publish/ArchiveDelivery.ts"
+import * as RetryPolicy from "../../../src/transfer/RetryPolicy.ts"
 import * as UploadHttpClient from "../../../src/transfer/UploadHttpClient.ts"
-import * as ExtensionUpload from "../../../src/upload/ExtensionUpload.ts"
+import * as UploadSettings from "../../../src/upload/UploadSettings.ts"
 import * as Announcement from "../../../src/workflow/Announcement.ts"
 import type { EngineStartError } from "../../../src/workflow/EngineError.ts"
 import * as EnginePostgres from "../../../src/workflow/EnginePostgres.ts"
@@ -35,6 +37,8 @@ const settings = Config.all({
   port: Config.withDefault(Config.integer("RELEASE_PORT"), 0),
   listen: Config.withDefault(Config.integer("RELEASE_LISTEN"), 0),
   patience: Config.withDefault(Config.literal("little", "some", "shipped")("RELEASE_PATIENCE"), "little"),
+  /** How many archives all runners send at once. */
+  transfers: Config.option(Config.integer("RELEASE_TRANSFERS")),
   retention: Config.withDefault(Config.duration("RELEASE_RETENTION"), Duration.days(90)),
   /** The moment to hold on to for ever. */
   holdAt: Config.withDefault(Config.string("RELEASE_HOLD_AT"), ""),
@@ -74,6 +78,7 @@ const engine = (
         runner: { host: "127.0.0.1", port: options.port },
         listen: { host: "127.0.0.1", port: options.listen },
         retention: options.retention,
+        transfersAtOnce: Option.getOrUndefined(options.transfers),
         sharding: patience[options.patience]
       })
     : EngineSqlite.layer(options.database)
@@ -111,7 +116,13 @@ const runner = Effect.gen(function* () {
         ]),
         Layer.provide(ExtensionRelease.layerJournal),
         Layer.provideMerge(engine(options)),
-        Layer.provide([ExtensionUpload.layerConfig, ArchiveDelivery.layerStore]),
+        // One by one: the journal of an upload by itself is in a folder, and would be that of the engine's steps.
+        Layer.provide([
+          ExtensionsClient.layerConfig,
+          RetryPolicy.layerConfig,
+          UploadSettings.layerConfig,
+          ArchiveDelivery.layerStore
+        ]),
         Layer.provide(UploadHttpClient.layerConfig)
       )
     )

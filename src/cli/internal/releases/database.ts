@@ -65,8 +65,8 @@ const ownAddress = Effect.flatMap(Config.option(Variable.address("EC_RUNNER_ADDR
   })
 )
 
-/** An engine that does the work, if somebody provides the workflow. */
-export const layerRunner = (database: Database): Engine =>
+/** An engine that does the work, if somebody provides the workflow. A file has one runner: what all send, it sends. */
+export const layerRunner = (database: Database, transfersAtOnce: number | undefined): Engine =>
   Database.$match(database, {
     File: layerFile("layer"),
     Postgres: ({ namespace, url }) =>
@@ -75,7 +75,7 @@ export const layerRunner = (database: Database): Engine =>
           const runner = yield* ownAddress
           yield* listening(runner.host, runner.port)
           const { layer } = yield* Effect.promise(() => import("../../../workflow/EnginePostgres.ts"))
-          return layer({ url, namespace, runner })
+          return layer({ url, namespace, runner, transfersAtOnce })
         })
       )
   })

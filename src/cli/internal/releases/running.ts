@@ -32,6 +32,7 @@ import * as Logging from "./logging.ts"
 const settings = Config.all({
   listen: Config.option(Variable.address("EC_RUNNER_LISTEN")),
   slots: Config.withDefault(Variable.count("EC_RUNNER_SLOTS", { min: 1, max: 1000 }), 4),
+  slotsOfAll: Config.option(Variable.count("EC_RUNNER_SLOTS_OF_ALL", { min: 1, max: 1000 })),
   preparing: Config.withDefault(Variable.count("EC_RUNNER_PREPARING", { min: 1, max: 1000 }), 8),
   drain: Config.withDefault(
     Variable.duration("EC_RUNNER_DRAIN", { example: "30 seconds", max: "1 hour" }),
@@ -81,7 +82,7 @@ export const running = Effect.gen(function* () {
 
   const releases = ExtensionRelease.layerConfig.pipe(
     Layer.provide([
-      TransferSlots.layer(chosen.slots),
+      TransferSlots.layer(Math.min(chosen.slots, ...Option.toArray(chosen.slotsOfAll))),
       PreparationSlots.layer(chosen.preparing),
       Layer.succeed(RunnerDrain.RunnerDrain, drain)
     ])
@@ -98,7 +99,7 @@ export const running = Effect.gen(function* () {
   const all = http.pipe(
     Layer.provideMerge(releases),
     Layer.provideMerge(ReleaseMetrics.layer()),
-    Layer.provideMerge(layerRunner(place)),
+    Layer.provideMerge(layerRunner(place, Option.getOrUndefined(chosen.slotsOfAll))),
     Layer.provideMerge(UploadHttpClient.layerConfig)
   )
   const scope = yield* Scope.make()
@@ -126,13 +127,18 @@ export const running = Effect.gen(function* () {
   )
 }).pipe(Effect.provide(Logging.layer))
 
-const started = (place: Database, url: Option.Option<string>, { preparing, slots }: Settings) => ({
+const started = (
+  place: Database,
+  url: Option.Option<string>,
+  { preparing, slots, slotsOfAll }: Settings
+) => ({
   schema: Results.RunnerStarted,
   value: Results.RunnerStarted.make({
     database: describeDatabase(place),
     namespace: place.namespace,
     url: Option.getOrNull(url),
     slots,
+    slotsOfAll: Option.getOrNull(slotsOfAll),
     preparing
   }),
   lines: [

@@ -19,9 +19,7 @@ export const listReleases = ({ next, releases }: ReleasePage, now: number): Read
     ]),
     "There are no such releases."
   ),
-  ...(next === null
-    ? []
-    : ["There are more: ask for a higher --limit, or for those --older-than the last one."])
+  ...(next === null ? [] : [`There are more: list again with --after ${next}.`])
 ]
 
 const extensionOf = ({ extension }: ReleaseSummary): string =>
