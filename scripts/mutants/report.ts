@@ -117,13 +117,14 @@ export const figuresOf = (
     const { alive, dead, share, total } = counted(part)
     return `| ${name} | ${total} | ${dead} | ${alive} | ${share} |`
   }
+  const noticed = mistakes.filter(({ isNoticed }) => isNoticed).length
+  const about =
+    mistakes.length === 0
+      ? ""
+      : `Of ${mistakes.length} mistakes that were made, or nearly, the tests notice ${noticed}. `
   return [
-    ...(mistakes.length === 0
-      ? []
-      : [
-          `Of ${mistakes.length} mistakes that were made, or nearly, the tests notice ${mistakes.filter(({ isNoticed }) => isNoticed).length}. With seed ${seed}:`,
-          ""
-        ]),
+    `${about}With seed ${seed}:`,
+    "",
     "| folder | mutants | killed | survived | killed |",
     "| --- | --- | --- | --- | --- |",
     ...judged.map((one) => row(`\`${one.folder}\``, [one])),
