@@ -2,11 +2,12 @@ import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
 
 /**
- * Processes that are killed, databases that are stopped, examples, documents and secrets on every runtime, every way of a model,
- * whole jobs and releases: minutes on their own.
+ * Processes that are killed, databases that are stopped, examples, documents, secrets and permissions on every runtime, every way of
+ * a model, whole jobs and releases: minutes on their own.
  */
 const crashes = [
   "test/cli/commands/runner.test.ts",
+  "test/cli/permissions.test.ts",
   "test/examples/upload.test.ts",
   "test/faults/{crashes,secrets.runtimes}.test.ts",
   "test/scripts/{action,releasePackage}.test.ts",

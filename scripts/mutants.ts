@@ -4,6 +4,10 @@
  *   -- --folder upload     one folder, instead of six
  *   -- --mutants 60        at least so many in each, instead of 40
  *   -- --seed 42           other places; the same seed means the same ones
+ *   -- --again             only what was not killed in the last run, and places that are new; the rest is taken from there
+ *   -- --only figures      what the last runs have found, of each folder and of the mistakes; nothing is run
+ *   -- --tests <file>      these test files alone (more than once), where they are meant to notice what survived
+ *   -- --concurrency 1     so many at a time, instead of one for each processor
  *   -- --write             puts the figures into docs/reliability.md
  *
  * Before that it makes mistakes that were made, or nearly, one after the other: each has a test that has to fail.
@@ -24,8 +28,17 @@ import * as NodeContext from "@effect/platform-node/NodeContext"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Cause, Console, Data, Effect, Option, Schema } from "effect"
 import { type Mistake, mistakes } from "./mutants/mistakes.ts"
-import { figuresOf, type Judged, Report, survivorsOf } from "./mutants/report.ts"
-import { Places, rangeOf, sample } from "./mutants/sample.ts"
+import {
+  figuresOf,
+  isSettled,
+  type Judged,
+  listOf,
+  Report,
+  Verdicts,
+  verdictsOf,
+  withKilled
+} from "./mutants/report.ts"
+import { type Named, Places, rangeOf, sample } from "./mutants/sample.ts"
 import { root } from "./runtimes/columns.ts"
 import { fillMarks } from "./support/docs/marks.ts"
 
@@ -39,7 +52,11 @@ const folders = ["transfer", "upload", "journal", "publish", "staging", "cloud"]
 type Folder = (typeof folders)[number]
 
 /** Tests that take minutes, or need processes of their own. */
-const left = ["test/upload/ExtensionUpload.model.test.ts", "test/journal/UploadJournal.process.test.ts"]
+const left = [
+  "test/upload/ExtensionUpload.model.test.ts",
+  "test/upload/UploadError.test.ts",
+  "test/journal/UploadJournal.process.test.ts"
+]
 
 const here = join(root, "scripts/mutants")
 const stryker = join(here, "node_modules/@stryker-mutator")
@@ -70,29 +87,40 @@ const filesIn = (folder: string, ending: string) =>
     )
   )
 
-/** What StrykerJS makes of the tests when it changes the sampled places of a folder. */
-const judge = Effect.fnUntraced(function* (
+interface Judging {
+  readonly mutants: number
+  readonly seed: number
+  readonly again: boolean
+  readonly concurrency: number
+  readonly tests: ReadonlyArray<string>
+}
+
+/** What StrykerJS makes of the tests when it changes these places of a folder. */
+const stryked = Effect.fnUntraced(function* (
   folder: Folder,
-  { mutants, seed }: { readonly mutants: number; readonly seed: number }
+  chosen: ReadonlyArray<Named>,
+  { concurrency, tests: named }: Pick<Judging, "concurrency" | "tests">
 ) {
   const fs = yield* FileSystem.FileSystem
-  const chosen = sample(yield* places(yield* filesIn(`src/${folder}`, ".ts")), mutants, `${seed} ${folder}`)
   const tests = yield* filesIn(`test/${folder}`, ".test.ts")
   const [settings, report] = [join(work, `${folder}.config.json`), join(work, `${folder}.json`)]
-  yield* fs.makeDirectory(work, { recursive: true })
   yield* fs.writeFileString(
     settings,
     JSON.stringify({
       testRunner: "vitest",
       plugins: [join(stryker, "vitest-runner/dist/src/index.js")],
       vitest: { configFile: "scripts/mutants/vitest.config.ts", related: false },
-      testFiles: tests.filter((file) => !left.includes(file)),
+      testFiles: tests.filter((file) => !left.includes(file) && (named.length === 0 || named.includes(file))),
       mutate: chosen.map(rangeOf),
       mutator: { excludedMutations: excluded },
       coverageAnalysis: "perTest",
-      concurrency: availableParallelism(),
+      ignoreStatic: true,
+      concurrency,
       timeoutMS: 60_000,
+      timeoutFactor: 2,
       dryRunTimeoutMinutes: 20,
+      // Tests of memory count what is in use, and not what could be collected.
+      testRunnerNodeArgs: ["--expose-gc"],
       reporters: ["progress-append-only", "json"],
       jsonReporter: { fileName: report },
       ignorePatterns: ["/build", "/dist", "/docs", "/coverage", ".git"],
@@ -107,8 +135,52 @@ const judge = Effect.fnUntraced(function* (
       (code) => new MutantsFailed({ message: `${folder}: StrykerJS ended with ${code}` })
     )
   )
-  const { files } = yield* Effect.flatMap(fs.readFileString(report), Schema.decode(Report))
-  const judged: Judged = { folder, files }
+  return verdictsOf(yield* Effect.flatMap(fs.readFileString(report), Schema.decode(Report)), chosen)
+})
+
+const verdictsFile = (folder: Folder) => join(work, `${folder}.verdicts.json`)
+
+/** What the last run made of the places of a folder. */
+const lastVerdicts = Effect.fnUntraced(function* (folder: Folder) {
+  const fs = yield* FileSystem.FileSystem
+  const file = verdictsFile(folder)
+  return (yield* fs.exists(file))
+    ? yield* Effect.flatMap(fs.readFileString(file), Schema.decode(Verdicts))
+    : []
+})
+
+const sampleOf = (folder: Folder, { mutants, seed }: Pick<Judging, "mutants" | "seed">) =>
+  filesIn(`src/${folder}`, ".ts").pipe(
+    Effect.flatMap(places),
+    Effect.map((all) => sample(all, mutants, `${seed} ${folder}`))
+  )
+
+/** What the tests make of the sampled places of a folder. What they made of each place is kept for the next run. */
+const judge = Effect.fnUntraced(function* (folder: Folder, options: Judging) {
+  const fs = yield* FileSystem.FileSystem
+  yield* fs.makeDirectory(work, { recursive: true })
+  const earlier = options.again ? yield* lastVerdicts(folder) : []
+  const settled = earlier.filter(isSettled)
+  const chosen = yield* sampleOf(folder, options)
+  const open = chosen.filter(({ name }) => !settled.some((verdict) => verdict.name === name))
+  const fresh = open.length === 0 ? [] : yield* stryked(folder, open, options)
+  const known = new Map([...settled, ...withKilled(fresh, earlier)].map((verdict) => [verdict.name, verdict]))
+  const verdicts = chosen.flatMap(({ name }) => known.get(name) ?? [])
+  yield* fs.writeFileString(verdictsFile(folder), yield* Schema.encode(Verdicts)(verdicts))
+  const judged: Judged = { folder, verdicts }
+  return judged
+})
+
+/** The same as the last run has left it. */
+const recall = Effect.fnUntraced(function* (folder: Folder, options: Judging) {
+  const known = new Map((yield* lastVerdicts(folder)).map((verdict) => [verdict.name, verdict]))
+  const verdicts = yield* Effect.forEach(yield* sampleOf(folder, options), ({ name }) =>
+    Option.match(Option.fromNullable(known.get(name)), {
+      onNone: () => new MutantsFailed({ message: `not judged yet, which --again does: ${name}` }),
+      onSome: Effect.succeed
+    })
+  )
+  const judged: Judged = { folder, verdicts }
   return judged
 })
 
@@ -150,28 +222,52 @@ const copied = Effect.gen(function* () {
   return copy
 })
 
+const Made = Schema.parseJson(Schema.Array(Schema.Struct({ name: Schema.String, isNoticed: Schema.Boolean })))
+const madeFile = join(work, "mistakes.verdicts.json")
+
+const tryMistakes = Effect.gen(function* () {
+  const fs = yield* FileSystem.FileSystem
+  const copy = yield* copied
+  const made = yield* Effect.forEach(mistakes, (mistake) => tryMistake(copy, mistake))
+  yield* fs.writeFileString(madeFile, yield* Schema.encode(Made)(made))
+  return made
+})
+
+/** Of mistakes that were not made the figures say nothing. */
+const recallMistakes = Effect.flatMap(FileSystem.FileSystem, (fs) =>
+  Effect.if(fs.exists(madeFile), {
+    onTrue: () => Effect.flatMap(fs.readFileString(madeFile), Schema.decode(Made)),
+    onFalse: () => Effect.succeed([])
+  })
+)
+
+const parts = ["mistakes", "folders", "figures"] as const
+
 const command = CliCommand.make(
   "mutants",
   {
     folder: Options.choice("folder", folders).pipe(Options.optional),
     mutants: Options.integer("mutants").pipe(Options.withDefault(40)),
     seed: Options.integer("seed").pipe(Options.withDefault(1)),
-    only: Options.choice("only", ["mistakes", "folders"]).pipe(Options.optional),
+    again: Options.boolean("again"),
+    concurrency: Options.integer("concurrency").pipe(Options.withDefault(availableParallelism())),
+    tests: Options.repeated(Options.text("tests")),
+    only: Options.choice("only", parts).pipe(Options.optional),
     write: Options.boolean("write")
   },
   ({ folder, only, write, ...options }) =>
     Effect.gen(function* () {
-      const skips = (part: "mistakes" | "folders") => Option.exists(only, (one) => one !== part)
-      const copy = skips("mistakes") ? undefined : yield* copied
-      const made =
-        copy === undefined ? [] : yield* Effect.forEach(mistakes, (mistake) => tryMistake(copy, mistake))
+      const isOnly = (part: (typeof parts)[number]) => Option.contains(only, part)
+      const made = isOnly("folders") ? [] : yield* isOnly("figures") ? recallMistakes : tryMistakes
       const chosen = Option.match(folder, {
-        onNone: (): ReadonlyArray<Folder> => folders,
+        onNone: (): ReadonlyArray<Folder> => (isOnly("mistakes") ? [] : folders),
         onSome: (one) => [one]
       })
-      const judged = skips("folders") ? [] : yield* Effect.forEach(chosen, (one) => judge(one, options))
+      const judged = yield* Effect.forEach(chosen, (one) =>
+        isOnly("figures") ? recall(one, options) : judge(one, options)
+      )
       const figures = figuresOf(judged, made, options.seed)
-      yield* Console.log(`${figures}\n\n${survivorsOf(judged)}`)
+      yield* Console.log(`${figures}\n\n${listOf(judged)}`)
       if (write) yield* fillMarks(join(root, "docs/reliability.md"), [["mutants", figures]])
       const unnoticed = made.filter(({ isNoticed }) => !isNoticed)
       if (unnoticed.length > 0) {

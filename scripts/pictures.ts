@@ -3,7 +3,7 @@
  * summary of a job, and the page of a runner. `npm run docs:pictures`; for all but the first two it needs Chromium (`CHROMIUM`, or the
  * one of the system).
  */
-import { mkdirSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, writeFileSync } from "node:fs"
 import { dirname, join, resolve } from "node:path"
 import * as Command from "@effect/platform/Command"
 import * as FileSystem from "@effect/platform/FileSystem"
@@ -11,10 +11,11 @@ import * as NodeContext from "@effect/platform-node/NodeContext"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { Browser } from "playwright-core"
 import { LocalElasticCloud } from "../src/index.ts"
-import { launchChromium } from "./support/chromium.ts"
+import { hasChromium, launchChromium } from "./support/chromium.ts"
 import { bundleCommand } from "./support/command.ts"
 import { node } from "./support/node.ts"
 import { withReleases } from "./support/releases.ts"
@@ -24,6 +25,25 @@ import { stable } from "./support/transcripts/stable.ts"
 
 const root = resolve(import.meta.dirname, "..")
 const folder = join(root, "docs/pictures")
+
+/** A picture would be empty. */
+class NotDrawn extends Schema.TaggedError<NotDrawn>()("NotDrawn", { message: Schema.String }) {}
+
+/** Before anything is drawn: the pictures belong together. */
+const requireTools = Effect.suspend(() => {
+  if (!existsSync(join(root, "scripts/site/node_modules"))) {
+    return new NotDrawn({
+      message:
+        "The job's summary is drawn with the generator of the site, which is not installed. Run: npm ci --prefix scripts/site"
+    })
+  }
+  return hasChromium
+    ? Effect.void
+    : new NotDrawn({
+        message:
+          "The pages are drawn by Chromium, which is not installed. Install it, as scripts/browser/debian.sh does, or let CHROMIUM name it."
+      })
+})
 
 const line = "elastic-extensions publish dist/words.zip --name words --type bundle --version '8.*'"
 
@@ -142,6 +162,7 @@ const photographReleases = (browser: Browser, address: string) =>
   })
 
 const make = Effect.gen(function* () {
+  yield* requireTools
   mkdirSync(folder, { recursive: true })
   const pieces = yield* session
   const screens = pieces.map((_, i) => screenAfter(pieces.slice(0, i + 1).join("")))
@@ -165,7 +186,14 @@ const make = Effect.gen(function* () {
   )
   const html = yield* Command.make(node, join(root, "scripts/site/summary.mjs")).pipe(
     Command.feed(JSON.stringify(example())),
-    Command.string
+    Command.string,
+    Effect.filterOrFail(
+      (drawn) => drawn.trim() !== "",
+      () =>
+        new NotDrawn({
+          message: "The job's summary could not be made: scripts/site/summary.mjs wrote nothing."
+        })
+    )
   )
   const browser = yield* Effect.acquireRelease(Effect.promise(launchChromium), (running) =>
     Effect.promise(() => running.close())
@@ -177,4 +205,17 @@ const make = Effect.gen(function* () {
   )
 })
 
-NodeRuntime.runMain(make.pipe(Effect.scoped, Effect.provide(NodeContext.layer)))
+NodeRuntime.runMain(
+  make.pipe(
+    Effect.catchTag("NotDrawn", ({ message }) =>
+      Effect.zipRight(
+        Console.error(message),
+        Effect.sync(() => {
+          process.exitCode = 1
+        })
+      )
+    ),
+    Effect.scoped,
+    Effect.provide(NodeContext.layer)
+  )
+)

@@ -34,8 +34,15 @@ const patience = Duration.seconds(5)
 
 const path = (script: string) => resolve(import.meta.dirname, script)
 
-/** With the files of a key and a certificate it speaks TLS. */
-export const startSink = (...tls: ReadonlyArray<string>) =>
+/** What a server of uploads is, beyond one that has none yet and speaks plain HTTP. */
+export interface SinkOptions {
+  /** The files of a key and a certificate, for TLS. */
+  readonly tls?: { readonly key: string; readonly cert: string }
+  /** Each extension holds an archive of so many bytes, as far as it tells. */
+  readonly holding?: number
+}
+
+export const startSink = ({ holding, tls }: SinkOptions = {}) =>
   start(
     "sinkProcess.ts",
     Command.make(
@@ -45,7 +52,8 @@ export const startSink = (...tls: ReadonlyArray<string>) =>
       "--allow-net=127.0.0.1",
       "--allow-read",
       path("sinkProcess.ts"),
-      ...tls
+      ...(tls === undefined ? [] : [`--key=${tls.key}`, `--cert=${tls.cert}`]),
+      ...(holding === undefined ? [] : [`--holding=${holding}`])
     ).pipe(Command.env({ DENO_NO_UPDATE_CHECK: "1" }))
   )
 

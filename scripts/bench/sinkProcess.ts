@@ -1,10 +1,12 @@
 /**
  * A server that discards what it receives and answers like the extensions API, so that whole uploads of the library
  * succeed. It runs on Deno, which reads a mebibyte at a time: a server that reads less is what is measured then, and hides
- * the differences between clients. The arguments are files with a key and a certificate, for TLS.
+ * the differences between clients. With `--key` and `--cert`, two files, it speaks TLS; with `--holding`, each extension says
+ * that it holds an archive of so many bytes.
  */
 import { readFileSync } from "node:fs"
 import process from "node:process"
+import { parseArgs } from "node:util"
 import { endWithParent, epochMillis, say } from "./message.ts"
 
 interface Connection {
@@ -28,6 +30,11 @@ declare const Deno: {
   }) => Listener
 }
 
+const { cert, holding, key } = parseArgs({
+  args: process.argv.slice(2),
+  options: { key: { type: "string" }, cert: { type: "string" }, holding: { type: "string" } }
+}).values
+
 const mebibyte = 1024 * 1024
 const versions = new Map<string, number>()
 let connectedAt: number | null = null
@@ -40,7 +47,8 @@ const answer = (id: string): string => {
     name: "benchmark",
     url: `repo://${id}`,
     version: "*",
-    extension_type: "bundle"
+    extension_type: "bundle",
+    ...(holding === undefined ? {} : { file_metadata: { size: Number(holding), last_modified_date: now } })
   })
   return [
     "HTTP/1.1 200 OK",
@@ -159,17 +167,12 @@ const serve = async (connection: Connection): Promise<void> => {
   }
 }
 
-const [keyFile, certFile] = process.argv.slice(2)
 const place = { hostname: "127.0.0.1", port: 0 }
 const listener =
-  keyFile === undefined || certFile === undefined
+  key === undefined || cert === undefined
     ? Deno.listen(place)
-    : Deno.listenTls({
-        ...place,
-        key: readFileSync(keyFile, "utf8"),
-        cert: readFileSync(certFile, "utf8")
-      })
-const scheme = keyFile === undefined ? "http" : "https"
+    : Deno.listenTls({ ...place, key: readFileSync(key, "utf8"), cert: readFileSync(cert, "utf8") })
+const scheme = key === undefined ? "http" : "https"
 say({ _tag: "Listening", url: `${scheme}://127.0.0.1:${listener.addr.port}` })
 endWithParent()
 for await (const connection of listener) {

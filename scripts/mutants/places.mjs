@@ -23,11 +23,29 @@ const instrumenter = createInjector()
   .provideValue("getLogger", () => logger)
   .provideValue("options", {})
   .injectFunction(createInstrumenter)
-const { mutants } = await instrumenter.instrument(
-  files.map((name) => ({ name, content: readFileSync(name, "utf8"), mutate: true })),
-  { plugins: null, excludedMutations: [...left], ignorers: [] }
-)
+const sources = files.map((name) => ({ name, content: readFileSync(name, "utf8"), mutate: true }))
+const lines = new Map(sources.map(({ content, name }) => [name, content.split("\n")]))
+/** What stands in a place. Lines and columns count from 0. */
+const textOf = (file, start, end) =>
+  lines
+    .get(file)
+    .slice(start.line, end.line + 1)
+    .map((line, at) =>
+      line.slice(at === 0 ? start.column : 0, at === end.line - start.line ? end.column : line.length).trim()
+    )
+    .join(" ")
+
+const { mutants } = await instrumenter.instrument(sources, {
+  plugins: null,
+  excludedMutations: [...left],
+  ignorers: []
+})
 const places = mutants
   .filter(({ ignoreReason, mutatorName }) => ignoreReason === undefined && !left.has(mutatorName))
-  .map(({ fileName, location: { end, start } }) => ({ file: fileName, start, end }))
+  .map(({ fileName, location: { end, start } }) => ({
+    file: fileName,
+    start,
+    end,
+    text: textOf(fileName, start, end)
+  }))
 process.stdout.write(JSON.stringify(places))

@@ -1,49 +1,108 @@
 /** What StrykerJS tells, and the figures made of it. */
 import * as Schema from "effect/Schema"
+import { isWithin, type Named } from "./sample.ts"
+
+const Status = Schema.Literal(
+  "Killed",
+  "Timeout",
+  "Survived",
+  "NoCoverage",
+  "RuntimeError",
+  "CompileError",
+  "Ignored",
+  "Pending"
+)
+
+/** Lines and columns count from 1. */
+const Position = Schema.Struct({ line: Schema.Number, column: Schema.Number })
 
 const Mutant = Schema.Struct({
   mutatorName: Schema.String,
-  replacement: Schema.optional(Schema.String),
-  /** Whether it also runs while modules are loaded, or tests collected. */
-  static: Schema.optionalWith(Schema.Boolean, { default: () => false }),
-  status: Schema.Literal(
-    "Killed",
-    "Timeout",
-    "Survived",
-    "NoCoverage",
-    "RuntimeError",
-    "CompileError",
-    "Ignored",
-    "Pending"
-  ),
-  location: Schema.Struct({
-    start: Schema.Struct({ line: Schema.Number, column: Schema.Number }),
-    end: Schema.Struct({ line: Schema.Number, column: Schema.Number })
-  })
+  replacement: Schema.optionalWith(Schema.String, { default: () => "" }),
+  status: Status,
+  statusReason: Schema.optionalWith(Schema.String, { default: () => "" }),
+  location: Schema.Struct({ start: Position, end: Position })
 })
 type Mutant = typeof Mutant.Type
 
-const Files = Schema.Record({
-  key: Schema.String,
-  value: Schema.Struct({ source: Schema.String, mutants: Schema.Array(Mutant) })
-})
+/** As StrykerJS writes it. */
+export const Report = Schema.parseJson(
+  Schema.Struct({
+    files: Schema.Record({
+      key: Schema.String,
+      value: Schema.Struct({ source: Schema.String, mutants: Schema.Array(Mutant) })
+    })
+  })
+)
 
-export const Report = Schema.parseJson(Schema.Struct({ files: Files }))
+/** A place, and what the tests made of each change of it. */
+const Verdict = Schema.Struct({
+  name: Schema.String,
+  mutants: Schema.Array(Schema.Struct({ ...Mutant.fields, was: Schema.String }))
+})
+export type Verdict = typeof Verdict.Type
+
+export const Verdicts = Schema.parseJson(Schema.Array(Verdict))
 
 export interface Judged {
   readonly folder: string
-  readonly files: typeof Files.Type
+  readonly verdicts: ReadonlyArray<Verdict>
 }
 
 const killed = new Set<Mutant["status"]>(["Killed", "Timeout", "RuntimeError"])
-/** Modules are loaded once for all mutants: what survives there has not been tried. */
-const hasSurvived = ({ static: isStatic, status }: Mutant): boolean =>
-  status === "NoCoverage" || (status === "Survived" && !isStatic)
+const survived = new Set<Mutant["status"]>(["Survived", "NoCoverage"])
+
+/** Whether there is nothing to find out here any more. */
+export const isSettled = ({ mutants }: Verdict): boolean =>
+  mutants.every(({ status }) => !survived.has(status))
+
+/** What was killed once stays so, where this time fewer tests have looked at it. */
+export const withKilled = (
+  fresh: ReadonlyArray<Verdict>,
+  earlier: ReadonlyArray<Verdict>
+): ReadonlyArray<Verdict> =>
+  fresh.map(({ mutants, name }) => {
+    const dead = earlier
+      .filter((verdict) => verdict.name === name)
+      .flatMap((verdict) => verdict.mutants.filter(({ status }) => killed.has(status)))
+    const isSame = (one: Verdict["mutants"][number]) => (other: Verdict["mutants"][number]) =>
+      one.mutatorName === other.mutatorName && one.was === other.was && one.replacement === other.replacement
+    return { name, mutants: mutants.map((mutant) => dead.find(isSame(mutant)) ?? mutant) }
+  })
+
+const excerpt = (source: string, { end, start }: Mutant["location"]): string => {
+  const lines = source.split("\n").slice(start.line - 1, end.line)
+  const last = lines.length - 1
+  return lines
+    .map((line, at) =>
+      line.slice(at === 0 ? start.column - 1 : 0, at === last ? end.column - 1 : line.length).trim()
+    )
+    .join(" ")
+}
+
+/** What the report says of the places that were chosen. */
+export const verdictsOf = (
+  report: typeof Report.Type,
+  chosen: ReadonlyArray<Named>
+): ReadonlyArray<Verdict> => {
+  const fromZero = ({ column, line }: typeof Position.Type) => ({ line: line - 1, column: column - 1 })
+  return chosen.map((place) => {
+    const { mutants, source } = report.files[place.file] ?? { mutants: [], source: "" }
+    return {
+      name: place.name,
+      mutants: mutants
+        .filter(({ location: { end, start } }) =>
+          isWithin({ file: place.file, start: fromZero(start), end: fromZero(end) }, place)
+        )
+        .map((mutant) => ({ ...mutant, was: excerpt(source, mutant.location) }))
+    }
+  })
+}
 
 const counted = (judged: ReadonlyArray<Judged>) => {
-  const all = judged.flatMap(({ files }) => Object.values(files).flatMap(({ mutants }) => mutants))
+  const all = judged.flatMap(({ verdicts }) => verdicts.flatMap(({ mutants }) => mutants))
   const dead = all.filter(({ status }) => killed.has(status)).length
-  const alive = all.filter(hasSurvived).length
+  const alive = all.filter(({ status }) => survived.has(status)).length
   const total = dead + alive
   return { total, dead, alive, share: total === 0 ? "–" : `${((100 * dead) / total).toFixed(1)} %` }
 }
@@ -72,26 +131,20 @@ export const figuresOf = (
   ].join("\n")
 }
 
-const excerpt = (source: string, { end, start }: Mutant["location"]): string => {
-  const lines = source.split("\n").slice(start.line - 1, end.line)
-  const last = lines.length - 1
-  return lines
-    .map((line, at) =>
-      line.slice(at === 0 ? start.column - 1 : 0, at === last ? end.column - 1 : line.length).trim()
-    )
-    .join(" ")
-}
+/** Whether time killed it, and no test: a busy machine does that too. */
+const isOutOfTime = ({ status, statusReason }: Mutant): boolean =>
+  status === "Timeout" || /timed out in \d+ms/.test(statusReason)
 
-/** One line each: where, what was there, and what it was changed into without a test that failed. */
-export const survivorsOf = (judged: ReadonlyArray<Judged>): string =>
+/** One line each: where, what was there, and what it was changed into without a test that failed, or with one that was late. */
+export const listOf = (judged: ReadonlyArray<Judged>): string =>
   judged
-    .flatMap(({ files }) =>
-      Object.entries(files).flatMap(([file, { mutants, source }]) =>
+    .flatMap(({ verdicts }) =>
+      verdicts.flatMap(({ mutants, name }) =>
         mutants
-          .filter(hasSurvived)
+          .filter((mutant) => survived.has(mutant.status) || isOutOfTime(mutant))
           .map(
-            ({ location, mutatorName, replacement, status }) =>
-              `${file}:${location.start.line} ${status} ${mutatorName}: ${excerpt(source, location)} → ${replacement ?? ""}`
+            ({ location, mutatorName, replacement, status, was }) =>
+              `${name.slice(0, name.indexOf(": "))}:${location.start.line} ${status === "Killed" ? "Late" : status} ${mutatorName}: ${was} → ${replacement}`
           )
       )
     )

@@ -25,14 +25,15 @@ const undici = {
   why: "it sends nothing on Bun, which has its own undici; `UploadHttpClient` and the stock `FetchHttpClient` work"
 } as const
 
+const sqlite = {
+  on: ["deno"],
+  what: "`EngineSqlite`",
+  why: "libsql cannot open files on Deno; the engine fails with `EngineUnavailable`"
+} as const
+
 export const exclusions: ReadonlyArray<Exclusion> = [
-  {
-    on: ["deno"],
-    file: "test/workflow/engines.test.ts",
-    tests: /^(on SQLite|a database file) /,
-    what: "`EngineSqlite`",
-    why: "libsql cannot open files on Deno; the engine fails with `EngineUnavailable`"
-  },
+  { ...sqlite, file: "test/workflow/engines.test.ts", tests: /^(on SQLite|a database file) / },
+  { ...sqlite, file: "test/cli/outsideText.test.ts", tests: / comes from answers to a runner, / },
   {
     ...namedHolder,
     file: "test/journal/UploadJournal.test.ts",

@@ -7,6 +7,7 @@ import { Buffer } from "node:buffer"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import * as ByteStream from "../byteStream.ts"
 import type { Archive, ArchiveStat, ReadOptions } from "./Archive.ts"
 import type { ArchiveError } from "./ArchiveError.ts"
 import { changeBetween } from "./internal/archive/source.ts"
@@ -159,14 +160,11 @@ export const compute = <R>(
   Effect.gen(function* () {
     const stat = yield* archive.stat
     const digest = running(stat, { willBeReadAgain: true, ...options })
-    yield* archive.read({ offset: 0, expected: stat, recycle: 1, chunkBytes: digestChunkBytes }).pipe(
-      Stream.runForEach((bytes) =>
-        Effect.suspend(() => {
-          digest.update(bytes)
-          return options.onProgress?.(digest.position) ?? Effect.void
-        })
-      )
-    )
+    const bytes = archive.read({ offset: 0, expected: stat, recycle: 1, chunkBytes: digestChunkBytes })
+    yield* ByteStream.forEach(bytes, (chunk) => {
+      digest.update(chunk)
+      return options.onProgress?.(digest.position) ?? Effect.void
+    })
     return digest.finish()
   })
 
@@ -187,24 +185,23 @@ export const verifying = <R>(
   /** Those of `Archive.read`; what is expected is known from the digest. */
   options: Omit<ReadOptions, "expected">
 ): Stream.Stream<Uint8Array, ArchiveError, R> =>
-  Stream.suspend(() => {
+  ByteStream.suspend(() => {
     const check = checkFrom(
       archive.path,
       { ...toRecord(digest), [evidence]: digest[evidence] },
       options.offset
     )
     let position = check.from
-
-    return archive.read({ ...options, offset: check.from, expected: digest.stat }).pipe(
-      Stream.mapEffect((bytes) =>
+    const checked = ByteStream.mapEffect(
+      archive.read({ ...options, offset: check.from, expected: digest.stat }),
+      (bytes) =>
         Effect.map(check.accept(bytes), () => {
           const start = position
           position += bytes.length
           return bytes.subarray(Math.max(0, options.offset - start))
         })
-      ),
-      Stream.filter((bytes) => bytes.length > 0)
     )
+    return ByteStream.withoutEmpty(checked)
   })
 
 /**

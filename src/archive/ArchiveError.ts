@@ -51,7 +51,9 @@ export class ArchiveUnreadable extends Schema.TaggedError<ArchiveUnreadable>(
 
   /** The next step. */
   get remedy(): string {
-    return reasons[this.reason].remedy
+    return this.detail?.includes("--allow-read") === true
+      ? "Run Deno with --allow-read for it."
+      : reasons[this.reason].remedy
   }
 
   override get message(): string {

@@ -11,7 +11,8 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
-import * as Stream from "effect/Stream"
+import type * as Stream from "effect/Stream"
+import * as ByteStream from "../byteStream.ts"
 import type { Archive, ArchiveStat, ReadOptions } from "./Archive.ts"
 import * as ArchiveDigest from "./ArchiveDigest.ts"
 import type { ArchiveError } from "./ArchiveError.ts"
@@ -218,9 +219,10 @@ const readContent = Effect.fnUntraced(function* <R>(
 ): Effect.fn.Return<Content, ArchiveError, R> {
   return yield* Effect.scoped(
     Effect.flatMap(makeEntryCheck, ({ accept, finish }) =>
-      archive
-        .read({ offset: 0, expected: stat, recycle: 1 })
-        .pipe(Stream.runForEach(accept), Effect.zipRight(finish))
+      Effect.zipRight(
+        ByteStream.forEach(archive.read({ offset: 0, expected: stat, recycle: 1 }), accept),
+        finish
+      )
     )
   )
 })
@@ -273,7 +275,7 @@ export const digesting = <R, E = never>(
   archive: Archive<R>,
   options: DigestingOptions<E>
 ): Stream.Stream<Uint8Array, ArchiveError | E, R> =>
-  Stream.unwrapScoped(
+  ByteStream.make(
     Effect.gen(function* () {
       const { expected, recycle } = options
       const check: EntryCheck = yield* makeEntryCheck
@@ -282,34 +284,41 @@ export const digesting = <R, E = never>(
       const { onChunk = () => Effect.void, onDigested } = options
       let checked: Effect.Effect<void> = Effect.void
 
-      const take = (bytes: Uint8Array) =>
-        Effect.gen(function* () {
-          yield* checked
-          if (bytes.length < worthAFiber) {
-            yield* check.accept(bytes)
-          } else {
-            // Entries are unpacked beside the event loop, while this chunk is digested and sent.
-            const checking = yield* Effect.forkIn(check.accept(bytes), scope)
+      const finish = Effect.gen(function* () {
+        yield* checked
+        const found = contentProblems(inspection, yield* check.finish)
+        yield* onDigested({
+          digest: digest.finish(),
+          inspection: withProblems(inspection, found),
+          found
+        })
+      })
+      const digested = (bytes: Uint8Array) => {
+        digest.update(bytes)
+        const told = onChunk(digest)
+        return Effect.as(digest.position < expected.size ? told : Effect.zipRight(told, finish), bytes)
+      }
+      const take = (bytes: Uint8Array) => {
+        if (check.isOver()) return digested(bytes)
+        if (bytes.length < worthAFiber) {
+          return Effect.flatMap(Effect.zipRight(checked, check.accept(bytes)), () => digested(bytes))
+        }
+        // Entries are unpacked beside the event loop, while this chunk is digested and sent.
+        return checked.pipe(
+          Effect.zipRight(Effect.forkIn(check.accept(bytes), scope)),
+          Effect.flatMap((checking) => {
             // Awaited and not joined: it has nothing to hand over.
             checked = Effect.flatten(Fiber.await(checking))
-            yield* Effect.yieldNow()
-          }
-          digest.update(bytes)
-          yield* onChunk(digest)
-          if (digest.position === expected.size) {
-            yield* checked
-            const found = contentProblems(inspection, yield* check.finish)
-            yield* onDigested({
-              digest: digest.finish(),
-              inspection: withProblems(inspection, found),
-              found
-            })
-          }
-          return bytes
-        })
+            return Effect.yieldNow()
+          }),
+          Effect.flatMap(() => digested(bytes))
+        )
+      }
       // The chunk before is still being checked while the next one is read.
       const reused = recycle === undefined ? {} : { recycle: Math.max(2, recycle) }
-      return Stream.mapEffect(archive.read({ ...options, ...reused, offset: 0 }), take)
+      return yield* ByteStream.begin(
+        ByteStream.mapEffect(archive.read({ ...options, ...reused, offset: 0 }), take)
+      )
     })
   )
 
@@ -360,7 +369,7 @@ export const digest = Effect.fn("ArchiveInspection.digest")(function* <R>(
   const { onProgress = () => Effect.void } = options
   const expected = options.expected ?? (yield* archive.stat)
   const done = yield* Deferred.make<Digested>()
-  yield* digesting(inspection, archive, {
+  const digested = digesting(inspection, archive, {
     willBeReadAgain: true,
     ...options,
     expected,
@@ -368,7 +377,8 @@ export const digest = Effect.fn("ArchiveInspection.digest")(function* <R>(
     chunkBytes,
     onChunk: ({ position }) => onProgress(position),
     onDigested: (digested) => Deferred.succeed(done, digested)
-  }).pipe(Stream.runDrain)
+  })
+  yield* ByteStream.forEach(digested, () => Effect.void)
   return yield* Deferred.await(done)
 })
 

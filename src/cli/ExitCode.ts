@@ -104,6 +104,7 @@ export const byTag: Readonly<Record<Failure["_tag"], ExitCodeName>> = {
   InvalidProxy: "usage",
   InvalidRequest: "usage",
   PackageMissing: "usage",
+  PermissionMissing: "usage",
   StagingNotConfigured: "usage",
   StoreRegionMismatch: "usage",
   UsageError: "usage",

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as ConfigError from "effect/ConfigError"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { ExtensionType } from "../cloud/Extension.ts"
 import { printable } from "../outsideText.ts"
@@ -312,6 +313,44 @@ export class PackageMissing extends Schema.TaggedError<PackageMissing>(
 }
 
 /**
+ * Deno was started without a permission that the command cannot do without. What it was about to do is not done.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class PermissionMissing extends Schema.TaggedError<PermissionMissing>(
+  "effect-elastic-extensions/cli/PermissionMissing"
+)("PermissionMissing", {
+  /** Deno's option that gives it, such as `--allow-env`. */
+  permission: Schema.String,
+  /** What was to be had, in Deno's words. */
+  detail: Schema.String
+}) {
+  readonly isRetryable = false
+
+  /** The next step. */
+  get remedy(): string {
+    return `Run Deno with ${this.permission}.`
+  }
+
+  override get message(): string {
+    return `Deno keeps from ${commandName} what it needs: ${this.detail}. ${this.remedy}`
+  }
+}
+
+/**
+ * What Deno threw, where it threw for want of a permission.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const fromDefect = (defect: unknown): Option.Option<PermissionMissing> => {
+  if (!(defect instanceof Error) || defect.name !== "NotCapable") return Option.none()
+  const [permission = "--allow-all"] = /--allow-[a-z]+/.exec(defect.message) ?? []
+  return Option.some(new PermissionMissing({ permission, detail: defect.message }))
+}
+
+/**
  * The runner that was to be asked does not answer, or not as a runner does.
  *
  * @since 0.1.0
@@ -354,6 +393,7 @@ export const Failure = Schema.Union(
   NameNotFound,
   AmbiguousName,
   PackageMissing,
+  PermissionMissing,
   RunnerUnreachable,
   AmbiguousRelease,
   UnknownExecution,

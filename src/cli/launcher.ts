@@ -42,10 +42,16 @@ const runCommand = async (): Promise<void> => {
 }
 
 /** As the command decides it. */
-const styleOf = ({ isTTY }: WriteStream): Style => {
-  // biome-ignore lint/style/noProcessEnv: reading it with Config would load what this file is there to avoid.
-  const isOff = (process.env["NO_COLOR"] ?? "") !== ""
-  return isTTY === true && !isOff ? colours() : plain
+const styleOf = ({ isTTY }: WriteStream): Style => (isTTY === true && !isOff() ? colours() : plain)
+
+/** Where Deno may not read the variable, it is not set. */
+const isOff = (): boolean => {
+  try {
+    // biome-ignore lint/style/noProcessEnv: reading it with Config would load what this file is there to avoid.
+    return (process.env["NO_COLOR"] ?? "") !== ""
+  } catch {
+    return false
+  }
 }
 
 /** Whether the text has left the process, or nobody reads it any more (`… | head -1`). */

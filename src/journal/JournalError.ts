@@ -110,6 +110,8 @@ const remedies: Record<typeof UnavailableReason.Type, string> = {
   Failed: "Run again; if it persists, use another folder or store."
 }
 
+const denoRemedy = "Run Deno with --allow-read and --allow-write for this folder."
+
 /**
  * The journal's folder or store cannot be used. The record that was there before is still whole.
  *
@@ -132,7 +134,7 @@ export class JournalUnavailable extends Schema.TaggedError<JournalUnavailable>(
   }
 
   get remedy(): string {
-    return remedies[this.reason]
+    return /--allow-(?:read|write)/.test(this.detail) ? denoRemedy : remedies[this.reason]
   }
 
   override get message(): string {

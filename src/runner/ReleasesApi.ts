@@ -17,7 +17,7 @@ import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as OpenApi from "@effect/platform/OpenApi"
 import type * as Effect from "effect/Effect"
-import { identity } from "effect/Function"
+import { flow, identity } from "effect/Function"
 import * as ParseResult from "effect/ParseResult"
 import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
@@ -26,6 +26,7 @@ import { ArchiveChanged, ArchiveUnreadable } from "../archive/ArchiveError.ts"
 import { ArchiveLocator } from "../archive/ArchiveLocator.ts"
 import { ProblemCode } from "../archive/ArchiveProblem.ts"
 import { packageVersion } from "../cloud/PackageVersion.ts"
+import { traced } from "../transfer/HttpSpan.ts"
 import {
   AmbiguousRelease,
   EngineUnavailable,
@@ -362,7 +363,7 @@ export interface ClientOptions {
 }
 
 /**
- * A client of the API, with a method for each route.
+ * A client of the API, with a method for each route. Its requests carry no trace headers, and their spans none of the token.
  *
  * @example
  * ```ts
@@ -385,8 +386,10 @@ export interface ClientOptions {
 export const client = ({ token, url }: ClientOptions): Effect.Effect<Client, never, HttpClient.HttpClient> =>
   HttpApiClient.make(ReleasesApi, {
     baseUrl: url,
-    transformClient:
+    transformClient: flow(
+      traced,
       token === undefined ? identity : HttpClient.mapRequest(HttpClientRequest.bearerToken(token))
+    )
   })
 
 /**

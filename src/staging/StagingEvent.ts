@@ -122,6 +122,14 @@ export interface StagingObserver {
 }
 
 /**
+ * Does nothing with any event.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const nobody: StagingObserver = { onEvent: () => Effect.void }
+
+/**
  * Whoever watches; by default nobody.
  *
  * @since 0.1.0
@@ -129,7 +137,7 @@ export interface StagingObserver {
  */
 export class StagingEvents extends Context.Reference<StagingEvents>()(
   "effect-elastic-extensions/staging/StagingEvents",
-  { defaultValue: (): StagingObserver => ({ onEvent: () => Effect.void }) }
+  { defaultValue: (): StagingObserver => nobody }
 ) {}
 
 /**

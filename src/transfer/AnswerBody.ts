@@ -7,7 +7,7 @@ import type { HttpClientError, ResponseError } from "@effect/platform/HttpClient
 import type { HttpClientResponse } from "@effect/platform/HttpClientResponse"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Stream from "effect/Stream"
+import * as ByteStream from "../byteStream.ts"
 
 /**
  * What came of a body, and whether that is all of it.
@@ -48,14 +48,12 @@ const into = (
   Effect.suspend(() => {
     const decoder = new TextDecoder()
     let size = 0
-    return Stream.runForEachWhile(response.stream, (chunk) =>
-      Effect.sync(() => {
-        size += chunk.length
-        reading.text += decoder.decode(chunk, { stream: true })
-        reading.isWhole = size <= maxBytes
-        return reading.isWhole
-      })
-    ).pipe(
+    return ByteStream.runWhile(response.stream, (chunk) => {
+      size += chunk.length
+      reading.text += decoder.decode(chunk, { stream: true })
+      reading.isWhole = size <= maxBytes
+      return reading.isWhole
+    }).pipe(
       // Some clients fail on a body that is not there instead of streaming nothing.
       Effect.catchTag("ResponseError", (error: ResponseError) =>
         error.reason === "EmptyBody" ? Effect.void : Effect.fail(error)
@@ -68,6 +66,14 @@ const into = (
     )
   })
 
+/** A short answer that says how long it is need not be read piece by piece. What is coded may unfold to any length. */
+const isWithin = ({ headers }: HttpClientResponse, maxBytes: number): boolean =>
+  headers["content-encoding"] === undefined &&
+  headers["content-length"] !== undefined &&
+  Number(headers["content-length"]) <= Math.min(maxBytes, maxShortBytes)
+
+const maxShortBytes = 64 * 1024
+
 /**
  * Reads a body as text, and no more of it than is allowed.
  *
@@ -79,8 +85,14 @@ export const collect = Effect.fnUntraced(function* (
   { maxBytes, maxMillis = Number.POSITIVE_INFINITY }: CollectOptions
 ): Effect.fn.Return<Collected, HttpClientError> {
   const reading: Reading = { text: "", isWhole: true }
-  const inTime = yield* Effect.timeoutOption(into(reading, response, maxBytes), maxMillis)
-  if (Option.isNone(inTime)) return { text: reading.text, end: "TooSlow" }
+  const whole = isWithin(response, maxBytes)
+    ? Effect.map(response.text, (text) => {
+        reading.text = text
+      })
+    : into(reading, response, maxBytes)
+  const inTime =
+    maxMillis === Number.POSITIVE_INFINITY ? Effect.asSome(whole) : Effect.timeoutOption(whole, maxMillis)
+  if (Option.isNone(yield* inTime)) return { text: reading.text, end: "TooSlow" }
   return { text: reading.text, end: reading.isWhole ? "Whole" : "TooLarge" }
 })
 

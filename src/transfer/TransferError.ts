@@ -73,6 +73,9 @@ const target = (error: Exchange): string => {
     : `${error.origin} through the proxy ${error.proxy}`
 }
 
+/** Deno names it: for https it may be another one than the network. */
+const missingPermission = (detail: string): string => /--allow-[a-z]+/.exec(detail)?.[0] ?? "--allow-net"
+
 const checkProxy =
   "Check HTTPS_PROXY, and that the proxy may connect to this host. NO_PROXY lists hosts to reach without it."
 
@@ -109,7 +112,7 @@ export class ConnectionFailed extends Schema.TaggedError<ConnectionFailed>(
   }
 
   get remedy(): string {
-    if (this.code === "NotCapable") return "Run Deno with --allow-net."
+    if (this.code === "NotCapable") return `Run Deno with ${missingPermission(this.detail)}.`
     if (this.code === "PROXY_407") return "Check the user name and password in HTTPS_PROXY."
     if (isAtProxy(this)) return checkProxy
     if (this.isPlainAnswer)

@@ -4,11 +4,11 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import * as Stream from "effect/Stream"
 import type * as Archive from "../archive/Archive.ts"
 import type { ArchiveError } from "../archive/ArchiveError.ts"
 import * as ArchiveInspection from "../archive/ArchiveInspection.ts"
 import { describe, type Problem } from "../archive/ArchiveProblem.ts"
+import * as ByteStream from "../byteStream.ts"
 import { ArchiveTooLarge } from "./UploadError.ts"
 import { emit } from "./UploadEvent.ts"
 import { UploadSettings } from "./UploadSettings.ts"
@@ -64,7 +64,7 @@ const withoutRequirements = <R>(archive: Archive.Archive<R>): Effect.Effect<Arch
   Effect.map(Effect.context<R>(), (context) => ({
     ...archive,
     stat: Effect.provide(archive.stat, context),
-    read: (options) => Stream.provideContext(archive.read(options), context)
+    read: (options) => ByteStream.provideContext(archive.read(options), context)
   }))
 
 /**

@@ -221,6 +221,40 @@ describe("Archive.file", () => {
       })
     )
 
+    it.scoped("fills the buffers that it is given, though the system gives less at a time", () =>
+      Effect.gen(function* () {
+        const bytes = content(2.5 * MiB)
+        const archive = Archive.file(yield* writeTemp(bytes))
+        const expected = yield* archive.stat
+        const fs = yield* FileSystem.FileSystem
+        const slowly = FileSystem.FileSystem.of({
+          ...fs,
+          open: (path, options) =>
+            Effect.map(fs.open(path, options), (file) => ({
+              ...file,
+              [FileSystem.FileTypeId]: FileSystem.FileTypeId,
+              stat: file.stat,
+              seek: (offset, from) => file.seek(offset, from),
+              read: (buffer) => file.read(buffer.subarray(0, 300_000))
+            }))
+        })
+        const buffers = [new Uint8Array(MiB), new Uint8Array(MiB), new Uint8Array(MiB)]
+        let given = 0
+        const into = Effect.sync(() => buffers[given++] ?? new Uint8Array(0))
+        const { chunks } = yield* Effect.provideService(
+          drain(archive.read({ offset: MiB / 2, expected, into })),
+          FileSystem.FileSystem,
+          slowly
+        )
+        assert.deepStrictEqual(
+          chunks.map(({ length }) => length),
+          [MiB, MiB]
+        )
+        assert.isTrue(Buffer.from(bytes.subarray(MiB / 2)).equals(concat(buffers.slice(0, 2))))
+        assert.strictEqual(given, 2)
+      })
+    )
+
     const changes: Record<string, readonly [ArchiveChanged["reason"], Change]> = {
       "shrinks below what is still to be read": ["Shrank", (fs, path) => fs.truncate(path, 1.5 * MiB)],
       "shrinks to nothing": ["Shrank", (fs, path) => fs.truncate(path, 0)],

@@ -6,6 +6,7 @@ import { Effect } from "effect"
 import { definitions } from "../../src/cli/internal/definitions.ts"
 import { journalId } from "../../src/journal/JournalRecord.ts"
 import { zip } from "../support/archive/zip.ts"
+import { ofExtensions, ofFile, ofReleases } from "../support/cli/commands.ts"
 import { linesIn } from "../support/cli/lines.ts"
 import { type Environment, type Ran, run } from "../support/cli/program.ts"
 import {
@@ -68,7 +69,12 @@ const hostile = {
 
 const hostileHeaders = { ...resourceHeaders, "x-cloud-resource-version": narrow("version") }
 
+/** Of the service, and of a runner. */
 const errorBody = {
+  _tag: "UnknownExecution",
+  executionId: canary("execution"),
+  message: canary("message"),
+  remedy: canary("remedy"),
   errors: [{ code: canary("code"), message: canary("message"), fields: [canary("field")] }]
 }
 
@@ -89,6 +95,8 @@ const place = Effect.gen(function* () {
   const env = (origin: string): Environment => ({
     EC_API_KEY: "local-key",
     EC_ENDPOINT: origin,
+    EC_RUNNER_URL: origin,
+    EC_RUNNER_TOKEN: "a-token-of-this-test",
     EC_UPLOAD_JOURNAL: journal,
     EC_UPLOAD_RETRIES: "1",
     EC_UPLOAD_RETRY_BASE_DELAY: "1 millis",
@@ -98,18 +106,51 @@ const place = Effect.gen(function* () {
   return { archive, env, fs, journal }
 })
 
-const commandsOn = (archive: string): ReadonlyArray<ReadonlyArray<string>> => [
-  ["list"],
-  ["show", id, "--deployments"],
-  ["show", "no-such-name"],
-  ["create", "--name", "words", "--type", "bundle", "--version", "*"],
-  ["update", id, "--description", "new"],
-  ["delete", id, "--yes"],
-  ["upload", id, archive],
-  ["upload", id, archive, "--dry-run"],
-  ["publish", archive, "--name", "words", "--type", "bundle", "--version", "*"],
-  ["doctor"]
-]
+const commandsOn = (archive: string) => [...ofExtensions({ archive }), ...ofReleases({ archive })]
+
+/** As a runner tells of a release. */
+const release = {
+  summary: {
+    executionId: canary("execution"),
+    releaseId: canary("release"),
+    attempt: 1,
+    extension: { _tag: "Named", name: canary("name"), type: "bundle", version: canary("version") },
+    extensionId: canary("id"),
+    sha256: canary("sha256"),
+    holdForApproval: true,
+    state: "failed",
+    waitsFor: { _tag: "Runner", why: canary("why") },
+    failure: { tag: canary("tag"), message: canary("message"), remedy: canary("remedy") },
+    decision: { verdict: "rejected", by: canary("by"), note: canary("note"), decidedAtMillis: 1 },
+    runner: canary("runner"),
+    submittedAtMillis: 1,
+    updatedAtMillis: 1
+  },
+  steps: [
+    {
+      step: canary("step"),
+      attempt: 1,
+      state: "failed",
+      runner: canary("runner"),
+      startedAtMillis: 1,
+      endedAtMillis: 2,
+      failure: { tag: canary("tag"), message: canary("message"), remedy: canary("remedy") },
+      facts: { [canary("fact")]: canary("value") }
+    }
+  ],
+  receipt: null
+}
+
+const answerOfRunner = (method: string, url: string): unknown => {
+  if (method === "POST")
+    return { executionId: canary("execution"), isFirst: false, inForce: release.summary.decision }
+  return /releases\/./.test(url) ? release : { releases: [release.summary], next: null }
+}
+
+const statusOf = (method: string, url: string): number => {
+  if (method !== "POST" || /\/(?:approve|reject)$/.test(url)) return 200
+  return url.includes("/releases") ? 202 : 201
+}
 
 const live = { timeout: 60_000 }
 
@@ -120,9 +161,10 @@ describe("what is shown, whoever has written it", () => {
       Effect.gen(function* () {
         const { archive, env } = yield* place
         const { origin } = yield* scriptedServer((response, { method, url }) => {
-          const body =
+          const ofCloud =
             url.includes(`/extensions/${id}`) || method === "POST" ? hostile : { extensions: [hostile] }
-          response.writeHead(method === "POST" ? 201 : 200, {
+          const body = url.includes("/releases") ? answerOfRunner(method, url) : ofCloud
+          response.writeHead(statusOf(method, url), {
             "content-type": "application/json",
             ...hostileHeaders
           })
@@ -130,8 +172,9 @@ describe("what is shown, whoever has written it", () => {
         })
         for (const args of commandsOn(archive)) {
           const { seen } = yield* look(args, env(origin), true)
-          if (args[0] === "list" || args[0] === "create" || (args[0] === "show" && args[1] === id))
-            expect(seen).toBeGreaterThan(0)
+          const isShown = ["list", "create", "releases"].includes(args[0] ?? "")
+          if (isShown || (args[0] === "show" && args[1] === id))
+            expect(seen, args.join(" ")).toBeGreaterThan(0)
         }
         const { json } = yield* look(["show", id, "--deployments"], env(origin))
         expect(linesIn(json.out)).toEqual([
@@ -154,9 +197,13 @@ describe("what is shown, whoever has written it", () => {
         const { archive, env } = yield* place
         for (const status of [400, 401, 404, 409, 500]) {
           const { origin } = yield* scriptedServer(refusal(status))
-          for (const args of commandsOn(archive)) {
+          for (const args of status === 404 ? commandsOn(archive) : ofExtensions({ archive })) {
             const { seen } = yield* look(args, env(origin))
-            if (args[0] === "list" && status === 400) expect(seen).toBeGreaterThan(0)
+            const isShown =
+              status === 404
+                ? args[0] === "releases" && args[1] !== "list" && args[1] !== "submit"
+                : args[0] === "list" && status === 400
+            if (isShown) expect(seen, args.join(" ")).toBeGreaterThan(0)
           }
         }
         for (const body of [
@@ -277,15 +324,34 @@ describe("what is shown, whoever has written it", () => {
   )
 
   it.scopedLive(
+    "comes from answers to a runner, by way of its log and of what it keeps",
+    () =>
+      Effect.gen(function* () {
+        const { archive, env, journal } = yield* place
+        const { origin } = yield* scriptedServer(refusal(403))
+        for (const flags of [[], ["--json"]]) {
+          const database = `${journal}/releases${flags.join("")}.db`
+          const { EC_RUNNER_URL: _, ...alone } = env(origin)
+          for (const args of ofFile({ archive, database })) {
+            const ran = yield* run([...args, ...flags], { env: alone })
+            expectHarmless(ran.out)
+            expectHarmless(ran.err)
+            const isTold = args[0] === "runner" || args[1] === "show"
+            if (isTold) expect(sightings(ran), args.join(" ")).toBeGreaterThan(0)
+          }
+        }
+      }).pipe(Effect.provide(NodeContext.layer)),
+    live
+  )
+
+  it.scopedLive(
     "comes from options, arguments and variables",
     () =>
       Effect.gen(function* () {
         const { archive, env } = yield* place
         const { origin } = yield* scriptedServer(refusal(404))
-        // The stand-in and the runner would run until somebody stops them.
-        const pages = definitions.filter(({ name }) => name !== "cloud" && name !== "runner")
         const value = canary("value").replaceAll("\0", "")
-        for (const { entries, name } of pages) {
+        for (const { entries, name } of definitions) {
           for (const entry of entries) {
             // What a file for the JSON is called is up to who runs this; a folder that is not there does for all.
             const isFile =

@@ -1,7 +1,9 @@
 import { readFileSync } from "node:fs"
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as HttpBody from "@effect/platform/HttpBody"
+import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { describe, expect, it } from "@effect/vitest"
 import * as ConfigProvider from "effect/ConfigProvider"
@@ -11,9 +13,12 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import * as Stream from "effect/Stream"
 import { updateRequest } from "../../src/cloud/Extension.ts"
 import { ExtensionId } from "../../src/cloud/ExtensionId.ts"
 import * as ExtensionsClient from "../../src/cloud/ExtensionsClient.ts"
+import { download } from "../../src/cloud/internal/verificationLink.ts"
 import { TransportCapabilities } from "../../src/transfer/Exchange.ts"
 import {
   against,
@@ -337,6 +342,33 @@ describe("uploadWith", () => {
       )
       expect(own.exit).toEqual(Either.left("mine"))
       expect(own.requests).toEqual([])
+    })
+  )
+})
+
+describe("a link to a stored archive", () => {
+  /** Whatever is asked for answers with these bytes: what is not to be asked for shows by its error. */
+  const anywhere = HttpClient.make((request) =>
+    Effect.succeed(HttpClientResponse.fromWeb(request, new Response("PK")))
+  )
+
+  it.effect.each([
+    ["https://api.example", "https://store.example/a", "PK"],
+    ["http://127.0.0.1:1234", "http://store.example/a", "PK"],
+    ["http://127.0.0.1:1234", "https://store.example/a", "PK"],
+    ["https://api.example", "http://store.example/a", "Insecure"],
+    ["https://api.example", "https://user@store.example/a", "NotHttp"],
+    ["https://api.example", "https://:password@store.example/a", "NotHttp"],
+    ["https://api.example", "ftp://store.example/a", "NotHttp"],
+    ["https://api.example", "/a", "NotHttp"]
+  ] as const)("of %s to %s is %s", ([apiOrigin, link, outcome]) =>
+    Effect.gen(function* () {
+      const found = yield* download(anywhere, Redacted.make(link), apiOrigin).pipe(
+        Stream.decodeText(),
+        Stream.mkString,
+        Effect.catchTag("VerificationLinkRefused", ({ reason }) => Effect.succeed(reason))
+      )
+      expect(found).toBe(outcome)
     })
   )
 })

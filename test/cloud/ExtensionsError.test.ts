@@ -113,6 +113,28 @@ describe("a documented code", () => {
   )
 })
 
+describe("a file that the service cannot take", () => {
+  const refusal = { status: 400, body: errorBody("extensions.request_execution_failed") }
+
+  it.effect("was sent to it, or was to be fetched: each has its own words and remedy", () =>
+    Effect.gen(function* () {
+      const sent = yield* errorFrom(refusal, (client) => client.upload(id, HttpBody.text("PK")))
+      expect(sent.message).toContain('"882519870" failed: the file was not accepted (status 400)')
+      expect(sent.remedy).toContain("an intact ZIP file")
+      const fetched = yield* errorFrom(refusal, (client) =>
+        client.update(id, {
+          name: "n",
+          type: "bundle",
+          version: "*",
+          downloadUrl: "https://example.com/a.zip"
+        })
+      )
+      expect(fetched.message).toContain("the archive could not be fetched from the download URL (status 400)")
+      expect(fetched.remedy).toContain("reached from the internet")
+    })
+  )
+})
+
 const html = "<!DOCTYPE html><html><head><title>Request blocked</title></head></html>"
 
 const undocumented: ReadonlyArray<readonly [status: number, tag: string, retryable: boolean]> = [
@@ -189,7 +211,14 @@ describe("an undocumented status", () => {
       const raw = yield* errorFrom(script, (client) =>
         client.upload(id, HttpBody.uint8Array(new Uint8Array(3), "application/zip"))
       )
-      expect([multipart, raw]).toMatchObject([{ contentType: "multipart" }, { contentType: "raw" }])
+      const wrapped = yield* errorFrom(script, (client) =>
+        client.upload(id, HttpBody.uint8Array(new Uint8Array(3), "multipart/form-data; boundary=b"))
+      )
+      expect([multipart, wrapped, raw]).toMatchObject([
+        { contentType: "multipart" },
+        { contentType: "multipart" },
+        { contentType: "raw" }
+      ])
       expect(yield* errorFrom({ status: 403, body: html })).not.toHaveProperty("contentType")
       expect(multipart.message).toContain("send the archive raw")
       expect(raw.message).not.toContain("raw")

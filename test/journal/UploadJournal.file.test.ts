@@ -1,5 +1,8 @@
-import { execFileSync } from "node:child_process"
+import { execFileSync, spawn } from "node:child_process"
+import { once } from "node:events"
+import { readlinkSync } from "node:fs"
 import { hostname } from "node:os"
+import process from "node:process"
 import { type PlatformError, SystemError, type SystemErrorReason } from "@effect/platform/Error"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
@@ -8,6 +11,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
@@ -60,6 +64,13 @@ const systemError = (code: string, reason: SystemErrorReason = "Unknown") =>
     description: `${code}: injected`,
     cause: Object.assign(new Error(code), { code })
   })
+
+/** A process that ends with the test. */
+const spawned = (command: string, args: ReadonlyArray<string>) =>
+  Effect.acquireRelease(
+    Effect.sync(() => spawn(command, args, { stdio: ["ignore", "pipe", "inherit"] })),
+    (child) => Effect.sync(() => child.kill("SIGKILL"))
+  )
 
 const modeOf = (fs: FileSystem.FileSystem, path: string) =>
   Effect.map(fs.stat(path), (info) => info.mode & 0o777)
@@ -343,10 +354,25 @@ describe("UploadJournal.layerFileSystem: records that cannot be understood", () 
       reason: "InvalidJson",
       says: "levels deep"
     },
+    "is nested 17 levels deep": {
+      text: `{"schemaVersion":3,"a":${"[".repeat(16)}${"]".repeat(16)}}`,
+      reason: "InvalidJson",
+      says: "more than 16 levels deep"
+    },
+    "is nested 16 levels deep, and often": {
+      text: `{"schemaVersion":3,"a":${"[".repeat(15)}${"]".repeat(15)},"b":[${Array(20).fill("{},[]")}]}`,
+      reason: "InvalidRecord",
+      says: "missing or invalid: "
+    },
     "has checkpoints without end": {
       text: `{"schemaVersion":2,"checkpoints":[${"1,".repeat(1_000_000)}1]}`,
       reason: "InvalidRecord",
       says: "checkpoints"
+    },
+    "is of version 1 without an archive": {
+      text: '{"schemaVersion":1}',
+      reason: "InvalidRecord",
+      says: "archive"
     },
     "was written by a newer release": {
       text: JSON.stringify({ schemaVersion: 4, url: secretUrl }),
@@ -562,6 +588,58 @@ describe("UploadJournal.layerFileSystem: who else can write there", () => {
       })
     )
   )
+
+  // Whoever runs the tests is one user: whose a file is, and who asks, are both put in their mouths.
+  const asUser = (uid: number) =>
+    Effect.acquireRelease(
+      Effect.sync(() => {
+        const { getuid } = process
+        Object.assign(process, { getuid: () => uid })
+        return getuid
+      }),
+      (getuid) => Effect.sync(() => Object.assign(process, { getuid }))
+    )
+
+  for (const [whose, owner, isBelieved] of [
+    ["its own user's", Option.some(1000), true],
+    ["the system's", Option.some(0), true],
+    ["nobody's that the platform knows", Option.none(), true],
+    ["another user's", Option.some(1001), false]
+  ] as const) {
+    for (const ending of ["", `/${id}.json`]) {
+      const what = ending === "" ? "folder" : "record"
+      it.effect(`${isBelieved ? "believes" : "does not believe"} a ${what} that is ${whose}`, () => {
+        let owned = "?"
+        return withJournal(
+          ({ folder, journal }) =>
+            Effect.gen(function* () {
+              yield* save(journal)
+              owned = `${folder}${ending}`
+              yield* asUser(1000)
+              for (const looked of [
+                Effect.asVoid(journal.list),
+                Effect.asVoid(journal.get(id)),
+                Effect.asVoid(Effect.scoped(journal.open(key)))
+              ]) {
+                const exit = yield* Effect.either(looked)
+                assert.strictEqual(Either.isRight(exit), isBelieved)
+                if (Either.isRight(exit)) continue
+                assert.deepInclude({ ...exit.left }, { _tag: "JournalUnavailable", reason: "NotPrivate" })
+                assert.include(exit.left.message, `"${owned}" belongs to another user`)
+              }
+            }).pipe(Effect.scoped),
+          (fs) => ({
+            ...fs,
+            stat: (path) =>
+              Effect.map(fs.stat(path), (info) => ({
+                ...info,
+                uid: owned === "?" ? info.uid : path === owned ? owner : Option.some(1000)
+              }))
+          })
+        )
+      })
+    }
+  }
 })
 
 describe("UploadJournal.layerFileSystem: locks", () => {
@@ -629,6 +707,55 @@ describe("UploadJournal.layerFileSystem: locks", () => {
       )
     )
   }
+
+  /** A process of this machine, told as its locks tell it. */
+  const ownerHere = (pid: number) =>
+    lockOf({ pid, hostname: hostname(), pidNamespace: readlinkSync("/proc/self/ns/pid") })
+
+  /** Only Linux tells a pid's namespace, and whether a process has ended before its parent asked. */
+  const onLinux = it.effect.runIf(process.platform === "linux")
+
+  onLinux("takes over the lock of a process that is gone, at once", () =>
+    withJournal((journaled) =>
+      Effect.gen(function* () {
+        yield* plant(journaled, ownerHere(deadPid), 0)
+        yield* TestClock.setTime(Date.now())
+        assert.isTrue(Option.isNone((yield* journaled.journal.peek(key)).lockedBy))
+        yield* save(journaled.journal)
+        assert.deepStrictEqual(yield* journaled.fs.readDirectory(journaled.folder), [`${id}.json`])
+      })
+    )
+  )
+
+  onLinux("takes over the lock of a process that has ended and that nobody asked about, at once", () =>
+    withJournal((journaled) =>
+      Effect.gen(function* () {
+        const parent = yield* spawned("sh", ["-c", "sleep 600 & echo $!; exec sleep 600"])
+        const pid = yield* Effect.promise(async () => Number(String(await once(parent.stdout, "data"))))
+        const stat = (of?: number) => journaled.fs.readFileString(`/proc/${of}/stat`)
+        // A shell would ask.
+        yield* eventually(Effect.map(stat(parent.pid), (text) => text.includes("(sleep)")))
+        process.kill(pid, "SIGKILL")
+        yield* eventually(Effect.map(stat(pid), (text) => text.includes(") Z ")))
+        yield* plant(journaled, ownerHere(pid), 0)
+        yield* save(journaled.journal)
+      }).pipe(Effect.scoped)
+    )
+  )
+
+  onLinux("respects the lock of a living process, whatever the name of its program looks like", () =>
+    withJournal((journaled) =>
+      Effect.gen(function* () {
+        const program = `${yield* journaled.fs.makeTempDirectoryScoped()}/) Z Zb`
+        yield* journaled.fs.symlink("/bin/sleep", program)
+        const { pid = 0 } = yield* spawned(program, ["600"])
+        const stat = journaled.fs.readFileString(`/proc/${pid}/stat`)
+        yield* eventually(Effect.map(stat, (text) => text.includes("() Z Zb) ")))
+        yield* plant(journaled, ownerHere(pid), 0)
+        assert.include((yield* Effect.flip(save(journaled.journal))).message, `by process ${pid} on`)
+      }).pipe(Effect.scoped)
+    )
+  )
 
   it.effect(
     "of an owner who dated it in the future, by a clock set back since, lapses after 30 silent seconds",

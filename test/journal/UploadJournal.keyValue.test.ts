@@ -103,6 +103,36 @@ describe("UploadJournal.layerKeyValueStore", () => {
     )
   )
 
+  it.effect("forgets the name of what was removed", () =>
+    withStore((kv, journal) =>
+      Effect.gen(function* () {
+        yield* Effect.scoped(
+          Effect.gen(function* () {
+            const session = yield* journal.open(key)
+            yield* session.save(yield* prepared())
+            assert.deepStrictEqual(yield* kv.get(`${prefix}index`), Option.some(`["${id}"]`))
+            // A name that is there is not written again.
+            yield* kv.set(`${prefix}index`, `[ "${id}" ]`)
+            yield* session.save(yield* prepared())
+            assert.deepStrictEqual(yield* kv.get(`${prefix}index`), Option.some(`[ "${id}" ]`))
+            yield* session.remove
+          })
+        )
+        assert.deepStrictEqual(yield* kv.get(`${prefix}index`), Option.some("[]"))
+      })
+    )
+  )
+
+  it.effect("takes for uploads only what is named after one", () =>
+    withStore((kv, journal) =>
+      Effect.gen(function* () {
+        yield* kv.set(`${prefix}index`, '["another"]')
+        yield* kv.set(`${prefix}another.lock`, lease(0))
+        assert.deepStrictEqual(yield* journal.list, { records: [], locks: [], corrupt: [] })
+      })
+    )
+  )
+
   it.effect("says which key spoils the list", () =>
     withStore((kv, journal) =>
       Effect.gen(function* () {

@@ -365,7 +365,120 @@ describe("two who stage the same archive at once", () => {
   )
 })
 
+describe("an archive that somebody else has brought meanwhile", () => {
+  const bringing = (when: "StagingCompleted" | "DownloadStarted", options: { readonly takenAway: boolean }) =>
+    withStore((store) =>
+      Effect.gen(function* () {
+        const cloud = yield* LocalElasticCloud
+        const { archive, bytes, key } = yield* bundleOf(2)
+        const extensionId = yield* seed()
+        const receipt = yield* ArchiveDelivery.deliver({
+          extensionId,
+          archive,
+          onEvent: (event) =>
+            Effect.when(
+              Effect.sync(() => options.takenAway && store.objects.delete(key)).pipe(
+                Effect.zipRight(cloud.seed({ ...dictionary, id: extensionId, file: bytes }))
+              ),
+              () => event._tag === when
+            )
+        })
+        expect(receipt).toMatchObject({ _tag: "AlreadyCurrent", proof: "hash", bytesSent: 0 })
+        expect(yield* held(extensionId)).toMatchObject({ sha256: sha256(bytes) })
+        expect([...store.takenParts].sort()).toEqual([1, 2])
+        expect([store.objects.size, store.uploads.size]).toEqual([0, 0])
+        return yield* cloud.requests
+      })
+    )
+
+  it.scopedLive("while it was staged is not fetched, and what was staged is put away", () =>
+    Effect.map(bringing("StagingCompleted", { takenAway: false }), (requests) =>
+      expect(requests.filter(({ method }) => method === "POST")).toEqual([])
+    )
+  )
+
+  it.scopedLive("and taken from the store before the service fetched it is not staged once more", () =>
+    bringing("DownloadStarted", { takenAway: true })
+  )
+})
+
+describe("what the journal knows of a staging", () => {
+  it.scopedLive("is all there is to know of its file", () =>
+    withStore((store) =>
+      Effect.gen(function* () {
+        const { bytes } = yield* bundleOf(2)
+        const path = yield* fileWith(bytes)
+        const extensionId = yield* seed()
+        store.plan("UploadPart", { _tag: "Fail", status: 403, code: "AccessDenied" })
+        yield* Effect.flip(ArchiveDelivery.deliver({ extensionId, archive: Archive.file(path) }))
+        const { records } = yield* (yield* UploadJournal.UploadJournal).list
+        expect(records.map(({ archive }) => archive)).toEqual([
+          {
+            path,
+            name: "words.zip",
+            size: bytes.length,
+            sha256: sha256(bytes),
+            modifiedMillis: expect.any(Number)
+          }
+        ])
+      })
+    )
+  )
+
+  it.scopedLive("is no plan for anybody else as long as it is worked on", () =>
+    withStore(() =>
+      Effect.gen(function* () {
+        const { archive } = yield* bundleOf(2)
+        const extensionId = yield* seed()
+        const isUnderWay = yield* Effect.makeLatch(false)
+        yield* Effect.forkScoped(
+          ArchiveDelivery.deliver({
+            extensionId,
+            archive,
+            onEvent: ({ _tag }) =>
+              _tag === "StagingCompleted" ? Effect.zipRight(isUnderWay.open, Effect.never) : Effect.void
+          })
+        )
+        yield* isUnderWay.await
+        const plan = Effect.asVoid(ArchiveDelivery.plan({ extensionId, archive }))
+        expect(yield* Effect.flip(plan)).toMatchObject({
+          _tag: "JournalLocked",
+          extensionId
+        })
+      })
+    )
+  )
+})
+
 describe("what goes wrong on the side of the service", () => {
+  it.scopedLive("a download that it does not begin: is waited for, and not staged once more", () =>
+    withStore(
+      (store) =>
+        Effect.gen(function* () {
+          const { archive, key } = yield* bundleOf(2)
+          const extensionId = yield* seed()
+          const error = yield* Effect.flip(
+            ArchiveDelivery.deliver({
+              extensionId,
+              archive,
+              preflight: false,
+              downloadTimeout: "300 millis",
+              onEvent: ({ _tag }) =>
+                Effect.sync(() => {
+                  if (_tag === "DownloadStarted") {
+                    store.plan("GetObject", { _tag: "Run", effect: () => new Promise(() => {}) })
+                  }
+                  if (_tag === "DownloadPolled") store.objects.delete(key)
+                })
+            })
+          )
+          expect(error).toMatchObject({ _tag: "DownloadFailed", reason: "TimedOut" })
+          expect(store.takenParts).toHaveLength(2)
+        }),
+      { cloud: { downloadPatience: 50 } }
+    )
+  )
+
   it.scopedLive("a download that it refuses: what was staged stays, and costs no part again", () =>
     withStore((store) =>
       Effect.gen(function* () {

@@ -98,7 +98,15 @@ describe("the same again", () => {
       const content = yield* zipOf(5000)
       const host = yield* archiveHost(content)
       const request = { ...dictionary, archive: archive(content), downloadUrl: host.url }
+      const origin = new URL(host.url).origin
+      expect((yield* ExtensionPublish.plan(request)).delivery).toEqual({ _tag: "Fetch", origin })
       yield* ExtensionPublish.publish(request)
+      expect((yield* ExtensionPublish.plan(request)).delivery).toEqual({
+        _tag: "AlreadyFetched",
+        proof: "hash"
+      })
+      const other = { ...request, archive: archive(yield* zipOf(6000)), preflight: false }
+      expect((yield* ExtensionPublish.plan(other)).delivery).toEqual({ _tag: "Fetch", origin })
       yield* cloud.clearRequests
       const again = yield* ExtensionPublish.publish(request)
       expect(again).toMatchObject({ _tag: "AlreadyPublished", way: "download", proof: "hash", updated: [] })

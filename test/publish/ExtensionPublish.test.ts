@@ -280,6 +280,11 @@ describe("an extension that deployments use", () => {
       expect(error).toMatchObject({ _tag: "ExtensionProtected", deployments: ["production"] })
       expect(yield* only).toMatchObject({ version: "8.17.0", resourceVersion: 1 })
       expect(yield* changes).toEqual({ creates: 0, updates: 0, uploads: 0 })
+      const described = { ...old.request, description: "Words", protectInUse: true }
+      expect(yield* ExtensionPublish.publish(described)).toMatchObject({
+        _tag: "Published",
+        updated: ["description"]
+      })
     }).pipe(Effect.provide(world()))
   )
 })

@@ -27,7 +27,7 @@ describe("scripts/bench.ts", () => {
       Effect.gen(function* () {
         const results = yield* measured
         const names = results.map(({ entry }) => entry.contender.name)
-        expect(new Set(names).size).toBe(11)
+        expect(new Set(names).size).toBe(12)
         for (const { entry, outcome } of results) {
           if (Either.isLeft(outcome)) {
             expect(outcome.left).toMatch(/^(curl|openssl) is not installed$/)

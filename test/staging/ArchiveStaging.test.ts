@@ -4,9 +4,11 @@ import { Deferred, Effect, Exit, Redacted, Runtime } from "effect"
 import * as Archive from "../../src/archive/Archive.ts"
 import * as ArchiveDigest from "../../src/archive/ArchiveDigest.ts"
 import * as ArchiveStaging from "../../src/staging/ArchiveStaging.ts"
+import { planOf, sizeOfPart } from "../../src/staging/internal/archiveStaging/parts.ts"
 import { content, layer as Files, writeTemp } from "../support/archive/sources.ts"
 import { archiveOf, machine, partBytes, watched } from "../support/staging/machine.ts"
 import { type ObjectStoreServer, objectStore } from "../support/staging/objectStore.ts"
+import { recordingTracer, traceHeaders } from "../support/upload/tracer.ts"
 import { sha256 } from "../support/upload/world.ts"
 
 const small = { partBytes }
@@ -40,6 +42,19 @@ const leave = (
 }
 
 describe("stage", () => {
+  it.scopedLive("takes no trace along to the store", () =>
+    Effect.gen(function* () {
+      const store = yield* objectStore()
+      const { spans, tracer } = recordingTracer()
+      yield* stageOn(store, archiveOf(2).archive).pipe(Effect.withSpan("release"), Effect.withTracer(tracer))
+      expect(spans.length).toBeGreaterThan(1)
+      expect(store.received.map(({ action }) => action)).toEqual(
+        expect.arrayContaining(["CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload"])
+      )
+      expect(store.received.flatMap(({ headers }) => traceHeaders(headers))).toEqual([])
+    })
+  )
+
   it.scopedLive("brings the archive into the store, in parts, under its digest", () =>
     Effect.gen(function* () {
       const store = yield* objectStore()
@@ -48,6 +63,14 @@ describe("stage", () => {
       expect(heldBy(store, keyOf(bytes))).toBe(sha256(bytes))
       expect(store.objects.get(keyOf(bytes))?.contentType).toBe("application/zip")
       expect([...store.takenParts].sort()).toEqual([1, 2, 3, 4, 5, 6])
+      expect(store.received.map(({ action }) => action)).toEqual([
+        "GetObject",
+        "ListMultipartUploads",
+        "CreateMultipartUpload",
+        ...Array.from({ length: 6 }, () => "UploadPart"),
+        "CompleteMultipartUpload",
+        "GetObject"
+      ])
       expect(store.uploads.size).toBe(0)
       expect(staged).toEqual({
         location: `s3://builds/${keyOf(bytes)}`,
@@ -211,6 +234,46 @@ describe("stage", () => {
       expect(staged.partsKept).toBeLessThan(6)
     })
   )
+})
+
+describe("how an archive is cut", () => {
+  const mebibyte = 1024 * 1024
+  const limits = { minPartBytes: 5 * mebibyte, maxPartBytes: 5 * 1024 * mebibyte, maxParts: 10_000 }
+
+  it.each([
+    ["by default", 100 * mebibyte, {}, { partBytes: 8 * mebibyte, count: 13, concurrency: 4 }],
+    [
+      "smaller than the store takes",
+      100 * mebibyte,
+      { partBytes: mebibyte, concurrency: 2 },
+      { partBytes: 5 * mebibyte, count: 20, concurrency: 2 }
+    ],
+    [
+      "into as many parts as may be, and no more",
+      80_000 * mebibyte,
+      { partBytes: 8 * mebibyte },
+      { partBytes: 8 * mebibyte, count: 10_000, concurrency: 4 }
+    ],
+    [
+      "into larger parts where there would be too many, and fewer of them at once",
+      160_000 * mebibyte,
+      { concurrency: 5 },
+      { partBytes: 16 * mebibyte, count: 10_000, concurrency: 2 }
+    ],
+    [
+      "one at a time at least",
+      900_000 * mebibyte,
+      { concurrency: 0 },
+      { partBytes: 90 * mebibyte, count: 10_000, concurrency: 1 }
+    ]
+  ] as const)("%s", (_, size, options, expected) => {
+    expect(planOf(size, limits, options)).toEqual({ size, ...expected })
+  })
+
+  it("gives each part its size, and none to parts that there are not", () => {
+    const plan = planOf(12 * mebibyte, limits, {})
+    expect([0, 1, 2, 3].map((number) => sizeOfPart(plan, number))).toEqual([0, 8 * mebibyte, 4 * mebibyte, 0])
+  })
 })
 
 describe("resumption", () => {
@@ -496,6 +559,30 @@ describe("faults", () => {
       yield* stageOn(store, archive)
       expect(store.of("UploadPart")).toHaveLength(4)
       expect(store.partBytes).toBe(bytes.length)
+      expect(heldBy(store, keyOf(bytes))).toBe(sha256(bytes))
+    })
+  )
+
+  it.scopedLive("tell no more progress than there is when a part is sent again", () =>
+    Effect.gen(function* () {
+      const store = yield* objectStore()
+      const { archive, bytes } = archiveOf(3)
+      store.plan("UploadPart", { _tag: "Fail", status: 503, code: "SlowDown" }, { part: 2 })
+      const { events } = yield* watched(stageOn(store, archive))
+      const told = events.flatMap((event) => (event._tag === "StagingProgress" ? [event.bytes] : []))
+      expect(store.of("UploadPart")).toHaveLength(4)
+      expect(Math.max(...told)).toBe(bytes.length)
+      expect(told.at(-1)).toBe(bytes.length)
+    })
+  )
+
+  it.scopedLive("begin an upload that was not begun at first", () =>
+    Effect.gen(function* () {
+      const store = yield* objectStore()
+      const { archive, bytes } = archiveOf(2)
+      store.plan("CreateMultipartUpload", { _tag: "Fail", status: 503, code: "SlowDown" })
+      yield* stageOn(store, archive)
+      expect(store.of("CreateMultipartUpload")).toHaveLength(2)
       expect(heldBy(store, keyOf(bytes))).toBe(sha256(bytes))
     })
   )

@@ -236,6 +236,25 @@ describe("what is refused", () => {
     })
   )
 
+  it.scopedLive("in more words than anybody reads: the beginning is kept", () =>
+    Effect.gen(function* () {
+      const server = yield* objectStore()
+      const body = `<Error><Code>${"C".repeat(1000)}</Code><Message>${"m".repeat(20_000)}</Message></Error>`
+      server.plan("CreateMultipartUpload", {
+        _tag: "Answer",
+        status: 400,
+        contentType: "application/xml",
+        body
+      })
+      const failure = yield* Effect.flip(ask(server, (store) => store.create("k")))
+      expect(failure).toMatchObject({
+        _tag: "StoreRefused",
+        code: "C".repeat(100),
+        detail: "m".repeat(300)
+      })
+    })
+  )
+
   it.scopedLive("a redirect to nowhere in particular", () =>
     Effect.gen(function* () {
       const server = yield* objectStore()

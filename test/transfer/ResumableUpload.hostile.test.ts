@@ -31,7 +31,12 @@ import { attempt, doneRun, expectKept, resume, stopsHalfway, upload } from "../s
 
 const drained = (socket: Socket) =>
   new Promise<void>((resolve) => {
-    socket.once("drain", resolve).once("close", resolve)
+    // A socket is drained thousands of times, and closed once: both listeners go together.
+    const done = () => {
+      socket.off("drain", done).off("close", done)
+      resolve()
+    }
+    socket.on("drain", done).on("close", done)
   })
 
 /** Writes a text many times, as fast as the client takes it. */

@@ -127,6 +127,15 @@ describe("a refusal of the append that completes the upload", () => {
     })
   )
 
+  it.live("stands when the resource lacks bytes, whether or not it says that it is not complete", () =>
+    Effect.gen(function* () {
+      const vague = head(answer(204, at(999)))
+      const run = yield* resume([begun, refused(400), vague, cancelled])
+      expect(run.answer).toEqual({ status: 400, body: "no" })
+      expectForgotten(run)
+    })
+  )
+
   it.live("does not stand when the resource has every byte and does not deny to be complete", () =>
     Effect.gen(function* () {
       const vague = head(answer(204, at(1000)))

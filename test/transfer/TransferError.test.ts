@@ -68,6 +68,17 @@ describe("fromHttpClientError", () => {
     })
   }
 
+  it("does not look for a code without end", () => {
+    const caused = (depth: number): object =>
+      depth === 0 ? { code: "ECONNREFUSED" } : new Error("wrapped", { cause: caused(depth - 1) })
+    const codeAt = (depth: number) =>
+      TransferError.fromHttpClientError(requestError("Transport", caused(depth))).phase
+    expect([codeAt(5), codeAt(6)]).toEqual(["connecting", "sending"])
+    const circle = new Error("caused by itself")
+    circle.cause = circle
+    expect(TransferError.fromHttpClientError(requestError("Transport", circle)).phase).toBe("sending")
+  })
+
   it("says what it can of everything else", () => {
     const response = HttpClientResponse.fromWeb(request, new Response("x", { status: 502 }))
     const responseError = (reason: "StatusCode" | "Decode" | "EmptyBody") =>

@@ -157,6 +157,24 @@ describe("a host with several addresses", () => {
   )
 })
 
+describe("an address that nobody resolves", () => {
+  it.scopedLive.skipIf(process.platform !== "linux")("is connected to, and said to be, from the start", () =>
+    Effect.gen(function* () {
+      const { port } = yield* slowToAccept
+      for (const [host, phase] of [
+        ["127.0.0.1", "connecting"],
+        ["[::ffff:127.0.0.1]", "connecting"]
+      ] as const) {
+        const error = yield* failure(`http://${host}:${port}/`, {
+          connectTimeout: "100 millis",
+          proxy: false
+        })
+        expect(error).toMatchObject({ _tag: "ConnectTimeout", phase })
+      }
+    })
+  )
+})
+
 /** Answers whatever it is sent in plain HTTP. */
 const portWithoutTls = Effect.acquireRelease(
   Effect.async<Net.Server>((resume) => {

@@ -5,7 +5,8 @@ import * as HttpBody from "@effect/platform/HttpBody"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import { describe, expect, it } from "@effect/vitest"
-import { Chunk, Effect, Option, Stream } from "effect"
+import { Chunk, Effect, Exit, Option, Scope, Stream } from "effect"
+import * as Bandwidth from "../../src/transfer/Bandwidth.ts"
 import { Exchange } from "../../src/transfer/Exchange.ts"
 import { fromHttpClientError } from "../../src/transfer/TransferError.ts"
 import * as UploadHttpClient from "../../src/transfer/UploadHttpClient.ts"
@@ -222,6 +223,35 @@ describe("UploadHttpClient", () => {
     })
   )
 
+  it.scopedLive("cuts a body into pieces that begin small, and reserves no byte more than it has", () =>
+    Effect.gen(function* () {
+      const server = yield* serve(ok)
+      const written: Array<number> = []
+      let reserved = 0
+      const body = HttpBody.stream(Stream.make(new Uint8Array(300_000)), zip, 300_000)
+      const client = yield* UploadHttpClient.make({ continueTimeout: "10 millis" }).pipe(
+        Effect.provideServiceEffect(
+          Bandwidth.Bandwidth,
+          Effect.map(Bandwidth.make(Number.POSITIVE_INFINITY), (unlimited) => ({
+            ...unlimited,
+            reserve: (wanted) => {
+              reserved += wanted
+              return unlimited.reserve(wanted)
+            }
+          }))
+        )
+      )
+      yield* client
+        .execute(HttpClientRequest.put(server.url, { body }))
+        .pipe(
+          Effect.provideService(Exchange, { onWritten: (bytes) => Effect.sync(() => written.push(bytes)) })
+        )
+      expect(written[0]).toBe(65_536)
+      expect(written.at(-1)).toBe(300_000)
+      expect(reserved).toBe(300_000)
+    })
+  )
+
   it.scopedLive("sends once, when the connection dies after the whole request was read", () =>
     Effect.gen(function* () {
       const server = yield* serve(whenWhole(({ socket }) => socket.destroy()))
@@ -359,6 +389,21 @@ describe("UploadHttpClient", () => {
         expect(error).toMatchObject({ _tag: "ResponseError", reason: "Decode" })
         expect(fromHttpClientError(error)).toMatchObject({ _tag: "ConnectionFailed", phase: "receiving" })
       })
+    )
+
+    it.scopedLive("whose request is over before they are read to their end are an error as well", () =>
+      Effect.gen(function* () {
+        const server = yield* serve(
+          whenWhole(({ write }) => write("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf"))
+        )
+        const scope = yield* Scope.make()
+        const client = yield* UploadHttpClient.make()
+        const response = yield* Scope.extend(HttpClient.withScope(client).get(server.url), scope)
+        yield* Scope.close(scope, Exit.void)
+        const error = yield* Effect.flip(response.text)
+        expect(error).toMatchObject({ _tag: "ResponseError", reason: "Decode" })
+        expect(fromHttpClientError(error)).toMatchObject({ _tag: "ConnectionFailed", phase: "receiving" })
+      }).pipe(Effect.provide(Bandwidth.layer()))
     )
 
     it.scopedLive("that nobody reads do not keep the connection", () =>

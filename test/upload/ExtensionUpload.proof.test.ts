@@ -4,6 +4,7 @@ import * as Archive from "../../src/archive/Archive.ts"
 import * as Fault from "../../src/testing/Fault.ts"
 import { LocalElasticCloud } from "../../src/testing/LocalElasticCloud.ts"
 import * as ExtensionUpload from "../../src/upload/ExtensionUpload.ts"
+import { Uploaded } from "../../src/upload/UploadReceipt.ts"
 import type { UploadOptions } from "../../src/upload/UploadSettings.ts"
 import { zipOf } from "../support/upload/archives.ts"
 import {
@@ -204,6 +205,73 @@ describe("content that is not ours after the upload", () => {
       })
       expect(error.message).toContain(`Extension ${id} does not hold the archive that was sent`)
       expect(yield* journaled).toEqual([])
+    }).pipe(Effect.provide(world()))
+  )
+})
+
+describe("verify, later", () => {
+  const uploaded = Effect.gen(function* () {
+    const content = yield* zipOf(5000)
+    const id = yield* seed()
+    const archive = Archive.bytes({ name: "a.zip", bytes: content })
+    const receipt = yield* ExtensionUpload.upload({ extensionId: id, archive })
+    yield* (yield* LocalElasticCloud).clearRequests
+    return { content, id, receipt }
+  })
+
+  it.live("costs one question as long as the version is the same", () =>
+    Effect.gen(function* () {
+      const { receipt } = yield* uploaded
+      expect(yield* ExtensionUpload.verify(receipt)).toBe("hash")
+      expect(yield* traffic).toEqual(["GET 200"])
+    }).pipe(Effect.provide(world()))
+  )
+
+  it.live("compares the content where the version is another, which a description makes it", () =>
+    Effect.gen(function* () {
+      const { id, receipt } = yield* uploaded
+      yield* seed({ id, description: "new" })
+      expect(yield* ExtensionUpload.verify(receipt)).toBe("hash")
+      expect(yield* traffic).toEqual(["GET 200", "LINK 200"])
+    }).pipe(Effect.provide(world()))
+  )
+
+  it.live("names who wrote since, as far as the versions tell", () =>
+    Effect.gen(function* () {
+      const { content, id, receipt } = yield* uploaded
+      const theirs = yield* zipOf(7000)
+      yield* otherWriter(id, theirs)
+      expect(yield* Effect.flip(ExtensionUpload.verify(receipt))).toMatchObject({
+        _tag: "UploadConflict",
+        before: { resourceVersion: "2", size: content.length },
+        now: { resourceVersion: "3", size: theirs.length }
+      })
+      const differs = {
+        _tag: "VerificationFailed",
+        reason: "Size",
+        expected: String(content.length),
+        actual: String(theirs.length)
+      }
+      const unversioned = new Uploaded({ ...receipt, resourceVersion: { before: null, after: null } })
+      expect(yield* Effect.flip(ExtensionUpload.verify(unversioned))).toMatchObject(differs)
+      yield* planned({ method: "GET", fault: Fault.dropHeaders("x-cloud-resource-version") })
+      expect(yield* Effect.flip(ExtensionUpload.verify(receipt))).toMatchObject(differs)
+    }).pipe(Effect.provide(world()))
+  )
+
+  it.live("fails where another archive of the same size is there", () =>
+    Effect.gen(function* () {
+      const { content, id, receipt } = yield* uploaded
+      const theirs = Buffer.from(content)
+      theirs.writeUInt8(theirs.readUInt8(40) ^ 1, 40)
+      yield* otherWriter(id, theirs)
+      const unversioned = new Uploaded({ ...receipt, resourceVersion: { before: null, after: null } })
+      expect(yield* Effect.flip(ExtensionUpload.verify(unversioned))).toMatchObject({
+        _tag: "VerificationFailed",
+        reason: "Hash",
+        expected: sha256(content),
+        actual: sha256(theirs)
+      })
     }).pipe(Effect.provide(world()))
   )
 })

@@ -174,6 +174,34 @@ describe("Unknown", () => {
     }).pipe(Effect.provide(world()))
   )
 
+  it.live.each([
+    ["body", "Unknown", { _tag: "OutcomeUnknown", detail: "the service tells neither a version nor a date" }],
+    ["applied", "Applied", { _tag: "Uploaded", proof: "hash" }]
+  ] as const)("when it gives nothing but a link to another archive (cut at %s)", ([moment, outcome, end]) =>
+    Effect.gen(function* () {
+      const { cloud, outcomes, putLines, upload } = yield* prepared()
+      yield* cloud.plan({ method: "PUT", fault: Fault.cut(moment) })
+      yield* fromGet(
+        1,
+        Fault.alterAnswer(({ body }) => {
+          const {
+            file_metadata: { url: link },
+            extension_type,
+            id,
+            name,
+            url,
+            version
+          } = JSON.parse(Buffer.from(body).toString())
+          const told = { id, name, version, extension_type, url, file_metadata: { url: link } }
+          return { status: 200, body: JSON.stringify(told) }
+        })
+      )
+      expect(yield* Effect.merge(upload)).toMatchObject(end)
+      expect(outcomes()).toEqual([outcome])
+      expect(yield* putLines).toEqual(["PUT SIZE/SIZE whole unanswered"])
+    }).pipe(Effect.provide(world()))
+  )
+
   it.live("before a re-send, too: what cannot be asked is not overwritten", () =>
     Effect.gen(function* () {
       const { cloud, putLines, upload } = yield* prepared()

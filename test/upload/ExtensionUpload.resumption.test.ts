@@ -1,7 +1,7 @@
 /** Resumable uploads with something in between, told by what arrives and what the extension holds in the end. */
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Either, Layer, Redacted } from "effect"
+import { Effect, Either, Layer, Redacted, Runtime } from "effect"
 import * as Archive from "../../src/archive/Archive.ts"
 import * as ElasticCloudConfig from "../../src/cloud/ElasticCloudConfig.ts"
 import * as ExtensionsClient from "../../src/cloud/ExtensionsClient.ts"
@@ -20,17 +20,25 @@ interface Scene extends Meddling {
   readonly settings?: Partial<UploadSettings.UploadOptions>
   /** Runs of the command, one after the other, in which nothing is retried; without it one, in which things are. */
   readonly runs?: number
+  /** When the second run asks for the upload resource, it is gone, because the archive is being applied at last. */
+  readonly isAppliedLate?: boolean
 }
 
 const MiB = 1024 * 1024
 
 /** One upload of 3 MiB and a bit to the stand-in behind a proxy. */
-const uploadThrough = ({ runs, settings = {}, ...meddling }: Scene) =>
+const uploadThrough = ({ isAppliedLate = false, runs, settings = {}, ...meddling }: Scene) =>
   Effect.gen(function* () {
     const content = yield* zipOf(3 * MiB)
     const id = yield* seed()
     const { url } = yield* LocalElasticCloud.LocalElasticCloud
-    const proxy = yield* meddler(url, meddling)
+    const apply = Runtime.runFork(yield* Effect.runtime<LocalElasticCloud.LocalElasticCloud>())
+    const applyLate: Meddling["refuse"] = ({ method }, count) => {
+      if (method !== "HEAD" || count < 2) return undefined
+      apply(seed({ id, file: content }))
+      return { status: 404 }
+    }
+    const proxy = yield* meddler(url, isAppliedLate ? { ...meddling, refuse: applyLate } : meddling)
     const run = ExtensionUpload.upload({
       extensionId: id,
       archive: Archive.bytes({ name: "words.zip", bytes: content })
@@ -118,6 +126,45 @@ describe("an upload that is over by the clock of this machine", () => {
       expect(run.sent.slice(0, 5)).toEqual(["OPTIONS", "PUT N", "PUT 0", "HEAD", "PATCH N"])
       expect(run.sent.slice(5)).toEqual(["HEAD", expect.stringMatching(/^PATCH /)])
       expect(run.sent.at(-1)).not.toBe("PATCH N")
+    }).pipe(Effect.provide(world({ interimResponses: false })))
+  )
+})
+
+describe("an upload resource that is gone when the next run asks for it", () => {
+  const scene = {
+    cutAfter: { method: "PATCH", bytes: MiB },
+    runs: 2,
+    settings: { resumable: "required" }
+  } as const satisfies Scene
+  const created = ["OPTIONS", "PUT N", "PUT 0", "HEAD", "PATCH N"]
+  const gone =
+    (isGone: (count: number) => boolean): NonNullable<Meddling["refuse"]> =>
+    ({ method }, count) =>
+      method === "HEAD" && isGone(count) ? { status: 404 } : undefined
+
+  it.live("costs no attempt: the same run starts over at once", () =>
+    Effect.gen(function* () {
+      const run = yield* uploadThrough({ ...scene, refuse: gone((count) => count === 2) })
+      expect(run).toMatchObject(uploaded)
+      expect(run.sent).toEqual([...created, "HEAD", ...created])
+      expect(yield* journaled).toEqual([])
+    }).pipe(Effect.provide(world({ interimResponses: false })))
+  )
+
+  it.live("is a failure where the server says so again and again", () =>
+    Effect.gen(function* () {
+      const run = yield* uploadThrough({ ...scene, refuse: gone((count) => count >= 2) })
+      expect(run).toMatchObject({ result: { _tag: "UploadResourceLost", reason: "Gone" }, applied: 0 })
+      expect(run.sent).toEqual([...created, "HEAD", ...created.slice(0, 4)])
+    }).pipe(Effect.provide(world({ interimResponses: false })))
+  )
+
+  it.live("is no reason to send again what is applied meanwhile", () =>
+    Effect.gen(function* () {
+      const settings = { ...scene.settings, reconcileWindow: "30 seconds" } as const
+      const run = yield* uploadThrough({ ...scene, settings, isAppliedLate: true })
+      expect(run).toMatchObject({ result: { _tag: "Uploaded", proof: "hash" }, isOurs: true })
+      expect(run.sent).toEqual([...created, "HEAD"])
     }).pipe(Effect.provide(world({ interimResponses: false })))
   )
 })

@@ -7,8 +7,10 @@ import * as UploadJournal from "../../src/journal/UploadJournal.ts"
 import * as Fault from "../../src/testing/Fault.ts"
 import { LocalElasticCloud } from "../../src/testing/LocalElasticCloud.ts"
 import * as ExtensionUpload from "../../src/upload/ExtensionUpload.ts"
+import { makeHashing } from "../../src/upload/internal/hashing.ts"
 import { PieceBytes } from "../../src/upload/internal/run.ts"
-import type { UploadEvent } from "../../src/upload/UploadEvent.ts"
+import * as LocalArchive from "../../src/upload/LocalArchive.ts"
+import { type UploadEvent, UploadEvents } from "../../src/upload/UploadEvent.ts"
 import { type EntrySpec, zip } from "../support/archive/zip.ts"
 import { archiveFor, fileWith, inSmallPieces, zipOf } from "../support/upload/archives.ts"
 import {
@@ -132,6 +134,70 @@ describe("an archive that the extension cannot hold", () => {
     }).pipe(Effect.provide(bySmallPieces()))
   )
 })
+
+describe("a reading that does not begin at the start", () => {
+  it.live("is not the one that hashes: the whole is read before it", () =>
+    Effect.gen(function* () {
+      const content = yield* zipOf(4000)
+      const { events, onEvent } = recordEvents()
+      const rest = yield* Effect.gen(function* () {
+        const hashing = yield* makeHashing(
+          yield* LocalArchive.inspect(archiveFor("WhileSending", content)),
+          []
+        )
+        yield* hashing.whileSending
+        const findings = { onHashed: () => Effect.void, onDigested: () => Effect.void }
+        return yield* Stream.runCollect(hashing.read({ offset: 1000 }, findings))
+      }).pipe(Effect.provideService(UploadEvents, { onEvent }))
+      expect(sha256(Buffer.concat([...rest]))).toBe(sha256(content.subarray(1000)))
+      expect(wayOf(events)).toEqual(["BeforeSending"])
+    }).pipe(Effect.provide(bySmallPieces()))
+  )
+})
+
+describe("the journal", () => {
+  it.live("is written no more often for a longer archive, where nobody could resume its upload", () =>
+    Effect.gen(function* () {
+      const journal = yield* UploadJournal.UploadJournal
+      const savesFor = Effect.fnUntraced(function* (size: number) {
+        const content = yield* zipOf(size)
+        let saves = 0
+        yield* ExtensionUpload.upload({
+          extensionId: yield* seed(),
+          archive: Archive.make({
+            name: "words.zip",
+            size: content.length,
+            modifiedMillis: 1,
+            open: (offset) =>
+              Stream.unfold(offset, (at) =>
+                at < content.length
+                  ? Option.some([content.subarray(at, at + 1000), at + 1000])
+                  : Option.none()
+              )
+          })
+        }).pipe(
+          Effect.provideService(UploadJournal.UploadJournal, {
+            ...journal,
+            open: (key) =>
+              Effect.map(journal.open(key), (session) => ({
+                ...session,
+                save: (record) => {
+                  saves += 1
+                  return session.save(record)
+                }
+              }))
+          })
+        )
+        return saves
+      })
+      expect(yield* savesFor(40_000)).toBe(yield* savesFor(4000))
+    }).pipe(Effect.provide(Layer.merge(world(), Layer.succeed(PieceBytes, 3000))))
+  )
+})
+
+it.effect("an archive is read in pieces of 2 MiB", () =>
+  Effect.map(PieceBytes, (bytes) => expect(bytes).toBe(2 * MiB))
+)
 
 describe("an archive whose damage shows while it is sent", () => {
   it.live.each(["ordinary", "resumable"] as const)("is not sent to its end: %s", (kind) =>

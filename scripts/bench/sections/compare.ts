@@ -2,8 +2,10 @@
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { chart } from "../chart.ts"
-import { contest, type Medians, medians, type Result } from "../contest.ts"
+import type { Contender } from "../contender.ts"
+import { contest, type Entry, type Medians, medians, type Result } from "../contest.ts"
 import { cell, formatMemory, formatRatio, formatSeconds, formatSize, markdownTable } from "../format.ts"
+import * as Server from "../server.ts"
 import { Workbench } from "../workbench.ts"
 import type { Figures, Section } from "./section.ts"
 
@@ -24,21 +26,20 @@ export const measured = Effect.gen(function* () {
     undici
   } = contenders
   const entered = yield* archive(size)
-  return yield* contest(
-    [
-      curl,
-      opensslAndCurl,
-      nodeHttp,
-      transport,
-      command,
-      library,
-      libraryUnbuilt,
-      undici,
-      nodeHttpClient,
-      fetch,
-      tus
-    ].map((contender) => ({ contender, archive: entered }))
-  )
+  const holding = yield* Effect.orDie(Server.startSink({ holding: entered.size }))
+  const entriesOf = (...those: ReadonlyArray<Contender>) =>
+    those.map((contender): Entry => ({ contender, archive: entered }))
+  return yield* contest([
+    ...entriesOf(curl, opensslAndCurl, nodeHttp, transport, command, library, libraryUnbuilt),
+    { contender: digestFirst(command), archive: entered, server: holding },
+    ...entriesOf(undici, nodeHttpClient, fetch, tus)
+  ])
+}).pipe(Effect.scoped)
+
+/** To a server that might hold this very archive already: the digest tells that it does not, before anything is sent. */
+const digestFirst = (contender: Contender): Contender => ({
+  ...contender,
+  name: `${contender.name}, digest first`
 })
 
 interface Row {

@@ -82,7 +82,7 @@ export const line: Section = {
   run: Effect.gen(function* () {
     const { archive, contenders, folder } = yield* Workbench
     const { cert, key } = yield* certificate(folder)
-    const sink = yield* Effect.orDie(Server.startSink(key, cert))
+    const sink = yield* Effect.orDie(Server.startSink({ tls: { key, cert } }))
     const { url } = yield* Effect.orDie(
       Server.startLine({
         port: Number(new URL(sink.url).port),

@@ -12,6 +12,7 @@ import { UsageError } from "../Failure.ts"
 import type { Run } from "../internal/command.ts"
 import type * as definitions from "../internal/definitions.ts"
 import { Exited, Output } from "../internal/output.ts"
+import { listening } from "../internal/permission.ts"
 import * as Results from "../internal/results.ts"
 import { facts, shellWord } from "../internal/text.ts"
 
@@ -28,10 +29,12 @@ export const run: Run<typeof definitions.cloud> = Effect.fnUntraced(function* ({
 }) {
   const { result } = yield* Output
   const key = Option.getOrElse(apiKey, () => "local-key")
+  const chosen = Option.getOrElse(yield* Effect.transposeMapOption(port, requirePort), () => 0)
+  yield* listening("127.0.0.1", chosen)
   // Loaded here alone: no other command should start more slowly for it.
   const { make } = yield* Effect.promise(() => import("../../testing/LocalElasticCloud.ts"))
   const cloud = yield* make({
-    port: Option.getOrUndefined(yield* Effect.transposeMapOption(port, requirePort)),
+    port: chosen,
     dataDir: Option.getOrUndefined(data),
     accounts: [{ apiKey: key, owner: "local" }],
     resumable: resumable ? {} : undefined

@@ -201,10 +201,10 @@ const decide = Effect.fnUntraced(function* (
     readonly note: Option.Option<string>
   }
 ) {
+  const by = yield* Option.match(taken.by, { onNone: () => userName(how), onSome: Effect.succeed })
   const desk = yield* Desk
   const output = yield* Output
   const { summary } = yield* desk.show(taken.release)
-  const by = Option.getOrElse(taken.by, () => userInfo().username)
   const { inForce, isFirst } = yield* desk[how](summary.executionId, {
     by,
     note: Option.getOrUndefined(taken.note)
@@ -229,6 +229,17 @@ const decide = Effect.fnUntraced(function* (
   })
   if (!isFirst) return yield* new Exited({ code: ExitCode.exitCodes.conflict })
 }, Effect.provide(layerDesk))
+
+/** Not every user has one, and Deno does not tell it to everybody. */
+const userName = (how: "approve" | "reject") =>
+  Effect.try({
+    try: () => userInfo().username,
+    catch: () =>
+      new UsageError({
+        problem: "Say with --by who decides: the name of this user cannot be found out.",
+        command: `releases ${how}`
+      })
+  })
 
 /** Tells each change, and ends with the outcome. */
 const follow = Effect.fnUntraced(function* (executionId: string) {

@@ -6,6 +6,7 @@ import * as HelpDoc from "@effect/cli/HelpDoc"
 import * as Options from "@effect/cli/Options"
 import * as ValidationError from "@effect/cli/ValidationError"
 import * as FileSystem from "@effect/platform/FileSystem"
+import * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
 import * as ConfigError from "effect/ConfigError"
 import * as ConfigProvider from "effect/ConfigProvider"
@@ -14,7 +15,7 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import { packageVersion } from "../../cloud/PackageVersion.ts"
 import { spanned } from "../../telemetry.ts"
-import { Defect, type Failure, fromConfigError, Interrupted } from "../Failure.ts"
+import { Defect, type Failure, fromConfigError, fromDefect, Interrupted } from "../Failure.ts"
 import type { Definition, Page, Takes } from "./definitions.ts"
 import {
   type Ending,
@@ -129,6 +130,10 @@ export const reported = <R, E extends CommandError>(
     Effect.zipRight(Effect.flatMap(Output, ({ written }) => written)),
     Effect.catchAllCause((cause) => Effect.flatMap(endingOf(cause, givens), exit)),
     exported,
+    // Where to export to is read before the command begins.
+    Effect.catchSomeDefect((defect) =>
+      Option.map(fromDefect(defect), (failure) => exit(new Failed({ failure })))
+    ),
     withGivens(givens),
     withOutput(output),
     Effect.uninterruptible
@@ -163,7 +168,10 @@ const endingOf = (
         new Failed({
           failure: Cause.isInterruptedOnly(cause)
             ? new Interrupted()
-            : new Defect({ detail: Cause.pretty(cause) })
+            : Option.getOrElse(
+                Arr.findFirst(Cause.defects(cause), fromDefect),
+                () => new Defect({ detail: Cause.pretty(cause) })
+              )
         })
       ),
     onSome: (error) => {

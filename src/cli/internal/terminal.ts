@@ -72,7 +72,8 @@ export const styleOf = (sink: Sink<unknown>): Effect.Effect<Style> =>
 
 const noColor = Config.option(Config.string("NO_COLOR")).pipe(
   Config.map(Option.exists((value) => value !== "")),
-  Effect.orElseSucceed(() => false)
+  // Nothing in its value can be wrong. Where Deno may not read it, whoever says so needs a style as well.
+  Effect.catchAllCause(() => Effect.succeed(false))
 )
 
 /** Somebody who can be asked before something is gone for good. */

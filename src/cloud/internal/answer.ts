@@ -230,10 +230,10 @@ const byStatus = (
 const isHtml = (response: HttpClientResponse, body: string): boolean =>
   /^text\/html\b/i.test(response.headers["content-type"] ?? "") || /^\s*<(!doctype\s+html|html)\b/i.test(body)
 
-const contentTypeOf = ({ request }: HttpClientResponse): "raw" | "multipart" => {
-  const sent = request.headers["content-type"] ?? request.body.contentType ?? ""
-  return request.body._tag === "FormData" || /^multipart\//i.test(sent) ? "multipart" : "raw"
-}
+const contentTypeOf = ({ request }: HttpClientResponse): "raw" | "multipart" =>
+  request.body._tag === "FormData" || /^multipart\//i.test(request.headers["content-type"] ?? "")
+    ? "multipart"
+    : "raw"
 
 const scrubbedLength = 64 * 1024
 const keptBodyBytes = 4096

@@ -6,10 +6,10 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
+import { scrubAddresses } from "../../scrub.ts"
 import { fromHttpClientError, type TransferError } from "../../transfer/TransferError.ts"
 import { type ExtensionsError, VerificationLinkRefused } from "../ExtensionsError.ts"
 import { type Call, statusError } from "./answer.ts"
-import { scrubAddresses } from "./scrub.ts"
 
 const call: Call = { operation: "download", scrub: scrubAddresses }
 

@@ -94,7 +94,8 @@ export const makeFileStore = Effect.fnUntraced(function* (directory: string) {
   })
 
   const firstMissing = (folder: string): Effect.Effect<string, PlatformError> =>
-    Effect.flatMap(fs.exists(path.dirname(folder)), (isThere) =>
+    // Whether a file is there is asked by looking at it: on Deno any other question needs a permission more.
+    Effect.flatMap(Effect.isSuccess(fs.stat(path.dirname(folder))), (isThere) =>
       isThere ? Effect.succeed(folder) : firstMissing(path.dirname(folder))
     )
 

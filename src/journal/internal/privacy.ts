@@ -11,14 +11,14 @@ const maxRecordBytes = 4 * 1024 * 1024
 const writableByOthers = 0o022
 
 /** Deno asks the user for permission to learn who that is; Windows has rights of another kind, and says 0666 of everything. */
-const me: Option.Option<number> =
+const me = (): Option.Option<number> =>
   "Deno" in globalThis ? Option.none() : Option.fromNullable(process.getuid?.())
 
 const hasModes = process.platform !== "win32"
 
 /** The system's own user may have made what this one is to use. */
 const isForeign = ({ uid }: FileSystem.File.Info): boolean =>
-  Option.exists(Option.all([uid, me]), ([owner, user]) => owner !== user && owner !== 0)
+  Option.exists(Option.all([uid, me()]), ([owner, user]) => owner !== user && owner !== 0)
 
 const refusal = (reason: "BadResource" | "PermissionDenied", path: string, what: string) =>
   new SystemError({

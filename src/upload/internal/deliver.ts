@@ -11,6 +11,7 @@ import type { JournalError } from "../../journal/JournalError.ts"
 import type { JournalRecord } from "../../journal/JournalRecord.ts"
 import { attribute, spanned } from "../../telemetry.ts"
 import * as ResumableUpload from "../../transfer/ResumableUpload.ts"
+import type { UploadResourceLost } from "../../transfer/ResumableUploadError.ts"
 import * as RetryPolicy from "../../transfer/RetryPolicy.ts"
 import { chunksInUse } from "../../transfer/UploadHttpClient.ts"
 import * as StoredArchive from "../StoredArchive.ts"
@@ -52,6 +53,7 @@ export const deliver: Effect.Effect<Delivered, UploadError, Run.Subject | Run.Pr
 const attempt = Effect.fnUntraced(function* () {
   const before = yield* Run.counters
   return yield* (before.attempts === 0 ? sendAndProve : sendUnlessSettled).pipe(
+    Effect.catchIf(isGone, startOver),
     Effect.catchAll((error) =>
       Effect.flatMap(Run.counters, ({ acknowledged }) =>
         Effect.fail(failedWith(error, acknowledged > before.acknowledged))
@@ -59,6 +61,24 @@ const attempt = Effect.fnUntraced(function* () {
     )
   )
 })
+
+/** By the server's own word, or by the time that it has announced. */
+const isGone = (error: UploadError): error is UploadResourceLost =>
+  error._tag === "UploadResourceLost" && (error.reason === "Gone" || error.reason === "Expired")
+
+/**
+ * What was lost is no attempt that failed, and so costs none: one that begins anew follows at once, if nothing else than before
+ * is found. A server may lose a second one in the same run only at the price of a retry.
+ */
+const startOver = (error: UploadResourceLost) =>
+  Effect.flatMap(Run.counters, ({ hasStartedOver }) =>
+    hasStartedOver
+      ? Effect.fail(error)
+      : Effect.zipRight(
+          Run.count((counts) => ({ ...counts, hasStartedOver: true })),
+          sendUnlessSettled
+        )
+  )
 
 const failedWith = (error: UploadError, madeProgress: boolean): Failed => ({
   _tag: error._tag,

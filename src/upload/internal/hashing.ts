@@ -2,11 +2,12 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Ref from "effect/Ref"
-import * as Stream from "effect/Stream"
+import type * as Stream from "effect/Stream"
 import type * as Archive from "../../archive/Archive.ts"
 import * as ArchiveDigest from "../../archive/ArchiveDigest.ts"
 import { ArchiveChanged, type ArchiveError } from "../../archive/ArchiveError.ts"
 import * as ArchiveInspection from "../../archive/ArchiveInspection.ts"
+import * as ByteStream from "../../byteStream.ts"
 import * as LocalArchive from "../LocalArchive.ts"
 import { emit } from "../UploadEvent.ts"
 
@@ -116,7 +117,7 @@ export const makeHashing = (
         now._tag === "While" && now.hasBegun ? Effect.asVoid(whole) : Effect.void
       ),
       read: (options, findings) =>
-        Stream.unwrap(
+        ByteStream.unwrap(
           Effect.gen(function* () {
             const now = yield* Ref.get(state)
             if (now._tag === "While" && !now.hasBegun && options.offset === 0) {

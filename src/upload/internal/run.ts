@@ -2,9 +2,9 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Ref from "effect/Ref"
-import * as Stream from "effect/Stream"
 import type * as Archive from "../../archive/Archive.ts"
 import type * as ArchiveDigest from "../../archive/ArchiveDigest.ts"
+import * as ByteStream from "../../byteStream.ts"
 import type { ExtensionId } from "../../cloud/ExtensionId.ts"
 import type { JournalError } from "../../journal/JournalError.ts"
 import type { JournalRecord } from "../../journal/JournalRecord.ts"
@@ -68,7 +68,7 @@ export const representation = (
     )
     return {
       ...whole,
-      read: (offset) => Stream.unwrap(Effect.as(progress.journal.confirm, read(offset)))
+      read: (offset) => ByteStream.unwrap(Effect.as(progress.journal.confirm, read(offset)))
     }
   })
 
@@ -102,6 +102,8 @@ export interface Counters {
   /** and where: 0 at the start of the representation. */
   readonly bytesResumed: number
   readonly acknowledged: number
+  /** Whether this run has begun again because the server had lost the upload resource. */
+  readonly hasStartedOver: boolean
 }
 
 export const noCounts: Counters = {
@@ -110,7 +112,8 @@ export const noCounts: Counters = {
   written: 0,
   hasPart: false,
   bytesResumed: 0,
-  acknowledged: 0
+  acknowledged: 0,
+  hasStartedOver: false
 }
 
 export const counters: Effect.Effect<Counters, never, Progress> = Effect.flatMap(Progress, ({ counters }) =>

@@ -18,7 +18,8 @@ import * as Results from "../../../src/cli/internal/results.ts"
 import { Stdio } from "../../../src/cli/internal/terminal.ts"
 import { PublishError } from "../../../src/publish/PublishError.ts"
 import { ExtensionProtected, UploadConflict } from "../../../src/upload/UploadError.ts"
-import { memorySink, run } from "../../support/cli/program.ts"
+import { run } from "../../support/cli/program.ts"
+import { memorySink } from "../../support/cli/sink.ts"
 import { fileWith } from "../../support/upload/archives.ts"
 
 const told = (ending: Output.Ending, json = false) =>

@@ -8,7 +8,7 @@ import { makeReport } from "../../../src/cli/internal/reporter.ts"
 import { withoutAnsi } from "../../../src/cli/internal/shown.ts"
 import { Stdio } from "../../../src/cli/internal/terminal.ts"
 import type { PublishEvent } from "../../../src/publish/PublishEvent.ts"
-import { memorySink } from "../../support/cli/program.ts"
+import { memorySink } from "../../support/cli/sink.ts"
 
 const total = 100_000_000
 

@@ -7,6 +7,7 @@ import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import { ExtensionsClient } from "../../../src/cloud/ExtensionsClient.ts"
 import { clientFor, scriptedServer } from "../../support/cloud/scriptedServer.ts"
+import { recordingTracer, traceHeaders } from "../../support/upload/tracer.ts"
 
 describe("download", () => {
   const download = (link: (origin: string) => string, script: Parameters<typeof scriptedServer>[0]) =>
@@ -31,6 +32,30 @@ describe("download", () => {
       expect(requests[0]?.headers).not.toHaveProperty("traceparent")
       expect(requests[0]?.headers["accept-encoding"]).toBe("identity")
     })
+  )
+
+  it.effect("takes no trace and no key along to another origin", () =>
+    Effect.gen(function* () {
+      const api = yield* scriptedServer({ status: 200, body: { extensions: [] } })
+      const store = yield* scriptedServer({ status: 200, body: "PK bytes" })
+      const { spans, tracer } = recordingTracer()
+      yield* Effect.flatMap(ExtensionsClient, (client) =>
+        Effect.zipRight(
+          client.list,
+          Stream.runDrain(client.download(Redacted.make(secretLink(store.origin))))
+        )
+      ).pipe(
+        Effect.withSpan("release"),
+        Effect.provide(clientFor(api.origin, NodeHttpClient.layer)),
+        Effect.withTracer(tracer)
+      )
+      expect(spans.map(({ name }) => name)).toContain("ExtensionsClient.download")
+      expect([api, store].map(({ requests }) => requests.length)).toEqual([1, 1])
+      for (const { requests } of [api, store]) {
+        expect(requests.flatMap(({ headers }) => traceHeaders(headers))).toEqual([])
+      }
+      expect(store.requests[0]?.headers).not.toHaveProperty("authorization")
+    }).pipe(Effect.scoped)
   )
 
   it.effect.each([400, 401, 403, 404, 410])("refused with %i is VerificationLinkRefused", (status) =>

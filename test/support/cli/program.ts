@@ -2,32 +2,16 @@
 import { spawn, spawnSync } from "node:child_process"
 import { dirname, resolve } from "node:path"
 import * as NodeContext from "@effect/platform-node/NodeContext"
-import { Cause, ConfigProvider, Effect, Exit, Option } from "effect"
+import { ConfigProvider, Effect } from "effect"
 import { bundleCommand } from "../../../scripts/support/command.ts"
 import { node } from "../../../scripts/support/node.ts"
-import type { Exited } from "../../../src/cli/internal/output.ts"
-import { type Sink, Stdio } from "../../../src/cli/internal/terminal.ts"
-import { main } from "../../../src/cli/main.ts"
+import { ended } from "./commands.ts"
 import { linesIn } from "./lines.ts"
+import { codeOf, memorySink, type Ran } from "./sink.ts"
 
-export interface Ran {
-  readonly code: number | null
-  readonly out: string
-  readonly err: string
-}
+export type { Ran } from "./sink.ts"
 
 export type Environment = Readonly<Record<string, string>>
-
-/** A stream that keeps what is written to it. `columns` makes it a terminal. */
-export const memorySink = (columns?: () => number) => {
-  const written: Array<string> = []
-  const sink: Sink = {
-    isTerminal: columns !== undefined,
-    columns: Effect.sync(() => columns?.() ?? 80),
-    write: (text) => Effect.sync(() => void written.push(text))
-  }
-  return { sink, written, text: () => written.join("") }
-}
 
 /** Runs a command in this process: quick, and with an environment that holds nothing else. */
 export const run = (
@@ -38,26 +22,13 @@ export const run = (
     const columns = options.columns === undefined ? undefined : () => options.columns ?? 80
     const out = memorySink(columns)
     const err = memorySink(columns)
-    const exit = yield* Effect.exit(
-      main(args).pipe(
-        Effect.provideService(Stdio, { out: out.sink, err: err.sink }),
-        Effect.withConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(options.env ?? {}))))
-      )
+    const exit = yield* ended(args, { out: out.sink, err: err.sink }).pipe(
+      Effect.withConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(options.env ?? {}))))
     )
     const ran = { code: codeOf(exit), out: out.text(), err: err.text() }
     if (args.includes("--json")) objects(ran)
     return ran
   }).pipe(Effect.provide(NodeContext.layer))
-
-const codeOf = (exit: Exit.Exit<void, Exited>): number =>
-  Exit.match(exit, {
-    onSuccess: () => 0,
-    onFailure: (cause) =>
-      Option.getOrThrowWith(
-        Option.map(Cause.failureOption(cause), ({ code }) => code),
-        () => new Error(Cause.pretty(cause))
-      )
-  })
 
 /** Every line of standard output as the object it has to be, without the time, which is another in every run. */
 export const objects = ({ out }: Ran): ReadonlyArray<Readonly<Record<string, unknown>>> =>

@@ -1,4 +1,5 @@
 /** Servers that know every secret and say it in every answer, and a search for what has become of them. */
+import { resolve } from "node:path"
 import * as FileSystem from "@effect/platform/FileSystem"
 import { expect } from "@effect/vitest"
 import { Effect } from "effect"
@@ -13,8 +14,9 @@ const linkToken = "bGlua3M/work+like-keys"
 const signature = "5ignature-of-a-link"
 const uploadToken = "tok3n-of-an-upload-resource"
 const proxyWord = "pa55word-of-a-proxy"
+const runnerToken = "t0ken-that-opens-a-runner"
 
-const secrets = [key, plainKey, linkToken, signature, uploadToken, proxyWord]
+const secrets = [key, plainKey, linkToken, signature, uploadToken, proxyWord, runnerToken]
 
 const each = (text: string, notation: (hex: string, code: number) => string) =>
   Array.from(text, (character) => {
@@ -152,6 +154,48 @@ const servers = (): Readonly<Record<string, Script>> => {
   }
 }
 
+const tokenEcho = [
+  `Bearer ${runnerToken}`,
+  each(runnerToken, (hex) => `\\u00${hex}`),
+  each(runnerToken, (hex) => `%${hex}`),
+  Buffer.from(runnerToken).toString("base64"),
+  Buffer.from(runnerToken).toString("hex")
+].join(" ")
+
+const tokenHeaders = {
+  "x-request-id": runnerToken,
+  location: `/${encodeURIComponent(runnerToken)}`,
+  link: `</${runnerToken}>; rel=next`
+}
+
+/** What a runner, or who is taken for one, answers with that was given a token. */
+const runners = (): ReadonlyArray<Script> => {
+  const tell =
+    (status: number, body: object | string): Script =>
+    (response) => {
+      response.writeHead(status, { ...(typeof body === "string" ? {} : json), ...tokenHeaders })
+      response.end(typeof body === "string" ? body : JSON.stringify(body))
+    }
+  const words = { message: tokenEcho, remedy: tokenEcho }
+  return [
+    tell(404, { _tag: "UnknownExecution", executionId: tokenEcho, ...words }),
+    tell(503, { _tag: "EngineUnavailable", resource: runnerToken, detail: tokenEcho, ...words }),
+    tell(401, { _tag: "AccessTokenRefused", token: runnerToken, ...words }),
+    tell(400, { _tag: "MalformedRequest", detail: tokenEcho, ...words }),
+    tell(200, {
+      releases: [{ executionId: { [tokenEcho]: runnerToken } }],
+      next: [tokenEcho],
+      summary: tokenEcho
+    }),
+    tell(200, tokenEcho),
+    tell(307, tokenEcho),
+    (response) =>
+      void response.socket?.end(
+        `HTTP/1.1 200 OK\r\nx: ${runnerToken}\r\ncontent-length: 99\r\n\r\n${runnerToken}`
+      )
+  ]
+}
+
 const proxies = [
   `http://user:${proxyWord}@127.0.0.1:1`,
   `http://user:${proxyWord}@bad host/`,
@@ -202,15 +246,20 @@ export const expectNoLeak = (runtime: Runtime) =>
     const fs = yield* FileSystem.FileSystem
     const folder = yield* fs.makeTempDirectoryScoped({ prefix: "secrets-" })
     const started = yield* Effect.forEach(Object.values(servers()), scriptedServer)
+    const asked = yield* Effect.forEach(runners(), scriptedServer)
+    // Beside the packages, where the native one is found that keeps releases in a file.
+    const programs = resolve("node_modules/.cache/secrets", `${process.pid}-${runtime}`)
     const child = yield* startChild({
       runtime,
-      program: yield* bundleChild(folder, "faults/secretsChild.ts"),
+      program: yield* bundleChild(programs, "faults/secretsChild.ts"),
       // Whether a folder can be written to depends on who asks.
       rights: ["--allow-sys=uid,gid"],
       env: {
         CANARY_ORIGINS: started.map(({ origin }) => origin).join(","),
+        CANARY_RUNNERS: asked.map(({ origin }) => origin).join(","),
         CANARY_PROXIES: proxies.join(","),
         CANARY_KEY: key,
+        CANARY_TOKEN: runnerToken,
         CANARY_FOLDER: `${folder}/journal`,
         CANARY_ARCHIVE: yield* fileWith(yield* zipOf(500))
       }
@@ -220,9 +269,14 @@ export const expectNoLeak = (runtime: Runtime) =>
     const [handled = "", unhandled = ""] = output.split("# an error that nobody handles")
     expect(handled).toContain("<redacted>")
     expect(unhandled, output.slice(-500)).toMatch(/error/i)
-    // Every server has learnt the key, so that it could tell it.
-    for (const { requests } of started) {
-      expect(requests.map(({ headers: { authorization } }) => authorization)).toContain(`ApiKey ${key}`)
-    }
+    // Every server has learnt what it could tell.
+    const given = (requests: ReadonlyArray<RecordedRequest>) =>
+      requests.map(({ headers: { authorization } }) => authorization)
+    for (const { requests } of started) expect(given(requests)).toContain(`ApiKey ${key}`)
+    for (const { requests } of asked)
+      expect(new Set(given(requests))).toEqual(new Set([`Bearer ${runnerToken}`]))
+    // And a runner has worked for each of them. Deno cannot open its file.
+    const failures = handled.match(/^.*Step \S+ failed/gm) ?? []
+    if (runtime !== "deno") expect(failures.length).toBeGreaterThanOrEqual(started.length)
     expect(leaksIn(output)).toEqual([])
   })

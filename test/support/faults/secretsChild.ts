@@ -4,42 +4,27 @@
  */
 import process from "node:process"
 import { inspect } from "node:util"
+import * as FileSystem from "@effect/platform/FileSystem"
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Cause, Config, ConfigProvider, Console, Effect, Exit, Layer, Logger, LogLevel } from "effect"
-import { main, Stdio } from "../../../src/cli/main.ts"
 import { Archive, ExtensionUpload, UploadJournal } from "../../../src/index.ts"
+import { ended, id, ofExtensions, ofFile, ofReleases, ofThisMachine, type Words } from "../cli/commands.ts"
 import { recordingTracer } from "../upload/tracer.ts"
 
 const settings = Config.all({
   origins: Config.array(Config.string(), "CANARY_ORIGINS"),
+  runners: Config.array(Config.string(), "CANARY_RUNNERS"),
   proxies: Config.array(Config.string(), "CANARY_PROXIES"),
   key: Config.string("CANARY_KEY"),
+  token: Config.string("CANARY_TOKEN"),
   folder: Config.string("CANARY_FOLDER"),
   archive: Config.string("CANARY_ARCHIVE")
 })
 
-const id = "882519870"
-
-const commandsOn = (archive: string): ReadonlyArray<ReadonlyArray<string>> => [
-  ["list"],
-  ["show", id, "--deployments"],
-  ["show", "no-such-name"],
-  ["create", "--name", "words", "--type", "bundle", "--version", "*"],
-  ["update", id, "--description", "new"],
-  ["delete", id, "--yes"],
-  ["upload", id, archive],
-  ["upload", id, archive, "--dry-run"],
-  ["publish", archive, "--name", "words", "--type", "bundle", "--version", "*"],
-  ["inspect", archive],
-  ["pending"],
-  ["resume", id],
-  ["cancel", id],
-  ["doctor"]
-]
-
 const write = (text: string) => Effect.sync(() => void process.stdout.write(text))
-const sink = { isTerminal: false, columns: Effect.succeed(80), write }
+/** Everything is written as people see it; what programs read goes into a file. */
+const terminal = { isTerminal: true, columns: Effect.succeed(80), write }
 
 const told = (exit: Exit.Exit<unknown, unknown>): ReadonlyArray<string> =>
   Exit.match(exit, {
@@ -57,10 +42,12 @@ const told = (exit: Exit.Exit<unknown, unknown>): ReadonlyArray<string> =>
   })
 
 const program = Effect.gen(function* () {
-  const { archive, folder, key, origins, proxies } = yield* settings
+  const { archive, folder, key, origins, proxies, runners, token } = yield* settings
+  const fs = yield* FileSystem.FileSystem
   const variables = (more: Readonly<Record<string, string>>) =>
     Object.entries({
       EC_API_KEY: key,
+      EC_RUNNER_TOKEN: token,
       EC_UPLOAD_JOURNAL: folder,
       EC_UPLOAD_RETRIES: "1",
       EC_UPLOAD_RETRY_BASE_DELAY: "1 millis",
@@ -83,13 +70,28 @@ const program = Effect.gen(function* () {
       Effect.withConfigProvider(ConfigProvider.fromMap(new Map(variables(more))))
     )
 
-  const proxied = proxies.map((proxy) => ({ EC_ENDPOINT: "https://api.example", HTTPS_PROXY: proxy }))
-  for (const more of [...origins.map((origin) => ({ EC_ENDPOINT: origin })), ...proxied]) {
-    for (const args of commandsOn(archive)) {
+  const lines = `${folder}-lines`
+  const tell = (args: Words, more: Readonly<Record<string, string>>) =>
+    Effect.gen(function* () {
       yield* Console.log(`\n# ${args.join(" ")}`)
-      yield* observed(main([...args, "--json"]), more)
-    }
+      const run = ended([...args, "--json-file", lines], { out: terminal, err: terminal })
+      yield* observed(Effect.flatten(run), more)
+      yield* Console.log(yield* fs.readFileString(lines))
+    })
+  const proxied = proxies.map((proxy) => ({ EC_ENDPOINT: "https://api.example", HTTPS_PROXY: proxy }))
+  const served = origins.map((origin) => ({ EC_ENDPOINT: origin }))
+  for (const [index, more] of [...served, ...proxied].entries()) {
+    const given = { archive, database: `${folder}-${index}.db` }
+    for (const args of [...ofExtensions(given), ...ofThisMachine(given), ...ofFile(given)])
+      yield* tell(args, more)
     yield* observed(upload, more)
+  }
+  const proxiedRunners = proxies.map((proxy) => ({
+    EC_RUNNER_URL: "https://runner.example",
+    HTTPS_PROXY: proxy
+  }))
+  for (const more of [...runners.map((url) => ({ EC_RUNNER_URL: url })), ...proxiedRunners]) {
+    for (const args of ofReleases({ archive })) yield* tell(args, { EC_ENDPOINT: origins[0] ?? "", ...more })
   }
   yield* Console.log(inspect(spans, { depth: 12, maxArrayLength: null, maxStringLength: null }))
   // The end of a process does not wait for what a busy reader has not taken yet.
@@ -100,7 +102,6 @@ const program = Effect.gen(function* () {
     Effect.withConfigProvider(ConfigProvider.fromMap(new Map(variables({ EC_ENDPOINT: origins[0] ?? "" }))))
   )
 }).pipe(
-  Effect.provideService(Stdio, { out: sink, err: sink }),
   Effect.provide(NodeContext.layer),
   Effect.provide(Logger.pretty),
   Logger.withMinimumLogLevel(LogLevel.Trace)

@@ -38,3 +38,7 @@ export const recordingTracer = () => {
   })
   return { spans, tracer }
 }
+
+/** The names of the headers of a request that carry a trace. */
+export const traceHeaders = (headers: object): ReadonlyArray<string> =>
+  Object.keys(headers).filter((name) => /^(?:traceparent|tracestate|baggage|b3|x-b3-.*)$/i.test(name))

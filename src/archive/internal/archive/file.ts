@@ -6,7 +6,8 @@ import type * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
+import type * as Stream from "effect/Stream"
+import * as ByteStream from "../../../byteStream.ts"
 import { type ArchiveChanged, type ArchiveError, ArchiveUnreadable } from "../../ArchiveError.ts"
 import type { ArchiveStat, ReadOptions } from "./models.ts"
 import { BufferPool } from "./pool.ts"
@@ -24,17 +25,42 @@ export const stat = (path: string): Effect.Effect<ArchiveStat, ArchiveUnreadable
 export const read =
   (path: string) =>
   (options: ReadOptions): Stream.Stream<Uint8Array, ArchiveError, FileSystem.FileSystem> =>
-    Stream.unwrapScoped(
+    ByteStream.make(
       Effect.gen(function* () {
         source.assertOffset(options.offset, options.expected)
+        const { expected, into } = options
+        if (into !== undefined) {
+          const file = yield* openUnchanged(path, options)
+          return inOrder(options, (position) =>
+            Effect.flatMap(into, (buffer) => readWhole(path, file, expected, position, buffer))
+          )
+        }
         // Before the file is opened: whoever has to wait holds nothing.
         const nextBuffer = yield* bufferSource(options)
         const file = yield* openUnchanged(path, options)
         return yield* readingAhead(options, (position) =>
-          readChunk(path, file, options.expected, position, nextBuffer(position))
+          readChunk(path, file, expected, position, nextBuffer(position))
         )
       })
     )
+
+const inOrder = (
+  { expected, offset }: ReadOptions,
+  readAt: (position: number) => Effect.Effect<Uint8Array, ArchiveError>
+): ByteStream.Pull<ArchiveError> => {
+  let position = offset
+  return Effect.suspend(() =>
+    position === expected.size
+      ? Effect.fail(Option.none())
+      : Effect.mapBoth(readAt(position), {
+          onFailure: Option.some,
+          onSuccess: (bytes) => {
+            position += bytes.length
+            return bytes
+          }
+        })
+  )
+}
 
 /**
  * Begins to read a chunk before it hands out the one before, so that the disk works while the chunk is hashed or sent. Small
@@ -44,35 +70,35 @@ export const read =
 const readingAhead = (
   { expected, offset }: ReadOptions,
   readAt: (position: number) => Effect.Effect<Uint8Array, ArchiveError>
-): Effect.Effect<Stream.Stream<Uint8Array, ArchiveError>, never, Scope.Scope> =>
+): Effect.Effect<ByteStream.Pull<ArchiveError>, never, Scope.Scope> =>
   Effect.gen(function* () {
     let position = offset
     let ahead: Fiber.Fiber<Exit.Exit<Uint8Array, ArchiveError>> | undefined
 
-    const current = Effect.suspend(() => {
+    const current = () => {
       if (ahead === undefined) return readAt(position)
       // Awaited and not joined: it has nothing to hand over but its result.
       return Effect.flatten(Effect.flatten(Fiber.await(ahead)))
-    })
-    const begin = Effect.flatMap(
-      Effect.suspend(() => Effect.forkDaemon(Effect.exit(readAt(position)))),
-      (fiber) => {
+    }
+    const begin = (bytes: Uint8Array) =>
+      Effect.flatMap(Effect.forkDaemon(Effect.exit(readAt(position))), (fiber) => {
         ahead = fiber
         // The read reaches the operating system only when this fiber pauses: before the chunk is used, not after.
-        return Effect.yieldNow()
-      }
-    )
-    const next = Effect.suspend(() =>
-      position === expected.size ? Effect.fail(Option.none()) : Effect.mapError(current, Option.some)
-    ).pipe(
-      Effect.tap((bytes) => {
-        position += bytes.length
-        ahead = undefined
-        return bytes.length < worthReadingAhead || position === expected.size ? Effect.void : begin
+        return Effect.as(Effect.yieldNow(), bytes)
       })
-    )
+    const take = (bytes: Uint8Array) => {
+      position += bytes.length
+      ahead = undefined
+      return bytes.length < worthReadingAhead || position === expected.size
+        ? Effect.succeed(bytes)
+        : begin(bytes)
+    }
     yield* Effect.addFinalizer(() => (ahead === undefined ? Effect.void : Fiber.await(ahead)))
-    return Stream.repeatEffectOption(next)
+    return Effect.suspend(() =>
+      position === expected.size
+        ? Effect.fail(Option.none())
+        : Effect.mapError(Effect.flatMap(current(), take), Option.some)
+    )
   })
 
 /** In bytes. */
@@ -114,13 +140,37 @@ const readChunk = (
   position: number,
   buffer: Uint8Array
 ): Effect.Effect<Uint8Array, ArchiveError> =>
-  Effect.gen(function* () {
+  Effect.suspend(() => {
     const wanted = buffer.subarray(0, Math.min(buffer.length, expected.size - position))
-    const count = Number(yield* Effect.mapError(Effect.uninterruptible(file.read(wanted)), unreadable(path)))
-    if (count === 0) return yield* source.endedEarly(path, expected, position)
-    if (position + count === expected.size) yield* assertUnchanged(path, file, expected)
-    return wanted.subarray(0, count)
+    return Effect.flatMap(
+      Effect.mapError(Effect.uninterruptible(file.read(wanted)), unreadable(path)),
+      (read): Effect.Effect<Uint8Array, ArchiveError> => {
+        const count = Number(read)
+        if (count === 0) return source.endedEarly(path, expected, position)
+        const bytes = Effect.succeed(wanted.subarray(0, count))
+        return position + count === expected.size
+          ? Effect.zipRight(assertUnchanged(path, file, expected), bytes)
+          : bytes
+      }
+    )
   })
+
+/** The same until the buffer is full, or the archive at its end: the operating system may give less than it was asked for. */
+const readWhole = (
+  path: string,
+  file: FileSystem.File,
+  expected: ArchiveStat,
+  position: number,
+  buffer: Uint8Array
+): Effect.Effect<Uint8Array, ArchiveError> => {
+  const wanted = buffer.subarray(0, Math.min(buffer.length, expected.size - position))
+  const rest = (filled: number): Effect.Effect<Uint8Array, ArchiveError> =>
+    Effect.flatMap(
+      readChunk(path, file, expected, position + filled, wanted.subarray(filled)),
+      ({ length }) => (filled + length < wanted.length ? rest(filled + length) : Effect.succeed(wanted))
+    )
+  return rest(0)
+}
 
 /** A ring of buffers, one of them to read ahead, or a fresh one each time. Never larger than what is left to read. */
 const bufferSource = ({

@@ -1,5 +1,6 @@
 /** What an archive is known by, and how it is read. */
 import type * as Duration from "effect/Duration"
+import type * as Effect from "effect/Effect"
 import type * as Redacted from "effect/Redacted"
 import type * as Schedule from "effect/Schedule"
 
@@ -37,6 +38,11 @@ export interface ReadOptions {
    * file take less time in all, and more memory.
    */
   readonly chunkBytes?: number | undefined
+  /**
+   * Gives the buffer for the next chunk, which a file fills to its end or to that of the archive, and reads nothing ahead. Then
+   * `recycle` and `chunkBytes` say nothing. Sources of other kinds have chunks of their own all the same.
+   */
+  readonly into?: Effect.Effect<Uint8Array> | undefined
 }
 
 /**

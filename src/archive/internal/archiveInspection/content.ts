@@ -43,6 +43,8 @@ export interface Content {
 export interface EntryCheck {
   /** Takes the next chunk, which may be overwritten afterwards. */
   readonly accept: (chunk: Uint8Array) => Effect.Effect<void>
+  /** Whether nothing that may follow is of interest. */
+  readonly isOver: () => boolean
   readonly finish: Effect.Effect<Content>
 }
 
@@ -75,6 +77,7 @@ export const makeEntryCheck = Effect.acquireRelease(
   Effect.map(
     (walk): EntryCheck => ({
       accept: (chunk) => walk.accept(chunk),
+      isOver: () => walk.isOver,
       finish: Effect.sync(() => walk.finish())
     })
   )
@@ -112,6 +115,10 @@ class Walk {
         }
       }
     })
+  }
+
+  get isOver(): boolean {
+    return this.step === "end"
   }
 
   finish(): Content {

@@ -1,6 +1,7 @@
 /** The look into an archive at its two ends and at its headers: everything but the content of its entries. */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
+import * as ByteStream from "../../../byteStream.ts"
 import type { Archive, ArchiveStat } from "../../Archive.ts"
 import type { ArchiveError } from "../../ArchiveError.ts"
 import { Contents, EntryRules } from "./entries.ts"
@@ -37,7 +38,7 @@ export const look = Effect.fnUntraced(function* <R>(
   const provided: Archive = {
     ...archive,
     stat: Effect.provide(archive.stat, context),
-    read: (options) => Stream.provideContext(archive.read(options), context)
+    read: (options) => ByteStream.provideContext(archive.read(options), context)
   }
   return yield* Effect.acquireUseRelease(
     Effect.sync(() => new Reader(provided, stat)),

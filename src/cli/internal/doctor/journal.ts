@@ -1,4 +1,5 @@
 /** Whether the journal can be written, what it holds, and who is working on which upload. */
+import { randomUUID } from "node:crypto"
 import { statfs } from "node:fs/promises"
 import process from "node:process"
 import * as FileSystem from "@effect/platform/FileSystem"
@@ -20,23 +21,50 @@ const nearestFolder: (folder: string) => Effect.Effect<string, never, FileSystem
     const fs = yield* FileSystem.FileSystem
     const path = yield* Path.Path
     const parent = path.dirname(folder)
-    const exists = yield* Effect.orElseSucceed(fs.exists(folder), () => true)
-    return exists || parent === folder ? folder : yield* nearestFolder(parent)
+    const isMissing = yield* Effect.match(fs.stat(folder), {
+      onFailure: (error) => error._tag === "SystemError" && error.reason === "NotFound",
+      onSuccess: () => false
+    })
+    return isMissing && parent !== folder ? yield* nearestFolder(parent) : folder
   })
+
+/** Deno looks up who asks before it says what they may do, and ends the process where it must not. */
+const mayAsk = Effect.try(() => [process.getuid?.(), process.getgid?.()]).pipe(Effect.isSuccess)
+
+/** What can be said of a folder that is not there yet. */
+const examineParent = (folder: string, nearest: string) =>
+  Effect.gen(function* () {
+    const fs = yield* FileSystem.FileSystem
+    if (!(yield* mayAsk)) {
+      return warning(
+        "journal",
+        `${folder} is not there yet, and Deno may not tell whether it can be created`,
+        "To learn it, run Deno with --allow-sys=uid,gid. An upload does without."
+      )
+    }
+    yield* fs.access(nearest, { writable: true })
+    return ok("journal", `${folder} will be created when first needed`)
+  })
+
+/** By a file of its own, which is gone afterwards. */
+const tryWriting = (folder: string) =>
+  Effect.gen(function* () {
+    const fs = yield* FileSystem.FileSystem
+    const { join } = yield* Path.Path
+    const file = join(folder, `.doctor-${randomUUID()}`)
+    yield* Effect.addFinalizer(() => Effect.ignore(fs.remove(file)))
+    yield* fs.writeFileString(file, "writable", { flag: "wx", mode: 0o600 })
+  }).pipe(Effect.scoped)
 
 /** Writes for real where the folder is there: permissions alone do not tell of full or read-only disks. */
 const examineFolder = (folder: string) =>
   Effect.gen(function* () {
     const fs = yield* FileSystem.FileSystem
     const nearest = yield* nearestFolder(folder)
-    if (nearest !== folder) {
-      yield* fs.access(nearest, { writable: true })
-      return ok("journal", `${folder} will be created when first needed`)
-    }
+    if (nearest !== folder) return yield* examineParent(folder, nearest)
     const { mode } = yield* fs.stat(folder)
     if (hasModes && (mode & 0o022) !== 0) return failed("journal", notPrivate(folder))
-    const file = yield* fs.makeTempFileScoped({ directory: folder, prefix: ".doctor-" })
-    yield* fs.writeFileString(file, "writable")
+    yield* tryWriting(folder)
     return hasModes && (mode & 0o055) !== 0
       ? warning(
           "journal",
@@ -45,7 +73,6 @@ const examineFolder = (folder: string) =>
         )
       : ok("journal", `${folder} can be written`)
   }).pipe(
-    Effect.scoped,
     Effect.mapError(unavailable(folder, "write")),
     Effect.catchTag("JournalUnavailable", (error) => Effect.succeed(failed("journal", error)))
   )

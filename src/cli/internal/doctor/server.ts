@@ -67,13 +67,20 @@ const stepsTo = (url: URL, proxy: Option.Option<HttpProxy.HttpProxy>): ReadonlyA
 const detailOf = (error: TransferError): string =>
   error._tag === "ConnectionFailed" ? error.detail : error.message
 
+/** What Deno was not allowed has nothing to do with the step. */
+const remedyOf = (step: Step, error: TransferError): string =>
+  error._tag === "ConnectionFailed" && error.code === "NotCapable" ? error.remedy : step.remedy
+
 /** Steps before the one that failed went well. One that failed later failed in none of these. */
 const failedStep = (steps: ReadonlyArray<Step>, error: TransferError): ReadonlyArray<Finding> => {
   const failedAt = steps.findIndex(({ phase }) => phase === error.phase)
   const step = steps[failedAt]
   return step === undefined
     ? [...steps.map(done), failed("answer", error)]
-    : [...steps.slice(0, failedAt).map(done), problem(step.check, detailOf(error), error, step.remedy)]
+    : [
+        ...steps.slice(0, failedAt).map(done),
+        problem(step.check, detailOf(error), error, remedyOf(step, error))
+      ]
 }
 
 const done = (step: Step): Finding => ok(step.check, step.done)

@@ -12,7 +12,8 @@ import type * as Redacted from "effect/Redacted"
 import * as UploadJournal from "../../../journal/UploadJournal.ts"
 import * as Variable from "../../../transfer/Variable.ts"
 import type { EngineStartError } from "../../../workflow/EngineError.ts"
-import { PackageMissing } from "../../Failure.ts"
+import { PackageMissing, type PermissionMissing } from "../../Failure.ts"
+import { listening } from "../permission.ts"
 
 export type Database = Data.TaggedEnum<{
   File: { readonly path: string; readonly namespace: string }
@@ -46,7 +47,7 @@ const orNoFolder = Option.match({
 
 type Engine = Layer.Layer<
   WorkflowEngine,
-  EngineStartError | PackageMissing | ConfigError.ConfigError,
+  EngineStartError | PackageMissing | PermissionMissing | ConfigError.ConfigError,
   FileSystem.FileSystem | Path.Path
 >
 
@@ -72,6 +73,7 @@ export const layerRunner = (database: Database, transfersAtOnce: number | undefi
       Layer.unwrapEffect(
         Effect.gen(function* () {
           const runner = yield* ownAddress
+          yield* listening(runner.host, runner.port)
           const { layer } = yield* Effect.promise(() => import("../../../workflow/EnginePostgres.ts"))
           return layer({ url, namespace, runner, transfersAtOnce })
         })

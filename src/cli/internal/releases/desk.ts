@@ -1,17 +1,23 @@
 /** Whom commands ask about releases: an engine of their own on the database, or a runner over its API. */
 import type * as FileSystem from "@effect/platform/FileSystem"
 import type * as HttpClient from "@effect/platform/HttpClient"
+import * as HttpClientError from "@effect/platform/HttpClientError"
 import type * as Path from "@effect/platform/Path"
 import type { WorkflowEngine } from "@effect/workflow/WorkflowEngine"
 import * as Config from "effect/Config"
 import type * as ConfigError from "effect/ConfigError"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import { identity } from "effect/Function"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as ParseResult from "effect/ParseResult"
 import * as Predicate from "effect/Predicate"
+import * as Schema from "effect/Schema"
 import * as ReleasesApi from "../../../runner/ReleasesApi.ts"
 import * as RunnerHttp from "../../../runner/RunnerHttp.ts"
+import { makeScrubOf } from "../../../scrub.ts"
+import { fromHttpClientError } from "../../../transfer/TransferError.ts"
 import * as UploadHttpClient from "../../../transfer/UploadHttpClient.ts"
 import * as Variable from "../../../transfer/Variable.ts"
 import type { EngineLocked, EngineStartError } from "../../../workflow/EngineError.ts"
@@ -19,7 +25,7 @@ import * as ExtensionRelease from "../../../workflow/ExtensionRelease.ts"
 import * as ReleaseList from "../../../workflow/ReleaseList.ts"
 import type { ReleasePayload } from "../../../workflow/ReleasePayload.ts"
 import type { ReleaseFilter } from "../../../workflow/ReleaseRecord.ts"
-import { type Failure, type PackageMissing, RunnerUnreachable } from "../../Failure.ts"
+import { Failure, type PackageMissing, type PermissionMissing, RunnerUnreachable } from "../../Failure.ts"
 import { type Database, database, layerClient } from "./database.ts"
 import * as Door from "./door.ts"
 
@@ -56,9 +62,9 @@ const ofEngine = Effect.map(Effect.context<WorkflowEngine>(), (engine): Service 
 
 const ofRunner = Effect.fnUntraced(function* (options: ReleasesApi.ClientOptions) {
   const { releases } = yield* ReleasesApi.client(options)
-  const url = String(options.url)
+  const told = toldBy(options)
   const ask = <A, E>(question: Effect.Effect<A, E>) =>
-    Effect.mapError(question, (error) => toldBy(url, error))
+    Effect.catchAll(question, (error) => Effect.flip(told(error)))
   const service: Service = {
     submit: (payload) => {
       const { version: _, ...submission } = payload
@@ -66,16 +72,19 @@ const ofRunner = Effect.fnUntraced(function* (options: ReleasesApi.ClientOptions
     },
     list: ({ states, ...filter }) =>
       ask(releases.list({ urlParams: { ...filter, ...(states === undefined ? {} : { state: states }) } })),
-    show: (executionId) => ask(releases.show({ path: { executionId } })),
+    show: (executionId) => ask(releases.show({ path: at(executionId) })),
     approve: (executionId, payload) =>
-      ask(releases.approve({ path: { executionId }, payload: said(payload) })),
-    reject: (executionId, payload) => ask(releases.reject({ path: { executionId }, payload: said(payload) })),
-    cancel: (executionId) => ask(releases.cancel({ path: { executionId } })),
+      ask(releases.approve({ path: at(executionId), payload: said(payload) })),
+    reject: (executionId, payload) => ask(releases.reject({ path: at(executionId), payload: said(payload) })),
+    cancel: (executionId) => ask(releases.cancel({ path: at(executionId) })),
     retry: (executionId) =>
-      Effect.map(ask(releases.retry({ path: { executionId } })), ({ executionId }) => executionId)
+      Effect.map(ask(releases.retry({ path: at(executionId) })), ({ executionId }) => executionId)
   }
   return service
 })
+
+/** An id as a part of an address: a release may be called by any text. */
+const at = (id: string) => ({ executionId: encodeURIComponent(id.replace(/\p{Cs}/gu, "\ufffd")) })
 
 const said = ({ by, note }: ExtensionRelease.DecisionBy) => ({ by, ...(note === undefined ? {} : { note }) })
 
@@ -94,14 +103,39 @@ const known: ReadonlySet<string> = new Set<Failure["_tag"]>([
 const isFailure = (error: unknown): error is Failure =>
   Predicate.hasProperty(error, "_tag") && Predicate.isString(error._tag) && known.has(error._tag)
 
-/** What the release or the engine is to blame for is told as it is; the rest is between the runner and us. */
-const toldBy = (url: string, error: unknown): Failure =>
-  isFailure(error) ? error : new RunnerUnreachable({ url, detail: detailOf(error) })
+const FailureText = Schema.parseJson(Failure)
 
-const detailOf = (error: unknown): string =>
-  Predicate.hasProperty(error, "message") && Predicate.isString(error.message) ? error.message : String(error)
+/**
+ * What the release or the engine is to blame for is told as it is; the rest is between the runner and us. Who was given the token
+ * may say it in any of it.
+ */
+const toldBy = ({ token, url }: ReleasesApi.ClientOptions) => {
+  const scrub = token === undefined ? identity<string> : makeScrubOf(token)
+  const unreachable = (detail: string) => new RunnerUnreachable({ url: String(url), detail: scrub(detail) })
+  return (error: unknown): Effect.Effect<Failure> =>
+    isFailure(error)
+      ? Schema.encode(FailureText)(error).pipe(
+          Effect.flatMap((text) => Schema.decode(FailureText)(scrub(text))),
+          Effect.orElseSucceed(() => unreachable("its error repeats what opens it"))
+        )
+      : Effect.succeed(unreachable(detailOf(error)))
+}
 
-type LayerError = EngineStartError | PackageMissing | ConfigError.ConfigError
+/** What it answered instead of what a runner does is nobody's business: an error of a schema repeats all of it. */
+const detailOf = (error: unknown): string => {
+  if (HttpClientError.isHttpClientError(error)) {
+    return error._tag === "RequestError"
+      ? fromHttpClientError(error).message
+      : `it answered ${error.response.status}, and not as a runner does`
+  }
+  return ParseResult.isParseError(error) || Predicate.isTagged(error, "HttpApiDecodeError")
+    ? "its answer is not one of a runner"
+    : Predicate.hasProperty(error, "message") && Predicate.isString(error.message)
+      ? error.message
+      : String(error)
+}
+
+type LayerError = EngineStartError | PackageMissing | PermissionMissing | ConfigError.ConfigError
 
 const throughDoor = (file: string, locked: EngineLocked) =>
   Effect.flatMap(Door.find(file), Option.match({ onNone: () => Effect.fail(locked), onSome: ofRunner }))

@@ -22,6 +22,7 @@ import * as RunnerDrain from "../../../workflow/RunnerDrain.ts"
 import * as TransferSlots from "../../../workflow/TransferSlots.ts"
 import { exitCodes } from "../../ExitCode.ts"
 import { Exited, Output } from "../output.ts"
+import { listening } from "../permission.ts"
 import * as Results from "../results.ts"
 import { facts, plural } from "../text.ts"
 import { type Database, database, describeDatabase, layerRunner } from "./database.ts"
@@ -76,6 +77,7 @@ export const running = Effect.gen(function* () {
   const chosen = yield* settings
   const place = yield* database
   const serving = yield* servingOf(place, chosen)
+  yield* Effect.transposeMapOption(serving, ({ host, port }) => listening(host, port))
   const drain = yield* RunnerDrain.make
 
   const releases = ExtensionRelease.layerConfig.pipe(

@@ -5,14 +5,14 @@ import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
 import * as Option from "effect/Option"
 import * as Order from "effect/Order"
-import * as Stream from "effect/Stream"
 import type { Archive } from "../../../archive/Archive.ts"
 import * as ArchiveDigest from "../../../archive/ArchiveDigest.ts"
 import type { ArchiveError } from "../../../archive/ArchiveError.ts"
+import * as ByteStream from "../../../byteStream.ts"
 import type { StagedArchive, StageOptions } from "../../ArchiveStaging.ts"
 import { ObjectStore, type StoredPart, type UnfinishedUpload } from "../../ObjectStore.ts"
 import { StagedArchiveDiffers, type StagingError, type StoreUploadLost } from "../../StagingError.ts"
-import { emit, retrying, StagingEvents } from "../../StagingEvent.ts"
+import { emit, nobody, retrying, StagingEvents } from "../../StagingEvent.ts"
 import { type Candidate, candidates, isThere, type Plan, planOf, sizeOfPart, sumOf } from "./parts.ts"
 
 /** One archive on its way. Mutable: made per run, inside an Effect. */
@@ -58,10 +58,11 @@ export const stage = Effect.fnUntraced(function* <R>(
 
 /** Parts are sent at once, and told one after the other. */
 function inTurn<A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
-  return Effect.flatMap(StagingEvents, ({ onEvent }) => {
+  return Effect.flatMap(StagingEvents, (observer) => {
+    if (observer === nobody) return self
     const turn = Effect.unsafeMakeSemaphore(1)
     return Effect.provideService(self, StagingEvents, {
-      onEvent: (event) => turn.withPermits(1)(onEvent(event))
+      onEvent: (event) => turn.withPermits(1)(observer.onEvent(event))
     })
   })
 }
@@ -177,25 +178,28 @@ const sendParts = Effect.fnUntraced(function* <R>(
   let number = 1
   let filled = 0
   let buffer: Uint8Array | undefined
-  const accept = Effect.fnUntraced(function* (chunk: Uint8Array) {
-    let rest = chunk
-    while (rest.length > 0) {
-      buffer ??= yield* buffers.take
-      const piece = rest.subarray(0, sizeOfPart(plan, number) - filled)
-      buffer.set(piece, filled)
-      filled += piece.length
-      rest = rest.subarray(piece.length)
-      if (filled < sizeOfPart(plan, number)) continue
-      yield* dispatch(number, buffer)
-      buffer = undefined
-      filled = 0
-      number += 1
-    }
+  /** A file is read into the very buffers that are sent. */
+  const into = Effect.map(buffers.take, (taken) => {
+    buffer = taken
+    return taken.subarray(0, sizeOfPart(plan, number))
   })
+  const accept = (chunk: Uint8Array): Effect.Effect<void> => {
+    if (chunk.length === 0) return Effect.void
+    if (buffer === undefined) return Effect.flatMap(into, () => accept(chunk))
+    const piece = chunk.subarray(0, sizeOfPart(plan, number) - filled)
+    if (chunk.buffer !== buffer.buffer) buffer.set(piece, filled)
+    filled += piece.length
+    if (filled < sizeOfPart(plan, number)) return Effect.void
+    const dispatched = dispatch(number, buffer)
+    buffer = undefined
+    filled = 0
+    number += 1
+    return Effect.flatMap(dispatched, () => accept(chunk.subarray(piece.length)))
+  }
 
   const failure = FiberSet.join(sending)
-  const reading = ArchiveDigest.verifying(digest, archive, { offset: 0, recycle: 1 }).pipe(
-    Stream.runForEach(accept),
+  const bytes = ArchiveDigest.verifying(digest, archive, { offset: 0, into })
+  const reading = ByteStream.forEach(bytes, accept).pipe(
     Effect.zipRight(FiberSet.awaitEmpty(sending)),
     // The last fiber may have gone because it failed.
     Effect.zipRight(Effect.suspend(() => (stored.length === plan.count ? Effect.void : failure)))
@@ -225,11 +229,12 @@ const partDelivery = Effect.fnUntraced(function* <R>(
   fitting: ReadonlyArray<StoredPart>
 ) {
   const store = yield* ObjectStore
+  const { onEvent } = yield* StagingEvents
   const listed = new Map(fitting.map((part) => [part.number, part]))
   let progress = 0
   const moved = (bytes: number) => {
     progress += bytes
-    return emit({ _tag: "StagingProgress", bytes: progress, total: job.plan.size })
+    return onEvent({ _tag: "StagingProgress", bytes: progress, total: job.plan.size })
   }
 
   return Effect.fnUntraced(function* (number: number, bytes: Uint8Array) {

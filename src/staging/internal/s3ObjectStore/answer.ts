@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import * as Stream from "effect/Stream"
+import * as ByteStream from "../../../byteStream.ts"
 import * as AnswerBody from "../../../transfer/AnswerBody.ts"
 import { retryAfterMillis } from "../../../transfer/RetryPolicy.ts"
 import { fromHttpClientError, type TransferError } from "../../../transfer/TransferError.ts"
@@ -55,7 +55,11 @@ export const readXml =
 
 /** Releases the connection: nobody reads what may follow. */
 export const close = (response: HttpClientResponse): Effect.Effect<void> =>
-  Effect.ignore(Stream.runDrain(Stream.take(response.stream, 1)))
+  Effect.ignore(
+    response.headers["content-length"] === "0"
+      ? response.arrayBuffer
+      : ByteStream.runWhile(response.stream, () => false)
+  )
 
 /** Read from the headers alone. */
 export const readHeaders =

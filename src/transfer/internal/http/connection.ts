@@ -156,7 +156,11 @@ export interface User {
   readonly progress: Progress
   readonly interim: Interim
   readonly signal: AbortSignal
+  /** Told of the answer, or of what became of the connection instead: once, and at once where that is known already. */
+  readonly settle: (answer: Answer) => void
 }
+
+type Answer = Effect.Effect<Http.IncomingMessage, ConnectionFailed>
 
 export class Connection {
   readonly request: Http.ClientRequest
@@ -165,7 +169,7 @@ export class Connection {
   /** The server asked for the body: 100, or 104, which says the same and more. */
   readonly goAhead: Effect.Effect<void>
   /** The final response, whenever it comes, or what became of the connection instead. */
-  readonly answer: Effect.Effect<Http.IncomingMessage, ConnectionFailed>
+  readonly answer: Answer
   /** Whether others may use the connection after this request. */
   readonly isShared: boolean
   readonly #line: Line
@@ -174,8 +178,10 @@ export class Connection {
   #progress: Progress
   #interim: Option.Option<Interim> = Option.none()
   #signal: Option.Option<AbortSignal> = Option.none()
+  #isConnected = false
   #isOver = false
-  #isSettled = false
+  #settled: Option.Option<Answer> = Option.none()
+  #tell: User["settle"] = () => {}
 
   constructor(
     { isShared, line, request }: Opened,
@@ -199,6 +205,7 @@ export class Connection {
     this.answer = Deferred.await(this.#answer)
 
     const connected = () => {
+      this.#isConnected = true
       this.#progress.moved()
       Deferred.unsafeDone(this.#ready, Effect.void)
     }
@@ -232,16 +239,18 @@ export class Connection {
     })
     request.on("error", (error) => this.#fail(connectionFailed(this.#progress, error)))
     request.once("close", () => {
-      if (this.#isSettled) return
+      if (Option.isSome(this.#settled)) return
       this.#fail(connectionFailed(this.#progress, new Error("the connection was closed")))
     })
     const resolved = Option.isSome(route.proxy) || isIP(request.host.replace(/^\[|\]$/g, "")) !== 0
     progress.phase = resolved ? "connecting" : "resolving"
   }
 
-  #settle(answer: Effect.Effect<Http.IncomingMessage, ConnectionFailed>): void {
-    this.#isSettled = true
+  #settle(answer: Answer): void {
+    if (Option.isSome(this.#settled)) return
+    this.#settled = Option.some(answer)
     Deferred.unsafeDone(this.#answer, answer)
+    this.#tell(answer)
   }
 
   #fail(error: ConnectionFailed): void {
@@ -253,13 +262,19 @@ export class Connection {
     return this.#progress
   }
 
+  get isConnected(): boolean {
+    return this.#isConnected
+  }
+
   /** Nothing can be sent any more: the connection has ended, or its server spoke unasked. */
   get isDead(): boolean {
-    return this.#isOver || this.#isSettled
+    return this.#isOver || Option.isSome(this.#settled)
   }
 
   /** Hands the connection to whoever sends on it. */
-  use({ interim, progress, signal }: User): void {
+  use({ interim, progress, settle, signal }: User): void {
+    this.#tell = settle
+    if (Option.isSome(this.#settled)) settle(this.#settled.value)
     this.#progress = progress
     this.#interim = Option.some(interim)
     this.#signal = Option.some(signal)

@@ -10,11 +10,18 @@ export interface Interim {
   readonly offer: (response: InterimResponse) => void
   /** Runs the caller's effects, one after the other in order of arrival, for as long as the exchange lasts. */
   readonly deliver: Effect.Effect<void>
-  /** Waits until every interim response received so far has been dealt with. */
+  /** Whether every interim response received so far has been dealt with. */
+  readonly isSettled: () => boolean
+  /** Waits until that is so. */
   readonly settled: Effect.Effect<void>
 }
 
-const ignored: Interim = { offer: () => {}, deliver: Effect.never, settled: Effect.void }
+const ignored: Interim = {
+  offer: () => {},
+  deliver: Effect.void,
+  isSettled: () => true,
+  settled: Effect.void
+}
 
 /**
  * Hands interim responses from the socket's events to an effect. A server that sends them faster than they are dealt with
@@ -29,6 +36,7 @@ export const make = (
   const arrived = Effect.unsafeMakeLatch(false)
   const idle = Effect.unsafeMakeLatch(true)
   let paused = false
+  let isSettled = true
 
   /** Not at once: after every message, node:http resumes the socket it has read it from. */
   const hold = () => {
@@ -39,6 +47,7 @@ export const make = (
 
   const offer = (response: InterimResponse) => {
     queue.push(response)
+    isSettled = false
     idle.unsafeClose()
     arrived.unsafeOpen()
     if (queue.length === bound) queueMicrotask(hold)
@@ -48,11 +57,12 @@ export const make = (
     const response = queue.shift()
     if (response !== undefined) return onInterim(response)
     arrived.unsafeClose()
+    isSettled = true
     idle.unsafeOpen()
     if (paused) socket.resume()
     paused = false
     return arrived.await
   })
 
-  return { offer, deliver: Effect.forever(next), settled: idle.await }
+  return { offer, deliver: Effect.forever(next), isSettled: () => isSettled, settled: idle.await }
 }

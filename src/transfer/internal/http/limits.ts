@@ -90,10 +90,13 @@ export const connectWithin =
   <E>(ready: Effect.Effect<void, E>): Effect.Effect<void, E | ConnectTimeout> =>
     Effect.timeoutFail(ready, {
       duration: Duration.millis(limit),
-      onTimeout: () => new ConnectTimeout({ ...progress.snapshot, limitMillis: limit })
+      onTimeout: () => connectTimeout(progress, limit)
     })
 
-/** A server may think about a whole upload for longer than a line may be silent. Earlier phases have limits of their own. */
+/**
+ * A server may think about a whole upload for longer than a line may be silent. What comes before the body is sent has a limit
+ * that movement does not renew.
+ */
 const silenceAllowed = (progress: Progress, limits: Limits): number => {
   if (progress.phase === "sending") return limits.stall
   if (progress.phase !== "awaiting-response") return Number.POSITIVE_INFINITY
@@ -103,20 +106,27 @@ const silenceAllowed = (progress: Progress, limits: Limits): number => {
 }
 
 /**
- * Fails when nothing has moved for as long as the phase allows. It sleeps until that could first be the case and looks
+ * Fails when the connection is not there within its limit, or when nothing has moved for as long as the phase allows. It sleeps until that could first be the case and looks
  * again, so a transfer that moves pays nothing for it. It never sleeps past the end of the shortest limit, because the phase
  * may change meanwhile.
  */
-export const watchStall = (progress: Progress, limits: Limits): Effect.Effect<never, UploadStalled> =>
-  Effect.forever(
-    Effect.suspend(() => {
+export const watch = (
+  progress: Progress,
+  limits: Limits,
+  isConnected: () => boolean
+): Effect.Effect<never, UploadStalled | ConnectTimeout> =>
+  Effect.suspend(() => {
+    const connectUntil = progress.now() + limits.connect
+    const look: Effect.Effect<never, UploadStalled | ConnectTimeout> = Effect.suspend(() => {
+      const isPending = !isConnected()
       const limit = silenceAllowed(progress, limits)
-      const left = progress.movedAt + limit - progress.now()
-      return left <= 0
-        ? Effect.fail(stalled(progress, limit))
-        : Effect.sleep(Duration.millis(Math.ceil(Math.min(left, limits.stall, limits.response, limits.read))))
+      const left = (isPending ? connectUntil : progress.movedAt + limit) - progress.now()
+      if (left <= 0) return isPending ? connectTimeout(progress, limits.connect) : stalled(progress, limit)
+      const most = Math.min(left, limits.stall, limits.response, limits.read)
+      return Effect.flatMap(Effect.sleep(Duration.millis(Math.ceil(most))), () => look)
     })
-  )
+    return look
+  })
 
 export const withinDeadline =
   (progress: () => Progress, limit: number) =>
@@ -145,6 +155,9 @@ export const withinSilence =
           left <= limits.stall ? deadlineExceeded(progress, limits.deadline) : stalled(progress, limits.stall)
       })
     })
+
+const connectTimeout = (progress: Progress, limitMillis: number): ConnectTimeout =>
+  new ConnectTimeout({ ...progress.snapshot, limitMillis })
 
 const stalled = (progress: Progress, limitMillis: number): UploadStalled =>
   new UploadStalled({ ...progress.snapshot, limitMillis })

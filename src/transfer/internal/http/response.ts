@@ -10,11 +10,11 @@ import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as HttpIncomingMessage from "@effect/platform/HttpIncomingMessage"
 import * as UrlParams from "@effect/platform/UrlParams"
-import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Inspectable from "effect/Inspectable"
 import * as Option from "effect/Option"
-import * as Stream from "effect/Stream"
+import type * as Stream from "effect/Stream"
+import * as ByteStream from "../../../byteStream.ts"
 import type { ConnectionFailed, DeadlineExceeded, UploadStalled } from "../../TransferError.ts"
 import { type Connection, connectionFailed } from "./connection.ts"
 import { type Limits, withinSilence } from "./limits.ts"
@@ -45,7 +45,7 @@ export class Response extends Inspectable.Class implements HttpClientResponse.Ht
   readonly remoteAddress: Option.Option<string>
   readonly #message: Http.IncomingMessage
   readonly #body: Stream.Stream<Uint8Array, ReceivingError>
-  readonly #bytes: Effect.Effect<Uint8Array<ArrayBuffer>, HttpClientError.ResponseError>
+  #bytes: Effect.Effect<Uint8Array<ArrayBuffer>, HttpClientError.ResponseError> | undefined
 
   constructor(request: HttpClientRequest.HttpClientRequest, answer: FinalResponse) {
     super()
@@ -55,7 +55,6 @@ export class Response extends Inspectable.Class implements HttpClientResponse.Ht
     this.headers = Headers.fromInput(answer.message.headers)
     this.remoteAddress = Option.fromNullable(answer.remoteAddress)
     this.#body = makeBody(answer)
-    this.#bytes = Effect.runSync(Effect.cached(this.#collect()))
   }
 
   get cookies(): Cookies.Cookies {
@@ -63,15 +62,15 @@ export class Response extends Inspectable.Class implements HttpClientResponse.Ht
   }
 
   get stream(): Stream.Stream<Uint8Array, HttpClientError.ResponseError> {
-    return Stream.mapError(this.#body, (cause) => this.#unreadable(cause, cause.message))
+    return ByteStream.mapError(this.#body, (cause) => this.#unreadable(cause, cause.message))
   }
 
   get arrayBuffer(): Effect.Effect<ArrayBuffer, HttpClientError.ResponseError> {
-    return Effect.map(this.#bytes, (bytes) => bytes.buffer)
+    return Effect.map(this.#read, (bytes) => bytes.buffer)
   }
 
   get text(): Effect.Effect<string, HttpClientError.ResponseError> {
-    return Effect.map(this.#bytes, (bytes) => new TextDecoder().decode(bytes))
+    return Effect.map(this.#read, (bytes) => new TextDecoder().decode(bytes))
   }
 
   get json(): Effect.Effect<unknown, HttpClientError.ResponseError> {
@@ -87,7 +86,7 @@ export class Response extends Inspectable.Class implements HttpClientResponse.Ht
 
   get formData(): Effect.Effect<FormData, HttpClientError.ResponseError> {
     const contentType = this.headers["content-type"] ?? ""
-    return Effect.flatMap(this.#bytes, (bytes) =>
+    return Effect.flatMap(this.#read, (bytes) =>
       Effect.tryPromise({
         try: () => new globalThis.Response(bytes, { headers: { "content-type": contentType } }).formData(),
         catch: (cause) => this.#unreadable(cause, "the body is not form data")
@@ -105,12 +104,20 @@ export class Response extends Inspectable.Class implements HttpClientResponse.Ht
     }
   }
 
+  /** Once, whoever asks how often. */
+  get #read(): Effect.Effect<Uint8Array<ArrayBuffer>, HttpClientError.ResponseError> {
+    return Effect.flatMap(Effect.cached(this.#collect()), (bytes) => {
+      this.#bytes ??= bytes
+      return this.#bytes
+    })
+  }
+
   #collect(): Effect.Effect<Uint8Array<ArrayBuffer>, HttpClientError.ResponseError> {
     return Effect.gen(this, function* () {
       const limit = Option.map(yield* HttpIncomingMessage.MaxBodySize, Number)
       const parts: Array<Uint8Array> = []
       let size = 0
-      yield* Stream.runForEach(this.stream, (part) => {
+      yield* ByteStream.forEach(this.stream, (part) => {
         parts.push(part)
         size += part.byteLength
         return Option.exists(limit, (most) => size > most)
@@ -176,18 +183,26 @@ const makeBody = (answer: FinalResponse): Stream.Stream<Uint8Array, ReceivingErr
     whole = null
     return bytes
   }
-  const pull: Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<ReceivingError>> = Effect.suspend(() => {
+  const pull: ByteStream.Pull<ReceivingError> = Effect.suspend(() => {
     const bytes = read()
-    if (bytes !== null) return Effect.succeed(Chunk.of(bytes))
+    if (bytes !== null) return Effect.succeed(bytes)
     if (failure !== undefined) return Effect.fail(Option.some(connectionFailed(connection.progress, failure)))
-    if (ended) return Effect.fail(Option.none())
-    return Effect.as(Effect.mapError(limited(news(message, source)), Option.some), Chunk.empty())
+    const isOver = source === message && message.complete && message.readableLength === 0
+    if (ended || (isOver && !connection.isShared)) return Effect.fail(Option.none())
+    // The end of a whole answer is told a turn later: until then the connection does not serve others.
+    const more = news(message, source)
+    return Effect.zipRight(isOver ? more : Effect.mapError(limited(more), Option.some), pull)
   })
-  const close = () => {
+  const close = Effect.sync(() => {
     connection.close()
     if (source !== message) source.destroy()
-  }
-  return Stream.ensuring(Stream.repeatEffectChunkOption(pull), Effect.sync(close))
+  })
+  return ByteStream.make<ReceivingError, never>(
+    Effect.as(
+      Effect.addFinalizer(() => close),
+      pull
+    )
+  )
 }
 
 /**

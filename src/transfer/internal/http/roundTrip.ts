@@ -1,12 +1,20 @@
 /** One request and its answer. */
 import type * as Http from "node:http"
 import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import type { Bandwidth } from "../../Bandwidth.ts"
 import type { ExchangeOptions } from "../../Exchange.ts"
-import { ConnectionFailed, RedirectRefused, UploadStalled } from "../../TransferError.ts"
+import {
+  type BodyLengthMismatch,
+  ConnectionFailed,
+  type ConnectTimeout,
+  RedirectRefused,
+  UploadStalled
+} from "../../TransferError.ts"
 import * as Ahead from "./ahead.ts"
 import * as Connection from "./connection.ts"
 import * as Interim from "./interim.ts"
@@ -130,6 +138,8 @@ const asksFirst = (
   return length >= leastExpecting && answerMillis <= (length / supposedRate) * mostAdded
 }
 
+type Failure = ConnectionFailed | ConnectTimeout | UploadStalled | BodyLengthMismatch | Sending.BodyFailed
+
 interface Answered {
   readonly connection: Connection.Connection
   readonly message: Http.IncomingMessage
@@ -146,22 +156,32 @@ const attempt = Effect.fnUntraced(function* (transport: Transport, outgoing: Out
     pause: () => connection.request.socket?.pause(),
     resume: () => connection.request.socket?.resume()
   })
-  connection.use({ progress, interim, signal })
+  const outcome = yield* Deferred.make<Http.IncomingMessage, Failure>()
+  const settle = (answer: Effect.Effect<Http.IncomingMessage, Failure>) =>
+    Deferred.unsafeDone(outcome, answer)
+  connection.use({ progress, interim, signal, settle })
   const sending = connection.ready.pipe(
-    Limits.connectWithin(progress, limits.connect),
     Effect.zipRight(expectContinue ? Sending.awaitContinue(connection, limits.continue) : Effect.void),
     Effect.zipRight(Sending.sendBody({ connection, body, interim, bandwidth, options }))
   )
-  const working = Effect.all([sending, interim.deliver, Limits.watchStall(progress, limits)], {
-    concurrency: "unbounded",
-    discard: true
-  })
-  const message = yield* Effect.raceFirst(
-    connection.answer.pipe(
-      Effect.tapBoth({ onSuccess: () => interim.settled, onFailure: () => interim.settled }),
-      Effect.onInterrupt(() => Effect.sync(connection.close))
+  const tasks: Array<Effect.Effect<void, Failure>> = [
+    sending,
+    Limits.watch(progress, limits, () => connection.isConnected)
+  ]
+  if (options.onInterim !== undefined) tasks.push(interim.deliver)
+  const message = yield* Effect.acquireUseRelease(
+    Effect.forEach(tasks, (task) =>
+      Effect.fork(
+        Effect.interruptible(
+          Effect.catchAllCause(task, (cause) => Effect.sync(() => settle(Effect.failCause(cause))))
+        )
+      )
     ),
-    Effect.zipRight(working, Effect.never)
+    () =>
+      Deferred.await(outcome).pipe(
+        Effect.tapBoth({ onSuccess: () => interim.settled, onFailure: () => interim.settled })
+      ),
+    Fiber.interruptAll
   ).pipe(Effect.onError(() => Effect.sync(connection.close)))
   progress.enter("receiving")
   const { remoteAddress } = message.socket

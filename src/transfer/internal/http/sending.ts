@@ -4,6 +4,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
+import * as ByteStream from "../../../byteStream.ts"
 import type { Bandwidth } from "../../Bandwidth.ts"
 import type { ExchangeOptions } from "../../Exchange.ts"
 import { BodyLengthMismatch } from "../../TransferError.ts"
@@ -11,18 +12,23 @@ import type { Connection } from "./connection.ts"
 import type { Interim } from "./interim.ts"
 
 /**
- * Any `HttpBody` in the one shape the sending loop knows. A length that is not known means `Transfer-Encoding: chunked`.
+ * Any `HttpBody` in one of the two shapes the sending loop knows. A length that is not known means
+ * `Transfer-Encoding: chunked`.
  */
 export interface RequestBody {
   readonly length: number | undefined
   readonly contentType: string | undefined
-  readonly chunks: Stream.Stream<Uint8Array, unknown>
+  readonly content: Content
 }
+
+type Content =
+  | { readonly _tag: "Bytes"; readonly bytes: Uint8Array }
+  | { readonly _tag: "Chunks"; readonly chunks: Stream.Stream<Uint8Array, unknown> }
 
 export const fromHttpBody = (body: HttpBody.HttpBody): Effect.Effect<RequestBody, string> => {
   switch (body._tag) {
     case "Empty":
-      return Effect.succeed({ length: 0, contentType: undefined, chunks: Stream.empty })
+      return Effect.succeed(fromBytes(new Uint8Array(0), undefined))
     case "Uint8Array":
       return Effect.succeed(fromBytes(body.body, body.contentType))
     case "Raw":
@@ -31,7 +37,7 @@ export const fromHttpBody = (body: HttpBody.HttpBody): Effect.Effect<RequestBody
       return Effect.succeed({
         length: body.contentLength,
         contentType: body.contentType,
-        chunks: body.stream
+        content: { _tag: "Chunks", chunks: body.stream }
       })
     case "FormData":
       return fromFormData(body.formData)
@@ -41,7 +47,7 @@ export const fromHttpBody = (body: HttpBody.HttpBody): Effect.Effect<RequestBody
 const fromBytes = (bytes: Uint8Array, contentType: string | undefined): RequestBody => ({
   length: bytes.byteLength,
   contentType,
-  chunks: Stream.make(bytes)
+  content: { _tag: "Bytes", bytes }
 })
 
 const fromRaw = (raw: HttpBody.Raw): Effect.Effect<RequestBody, string> => {
@@ -57,17 +63,18 @@ const fromRaw = (raw: HttpBody.Raw): Effect.Effect<RequestBody, string> => {
 const fromFormData = (formData: FormData): Effect.Effect<RequestBody, string> =>
   Effect.sync(() => {
     const encoded = new Response(formData)
+    const chunks = Option.match(Option.fromNullable(encoded.body), {
+      onNone: () => Stream.empty,
+      onSome: (body) =>
+        Stream.fromReadableStream(
+          () => body,
+          (cause) => cause
+        )
+    })
     return {
       length: undefined,
       contentType: encoded.headers.get("content-type") ?? undefined,
-      chunks: Option.match(Option.fromNullable(encoded.body), {
-        onNone: () => Stream.empty,
-        onSome: (body) =>
-          Stream.fromReadableStream(
-            () => body,
-            (cause) => cause
-          )
-      })
+      content: { _tag: "Chunks", chunks }
     }
   })
 
@@ -129,50 +136,61 @@ export const awaitContinue = (
     return Effect.asVoid(Effect.timeoutOption(connection.goAhead, patience))
   })
 
-/**
- * Sends the whole body, exactly as long as announced, and ends the request.
- *
- * The chunk that would complete the announced length is held until the stream has ended. So a stream that runs on is found
- * out while the body is still incomplete on the wire, and the server cannot take it for whole.
- */
+/** Sends the whole body, exactly as long as announced, and ends the request. */
 export const sendBody = (sending: Sending): Effect.Effect<void, BodyFailed | BodyLengthMismatch> =>
   Effect.suspend(() => {
-    const { body, connection } = sending
-    const { progress, request } = connection
+    const { content } = sending.body
+    const { progress, request } = sending.connection
     const writer = makeWriter(sending)
-    const mismatch = (reason: "Short" | "Long") =>
-      Effect.fail(new BodyLengthMismatch({ ...progress.snapshot, reason }))
-    let last: Uint8Array | undefined
-
-    const accept = (chunk: Uint8Array) => {
-      if (chunk.byteLength === 0) return Effect.void
-      if (last !== undefined) return mismatch("Long")
-      const end = progress.bytesSent + chunk.byteLength
-      if (body.length === undefined || end < body.length) return writer.write(chunk)
-      if (end > body.length) return mismatch("Long")
-      last = chunk
-      return Effect.void
-    }
-
-    const finish = Effect.suspend(() => {
-      if (last !== undefined) return writer.write(last, sending.options.beforeLast)
-      return body.length === undefined || progress.bytesSent === body.length ? Effect.void : mismatch("Short")
-    })
-
     progress.enter("sending")
-    return body.chunks.pipe(
-      Stream.mapError((cause) => new BodyFailed(cause)),
-      Stream.runForEach(accept),
-      Effect.zipRight(finish),
-      Effect.zipRight(Effect.sync(() => request.end())),
-      Effect.zipRight(writer.flushed),
-      Effect.zipRight(Effect.sync(() => progress.enter("awaiting-response")))
+    return Effect.flatMap(
+      content._tag === "Bytes"
+        ? writer.write(content.bytes, sending.options.beforeLast)
+        : sendChunks(content.chunks, sending, writer.write),
+      () => {
+        request.end()
+        return Effect.map(writer.flushed, () => progress.enter("awaiting-response"))
+      }
     )
   })
 
 /**
+ * The chunk that would complete the announced length is held until the stream has ended. So a stream that runs on is found
+ * out while the body is still incomplete on the wire, and the server cannot take it for whole.
+ */
+const sendChunks = (
+  chunks: Stream.Stream<Uint8Array, unknown>,
+  { body, connection: { progress }, options: { beforeLast } }: Sending,
+  write: ReturnType<typeof makeWriter>["write"]
+): Effect.Effect<void, BodyFailed | BodyLengthMismatch> => {
+  const mismatch = (reason: "Short" | "Long") =>
+    Effect.fail(new BodyLengthMismatch({ ...progress.snapshot, reason }))
+  let last: Uint8Array | undefined
+
+  const accept = (chunk: Uint8Array) => {
+    if (chunk.byteLength === 0) return Effect.void
+    if (last !== undefined) return mismatch("Long")
+    const end = progress.bytesSent + chunk.byteLength
+    if (body.length === undefined || end < body.length) return write(chunk)
+    if (end > body.length) return mismatch("Long")
+    last = chunk
+    return Effect.void
+  }
+
+  const finish = Effect.suspend(() => {
+    if (last !== undefined) return write(last, beforeLast)
+    return body.length === undefined || progress.bytesSent === body.length ? Effect.void : mismatch("Short")
+  })
+
+  const failed = (cause: unknown) => new BodyFailed(cause)
+  return Effect.zipRight(ByteStream.forEach(ByteStream.mapError(chunks, failed), accept), finish)
+}
+
+/**
  * Writes at the speed of the line. A write whose callback reports an error is not told to anyone here: the connection
  * reports it, unless an answer was on its way.
+ *
+ * A slice goes out without a step of the fiber unless there is something to wait for: large bodies have thousands of them.
  */
 const makeWriter = ({ bandwidth, connection, interim, options: { onWritten } }: Sending) => {
   const { progress, request } = connection
@@ -190,37 +208,36 @@ const makeWriter = ({ bandwidth, connection, interim, options: { onWritten } }: 
     if (inFlight === 0) empty.unsafeOpen()
   }
 
-  const writeSlice = (bytes: Uint8Array) =>
-    Effect.suspend(() => {
-      progress.bytesSent += bytes.byteLength
-      inFlight += 1
-      empty.unsafeClose()
-      if (inFlight === maxInFlight) room.unsafeClose()
-      request.write(bytes, taken)
-      return onWritten === undefined ? Effect.void : onWritten(progress.bytesSent)
-    })
+  const writeSlice = (bytes: Uint8Array) => {
+    progress.bytesSent += bytes.byteLength
+    inFlight += 1
+    empty.unsafeClose()
+    if (inFlight === maxInFlight) room.unsafeClose()
+    request.write(bytes, taken)
+  }
 
   /** What comes before the end waits for the line, and for its share of the bandwidth: nothing waits after it. */
-  const write = (chunk: Uint8Array, beforeEnd?: Effect.Effect<void>): Effect.Effect<void> =>
-    Effect.suspend(() => {
-      let offset = 0
-      const before = (end: number) =>
-        beforeEnd === undefined || end < chunk.byteLength
-          ? interim.settled
-          : Effect.zipRight(Effect.zipRight(empty.await, interim.settled), beforeEnd)
-      return Effect.whileLoop({
-        while: () => offset < chunk.byteLength,
-        body: () =>
-          room.await.pipe(
-            Effect.zipRight(bandwidth.reserve(Math.min(slice, chunk.byteLength - offset))),
-            Effect.tap((granted) => before(offset + granted)),
-            Effect.tap((granted) => writeSlice(chunk.subarray(offset, offset + granted)))
-          ),
-        step: (granted) => {
-          offset += granted
+  const write = (chunk: Uint8Array, beforeEnd?: Effect.Effect<void>): Effect.Effect<void> => {
+    let offset = 0
+    const rest = (): Effect.Effect<void> => {
+      if (offset === chunk.byteLength) return Effect.void
+      return inFlight < maxInFlight ? reserved() : Effect.flatMap(room.await, reserved)
+    }
+    const reserved = () =>
+      Effect.flatMap(bandwidth.reserve(Math.min(slice, chunk.byteLength - offset)), (granted) => {
+        if (beforeEnd !== undefined && offset + granted === chunk.byteLength) {
+          const before = Effect.zipRight(Effect.zipRight(empty.await, interim.settled), beforeEnd)
+          return Effect.flatMap(before, () => send(granted))
         }
+        return interim.isSettled() ? send(granted) : Effect.flatMap(interim.settled, () => send(granted))
       })
-    })
+    const send = (granted: number) => {
+      writeSlice(chunk.subarray(offset, offset + granted))
+      offset += granted
+      return onWritten === undefined ? rest() : Effect.flatMap(onWritten(progress.bytesSent), rest)
+    }
+    return Effect.suspend(rest)
+  }
 
   return { write, flushed: empty.await }
 }

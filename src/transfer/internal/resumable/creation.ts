@@ -6,7 +6,8 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
-import * as Stream from "effect/Stream"
+import type * as Stream from "effect/Stream"
+import * as ByteStream from "../../../byteStream.ts"
 import type { InterimResponse } from "../../Exchange.ts"
 import { ResumptionUnsupported } from "../../ResumableUploadError.ts"
 import type { TransferError } from "../../TransferError.ts"
@@ -124,10 +125,13 @@ const contentOf = <E>(session: Session<E>, strategy: Strategy, promiseKept: Effe
 }
 
 /** The first chunk takes the head of the request with it; what follows waits for what comes back. */
-const afterFirst = <A, E>(stream: Stream.Stream<A, E>, wait: Effect.Effect<void>): Stream.Stream<A, E> =>
-  Stream.suspend(() => {
+const afterFirst = <E>(
+  stream: Stream.Stream<Uint8Array, E>,
+  wait: Effect.Effect<void>
+): Stream.Stream<Uint8Array, E> =>
+  ByteStream.suspend(() => {
     let isFirst = true
-    return Stream.tap(stream, () => {
+    return ByteStream.tap(stream, () => {
       if (!isFirst) return wait
       isFirst = false
       return Effect.void

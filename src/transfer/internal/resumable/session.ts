@@ -7,7 +7,8 @@ import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Stream from "effect/Stream"
+import type * as Stream from "effect/Stream"
+import * as ByteStream from "../../../byteStream.ts"
 import { Exchange, type InterimResponse } from "../../Exchange.ts"
 import * as Representation from "../../Representation.ts"
 import {
@@ -153,9 +154,9 @@ export class Session<E> {
     const { interimResponses, observe } = this.options
     // A transport that does not report what it writes is taken to write what it reads.
     const told = (event: SendEvent) => (interimResponses ? Effect.void : stopping(observe(event)))
-    const bytes = Stream.suspend(() => {
+    const bytes = ByteStream.suspend(() => {
       let position = part.offset
-      return Stream.tap(part.completes ? withShortEnd(part) : part.bytes, (chunk) => {
+      return ByteStream.tap(part.completes ? withShortEnd(part) : part.bytes, (chunk) => {
         position += chunk.length
         const completes = part.completes && position >= end
         if (completes) this.#mayBeComplete = true
@@ -165,7 +166,7 @@ export class Session<E> {
         )
       })
     })
-    return HttpBody.stream(Stream.tapError(bytes, failed), part.contentType, part.length)
+    return HttpBody.stream(ByteStream.tapError(bytes, failed), part.contentType, part.length)
   }
 
   /** The whole representation, as the content of one request. */
@@ -176,7 +177,7 @@ export class Session<E> {
       length: this.size,
       contentType: representation.contentType,
       completes: true,
-      bytes: Stream.suspend(() => representation.read(0))
+      bytes: ByteStream.suspend(() => representation.read(0))
     }
   }
 
@@ -187,7 +188,7 @@ export class Session<E> {
       length,
       contentType: "application/partial-upload",
       completes: length === 0 || offset + length === this.size,
-      bytes: Stream.suspend(() => Representation.slice(this.options.representation, offset, length))
+      bytes: ByteStream.suspend(() => Representation.slice(this.options.representation, offset, length))
     }
   }
 
@@ -317,14 +318,26 @@ export class Session<E> {
 const endBytes = 4096
 
 /** The bytes of a part, with an end of its own. */
-const withShortEnd = <E>({ bytes, length }: Part<E>): Stream.Stream<Uint8Array, E> => {
-  let pulled = 0
-  return Stream.mapConcat(bytes, (chunk) => {
-    pulled += chunk.length
-    const cut = pulled < length ? 0 : Math.max(0, chunk.length - endBytes)
-    return cut === 0 ? [chunk] : [chunk.subarray(0, cut), chunk.subarray(cut)]
-  })
-}
+const withShortEnd = <E>({ bytes, length }: Part<E>): Stream.Stream<Uint8Array, E> =>
+  ByteStream.make<E, never>(
+    Effect.map(ByteStream.begin(bytes), (pull) => {
+      let pulled = 0
+      let end: Uint8Array | undefined
+      const cut = (chunk: Uint8Array) => {
+        pulled += chunk.length
+        const at = chunk.length - endBytes
+        if (pulled < length || at <= 0) return chunk
+        end = chunk.subarray(at)
+        return chunk.subarray(0, at)
+      }
+      return Effect.suspend(() => {
+        if (end === undefined) return Effect.map(pull, cut)
+        const last = end
+        end = undefined
+        return Effect.succeed(last)
+      })
+    })
+  )
 
 /** A resource under newly announced limits. What is not announced again stays as it was. */
 export const withLimits = (

@@ -101,11 +101,17 @@ export const scrubAddresses = (text: string): string =>
     )
     .replace(query, `?${redacted}`)
 
+/** Takes out a secret, in whatever notation, and any part of it that is long enough to be no coincidence. */
+export const makeScrubOf = (secret: Redacted.Redacted<string>): ((text: string) => string) => {
+  const plain = Redacted.value(secret)
+  const whole = patternOf(plain)
+  const hidden = decodedKey(plain).map((bytes) => bytes.toString("latin1"))
+  const parts = new Set([plain, ...hidden].flatMap(partsOf))
+  return (text) => withoutParts(text.replace(whole, redacted), parts)
+}
+
 /** The scrub for everything that an answer to a request with this key can contain. */
 export const makeScrub = (apiKey: Redacted.Redacted<string>): ((text: string) => string) => {
-  const key = Redacted.value(apiKey)
-  const whole = patternOf(key)
-  const hidden = decodedKey(key).map((bytes) => bytes.toString("latin1"))
-  const parts = new Set([key, ...hidden].flatMap(partsOf))
-  return (text) => scrubAddresses(withoutParts(text.replace(whole, redacted), parts))
+  const scrub = makeScrubOf(apiKey)
+  return (text) => scrubAddresses(scrub(text))
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as FastCheck from "effect/FastCheck"
 import * as Redacted from "effect/Redacted"
-import { makeScrub, scrubAddresses } from "../../../src/cloud/internal/scrub.ts"
+import { makeScrub, scrubAddresses } from "../src/scrub.ts"
 
 const visible = FastCheck.stringMatching(/^[\x21-\x7e]{12,60}$/)
 

@@ -1,0 +1,140 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Chunk, Context, Effect, Exit, FastCheck, Fiber, Option, Ref, Stream } from "effect"
+import * as ByteStream from "../src/byteStream.ts"
+
+class Unit extends Context.Tag("Unit")<Unit, number>() {}
+
+const bytes = (...numbers: ReadonlyArray<number>) => Uint8Array.from(numbers)
+
+/** The two ways through the same chunks: an ordinary stream, and one that can be pulled. */
+const sources = (chunks: ReadonlyArray<Uint8Array>) =>
+  [
+    ["a stream", Stream.fromIterable(chunks)],
+    ["a stream of large chunks", Stream.fromChunk(Chunk.fromIterable(chunks))],
+    [
+      "a pull",
+      ByteStream.make(
+        Effect.sync(() => {
+          const rest = chunks.values()
+          return Effect.suspend(() => {
+            const { done, value } = rest.next()
+            return done === true ? Effect.fail(Option.none()) : Effect.succeed(value)
+          })
+        })
+      )
+    ]
+  ] as const
+
+const pulled = <E, R>(stream: Stream.Stream<Uint8Array, E, R>) =>
+  Effect.gen(function* () {
+    const seen: Array<Uint8Array> = []
+    const exit = yield* Effect.exit(
+      ByteStream.forEach(stream, (chunk) => Effect.sync(() => seen.push(chunk)))
+    )
+    return { seen, exit }
+  })
+
+const anyChunks = FastCheck.array(FastCheck.uint8Array({ maxLength: 4 }), { maxLength: 8 })
+
+describe("a stream that can be pulled", () => {
+  it.effect.prop(
+    "gives the same chunks as the stream that it is, through all operators",
+    { chunks: anyChunks },
+    ({ chunks }) =>
+      Effect.gen(function* () {
+        const expected = chunks
+          .filter(({ length }) => length > 0)
+          .map((chunk) => chunk.map((byte) => byte ^ 1))
+        for (const [name, source] of sources(chunks)) {
+          const tapped: Array<Uint8Array> = []
+          const flipped = ByteStream.unwrap(
+            Effect.map(Unit, (one) =>
+              ByteStream.mapEffect(source, (chunk) => Effect.succeed(chunk.map((byte) => byte ^ one)))
+            )
+          )
+          const stream = ByteStream.suspend(() => ByteStream.withoutEmpty(flipped)).pipe(
+            (self) => ByteStream.tap(self, (chunk) => Effect.sync(() => tapped.push(chunk))),
+            (self) => ByteStream.provideContext(self, Context.make(Unit, 1))
+          )
+          const { exit, seen } = yield* pulled(stream)
+          assert.deepStrictEqual(seen, expected, name)
+          assert.isTrue(Exit.isSuccess(exit))
+          assert.deepStrictEqual(tapped, expected, name)
+          assert.deepStrictEqual(Chunk.toReadonlyArray(yield* Stream.runCollect(stream)), expected, name)
+        }
+      })
+  )
+
+  it.effect("fails as the stream does, and tells of it once", () =>
+    Effect.gen(function* () {
+      const source = Stream.concat(Stream.make(bytes(1), bytes(2)), Stream.fail("gone"))
+      const told: Array<string> = []
+      const stream = ByteStream.tapError(
+        ByteStream.mapError(source, (error) => `it is ${error}`),
+        (error) => Effect.sync(() => told.push(error))
+      )
+      const { exit, seen } = yield* pulled(stream)
+      assert.deepStrictEqual(seen, [bytes(1), bytes(2)])
+      assert.deepStrictEqual(exit, Exit.fail("it is gone"))
+      assert.deepStrictEqual(told, ["it is gone"])
+      const failing = ByteStream.mapEffect<string, never, string>(source, () => Effect.fail("refused"))
+      assert.deepStrictEqual((yield* pulled(failing)).exit, Exit.fail("refused"))
+      const refusing = ByteStream.unwrap<never, never, string, never>(Effect.fail("not begun"))
+      assert.deepStrictEqual((yield* pulled(refusing)).exit, Exit.fail("not begun"))
+    })
+  )
+
+  it.effect(
+    "lets go of what it holds at its end, at a failure, when enough was read, and when it is interrupted",
+    () =>
+      Effect.gen(function* () {
+        const open = yield* Ref.make(0)
+        const pulls = yield* Ref.make(0)
+        const holding = (pull: ByteStream.Pull<never>) =>
+          ByteStream.make<never, never>(
+            Effect.as(
+              Effect.acquireRelease(
+                Ref.update(open, (n) => n + 1),
+                () => Ref.update(open, (n) => n - 1)
+              ),
+              Effect.zipRight(
+                Ref.update(pulls, (n) => n + 1),
+                pull
+              )
+            )
+          )
+        const endless = holding(Effect.succeed(bytes(7)))
+
+        yield* ByteStream.forEach(holding(Effect.fail(Option.none())), () => Effect.void)
+        assert.strictEqual(yield* Ref.get(open), 0)
+        yield* Effect.exit(ByteStream.forEach(endless, () => Effect.fail("refused")))
+        assert.strictEqual(yield* Ref.get(open), 0)
+
+        yield* Ref.set(pulls, 0)
+        let left = 3
+        yield* ByteStream.runWhile(endless, () => --left > 0)
+        assert.strictEqual(yield* Ref.get(pulls), 3)
+        assert.strictEqual(yield* Ref.get(open), 0)
+
+        const waiting = yield* Effect.fork(ByteStream.forEach(holding(Effect.never), () => Effect.void))
+        yield* Effect.yieldNow()
+        assert.strictEqual(yield* Ref.get(open), 1)
+        yield* Fiber.interrupt(waiting)
+        assert.strictEqual(yield* Ref.get(open), 0)
+      })
+  )
+
+  it.effect("takes no stack for a hundred thousand chunks", () =>
+    Effect.gen(function* () {
+      let left = 100_000
+      const stream = ByteStream.make<never, never>(
+        Effect.succeed(
+          Effect.suspend(() => (left-- === 0 ? Effect.fail(Option.none()) : Effect.succeed(bytes(0))))
+        )
+      )
+      let seen = 0
+      yield* ByteStream.forEach(stream, () => Effect.sync(() => (seen += 1)))
+      assert.strictEqual(seen, 100_000)
+    })
+  )
+})
