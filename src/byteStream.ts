@@ -80,8 +80,10 @@ export const mapEffect = <E, R, E2>(
 export const withoutEmpty = <E, R>(stream: ByteStream<E, R>): ByteStream<E, R> =>
   make(
     Effect.map(begin(stream), (pull) => {
-      const next: Pull<E> = Effect.flatMap(pull, (bytes) =>
-        bytes.length === 0 ? next : Effect.succeed(bytes)
+      const next: Pull<E> = Effect.filterOrElse(
+        pull,
+        ({ length }) => length > 0,
+        () => next
       )
       return next
     })

@@ -4,12 +4,15 @@ import { Effect, Option, Redacted } from "effect"
 import * as ReleasesApi from "../../src/runner/ReleasesApi.ts"
 import { AccessTokenRefused, ForeignRequest } from "../../src/runner/RunnerError.ts"
 import { NothingToDecide, UnknownExecution } from "../../src/workflow/EngineError.ts"
-import { get, post, serving, token, url } from "../support/runner/runner.ts"
+import { get, post, serving, servingFrom, token, url } from "../support/runner/runner.ts"
 import { fileWith, zipOf } from "../support/upload/archives.ts"
 import { held, sha256 } from "../support/upload/world.ts"
+import { engines } from "../support/workflow/engines.ts"
 import { bundle, untilStatus } from "../support/workflow/releases.ts"
 
 const api = "/api/v1/releases"
+
+const enginesHere = Object.entries(engines).filter(([, { isHere }]) => isHere)
 
 const client = (opens = token) =>
   Effect.flatMap(url, (address) => ReleasesApi.client({ url: address, token: Redacted.make(opens) })).pipe(
@@ -36,37 +39,39 @@ const heldRelease = (request: Partial<ReleasesApi.ReleaseSubmission> = {}) =>
   })
 
 describe("the client", () => {
-  it.scopedLive("submits, lists, shows and approves, and the release is done", () =>
-    Effect.gen(function* () {
-      const { content, executionId, releases } = yield* heldRelease()
-      const page = yield* releases.list({ urlParams: { state: ["held"], extension: "words", limit: 10 } })
-      expect(page).toMatchObject({
-        releases: [{ executionId, releaseId: "words-1", state: "held", waitsFor: { _tag: "Approval" } }],
-        next: null
-      })
-      const decision = { verdict: "approved", by: "ada", note: "looks good" }
-      const path = { executionId }
-      const decided = yield* releases.approve({ path, payload: { by: "ada", note: "looks good" } })
-      expect(decided).toMatchObject({ isFirst: true, inForce: Option.some(decision) })
-      yield* untilStatus(executionId, "Done")
-      const { receipt, steps, summary } = yield* releases.show({ path })
-      expect(summary).toMatchObject({ executionId, state: "done", decision })
-      expect(steps.map(({ state, step }) => `${step} ${state}`)).toEqual([
-        "inspect done",
-        "digest done",
-        "ensure done",
-        "transfer done",
-        "verify done",
-        "request-approval done",
-        "announce done"
-      ])
-      expect(receipt).toMatchObject({ executionId, decision })
-      expect(yield* held(receipt?.extensionId ?? "")).toMatchObject({ sha256: sha256(content) })
-      expect(yield* releases.list({ urlParams: { state: ["failed", "rejected"] } })).toEqual({
-        releases: [],
-        next: null
-      })
-    }).pipe(Effect.provide(serving()))
+  it.scopedLive.each(enginesHere)(
+    "on %s submits, lists, shows and approves, and the release is done",
+    ([, engine]) =>
+      Effect.gen(function* () {
+        const { content, executionId, releases } = yield* heldRelease()
+        const page = yield* releases.list({ urlParams: { state: ["held"], extension: "words", limit: 10 } })
+        expect(page).toMatchObject({
+          releases: [{ executionId, releaseId: "words-1", state: "held", waitsFor: { _tag: "Approval" } }],
+          next: null
+        })
+        const decision = { verdict: "approved", by: "ada", note: "looks good" }
+        const path = { executionId }
+        const decided = yield* releases.approve({ path, payload: { by: "ada", note: "looks good" } })
+        expect(decided).toMatchObject({ isFirst: true, inForce: Option.some(decision) })
+        yield* untilStatus(executionId, "Done")
+        const { receipt, steps, summary } = yield* releases.show({ path })
+        expect(summary).toMatchObject({ executionId, state: "done", decision })
+        expect(steps.map(({ state, step }) => `${step} ${state}`)).toEqual([
+          "inspect done",
+          "digest done",
+          "ensure done",
+          "transfer done",
+          "verify done",
+          "request-approval done",
+          "announce done"
+        ])
+        expect(receipt).toMatchObject({ executionId, decision })
+        expect(yield* held(receipt?.extensionId ?? "")).toMatchObject({ sha256: sha256(content) })
+        expect(yield* releases.list({ urlParams: { state: ["failed", "rejected"] } })).toEqual({
+          releases: [],
+          next: null
+        })
+      }).pipe(Effect.provide(servingFrom(engine)))
   )
 
   it.scopedLive("pages through a list", () =>

@@ -154,6 +154,20 @@ describe("answers in place of the service's own", () => {
     }).pipe(Effect.scoped, withCloud())
   )
 
+  it.live("that never ends keeps the next one of its connection waiting as long as that is open", () =>
+    Effect.gen(function* () {
+      const cloud = yield* LocalElasticCloud
+      const connection = yield* rawConnection
+      const get = `GET ${EXTENSIONS} HTTP/1.1\r\nHost: cloud\r\nAuthorization: ApiKey local-key\r\n\r\n`
+      yield* cloud.plan({ method: "GET", fault: Fault.answerEarly({ status: 503, close: false }) })
+      yield* connection.write(get + get)
+      yield* connection.received(/503/)
+      yield* Effect.repeat(cloud.requests, { until: ({ length }) => length === 2 })
+      yield* connection.destroy
+      yield* cloud.settled
+    }).pipe(Effect.scoped, withCloud())
+  )
+
   it.live("can come early and close on the unread body", () =>
     Effect.gen(function* () {
       const { answer, record } = yield* uploadUnder(

@@ -335,7 +335,7 @@ describe.skipIf(!(await Effect.runPromise(canPostgres)))(
           const frozen = yield* start({ database: url, env: { EC_UPLOAD_BANDWIDTH: "200000" } })
           yield* untilReady([frozen])
           yield* Effect.gen(function* () {
-            const releases = yield* wanted(8, "frozen")
+            const releases = yield* wanted(2, "frozen")
             yield* submitAll(releases)
             yield* frozen.saw((report) => report._tag === "Moment" && report.moment === "SendingStarted")
             yield* frozen.freeze
@@ -357,7 +357,7 @@ describe.skipIf(!(await Effect.runPromise(canPostgres)))(
             const puts = (yield* cloud.requests).filter(
               ({ method }) => method === "PUT" || method === "PATCH"
             )
-            expect(puts.filter(({ complete }) => complete)).toHaveLength(8)
+            expect(puts.filter(({ complete }) => complete)).toHaveLength(2)
             yield* allReleased(releases)
           }).pipe(Effect.provide(asker(url)))
         }).pipe(Effect.provide(world({}))),

@@ -28,6 +28,7 @@ import * as Schema from "effect/Schema"
 import { attribute } from "../../telemetry.ts"
 import { UnreadableRelease } from "../EngineError.ts"
 import { makeAdmission } from "./admission.ts"
+import { isDatabaseFailure, toUnavailable } from "./engine.ts"
 
 /** Whether this runner still has a shard. The store is made before the sharding is, which tells it here. */
 class Ownership extends Context.Tag("effect-elastic-extensions/workflow/Ownership")<
@@ -172,7 +173,8 @@ const make = Effect.fnUntraced(function* (atOnce: number) {
 
 /**
  * A release whose payload this runner cannot read would end here for good. It waits instead, and says why: a runner of another
- * version may be able to.
+ * version may be able to. So does one that is suspended while the database is away: the engine then asks whether it was
+ * interrupted, and takes having no answer for the end of the release. What waits for a reason is read again in half a minute.
  */
 const readableBySome = Effect.fnUntraced(function* <R extends Rpc.Any>(
   { envelope }: Message.IncomingRequest<R>,
@@ -180,14 +182,14 @@ const readableBySome = Effect.fnUntraced(function* <R extends Rpc.Any>(
 ) {
   const { context, reply, rpc } = unread
   const isRun = envelope.tag === "run" && envelope.address.entityType.startsWith("Workflow/")
-  const isUnread =
-    reply._tag === "WithExit" &&
-    Exit.isFailure(reply.exit) &&
-    Option.exists(Cause.dieOption(reply.exit.cause), Predicate.isTagged("MalformedMessage"))
-  if (!isRun || !isUnread) return unread
-  const why = new UnreadableRelease({ executionId: envelope.address.entityId })
-  yield* Effect.logWarning(why.message)
-  const waits = { _tag: "Success", value: encodeSuspended(new Suspended({ cause: Cause.die(why) })) }
+  if (!isRun || reply._tag !== "WithExit") return unread
+  const obstacle = Option.flatMap(Exit.causeOption(endOf(reply.exit)), obstacleIn(envelope.address.entityId))
+  if (Option.isNone(obstacle)) return unread
+  yield* Effect.logWarning(obstacle.value.message)
+  const waits = {
+    _tag: "Success",
+    value: encodeSuspended(new Suspended({ cause: Cause.die(obstacle.value) }))
+  }
   const exit = yield* Schema.decodeUnknown(Rpc.exitSchema(rpc))(waits).pipe(
     Effect.provide(context),
     Effect.orDie
@@ -198,6 +200,24 @@ const readableBySome = Effect.fnUntraced(function* <R extends Rpc.Any>(
     reply: new Reply.WithExit({ id: reply.id, requestId: reply.requestId, exit })
   })
 })
+
+/** A run that came to an end answers with that. */
+const endOf = (exit: Exit.Exit<unknown, unknown>): Exit.Exit<unknown, unknown> =>
+  Exit.isSuccess(exit) &&
+  Predicate.isTagged(exit.value, "Complete") &&
+  Predicate.hasProperty(exit.value, "exit") &&
+  Exit.isExit(exit.value.exit)
+    ? exit.value.exit
+    : exit
+
+const obstacleIn =
+  (executionId: string) =>
+  (cause: Cause.Cause<unknown>): Option.Option<Error> => {
+    if (isDatabaseFailure(cause)) return Option.some(toUnavailable("its database")(Cause.squash(cause)))
+    return Option.exists(Cause.dieOption(cause), Predicate.isTagged("MalformedMessage"))
+      ? Option.some(new UnreadableRelease({ executionId }))
+      : Option.none()
+  }
 
 const encodeSuspended = Schema.encodeSync(Suspended)
 

@@ -1,20 +1,34 @@
 /** A runner in this process that serves its API, and plain requests to it. */
 import { type IncomingHttpHeaders, request } from "node:http"
 import { HttpServer } from "@effect/platform"
+import * as NodeContext from "@effect/platform-node/NodeContext"
+import type { WorkflowEngine } from "@effect/workflow/WorkflowEngine"
 import { Effect, Layer, Redacted } from "effect"
 import * as RunnerHttp from "../../../src/runner/RunnerHttp.ts"
 import * as EngineMemory from "../../../src/workflow/EngineMemory.ts"
 import type { WorldOptions } from "../upload/world.ts"
+import type { Engine } from "../workflow/engines.ts"
 import { place, runner } from "../workflow/releases.ts"
 
 export const token = "a-token-of-the-tests-4711"
 
-/** Opened by `token` unless told otherwise, on a port of its own. */
-export const serving = (options: RunnerHttp.RunnerHttpOptions = {}, world?: WorldOptions) =>
+const servingOn = <E, R>(
+  engine: Layer.Layer<WorkflowEngine, E, R>,
+  options: RunnerHttp.RunnerHttpOptions = {},
+  world?: WorldOptions
+) =>
   Layer.merge(RunnerHttp.layer({ port: 0, api: { token: Redacted.make(token) }, ...options }), runner()).pipe(
-    Layer.provideMerge(EngineMemory.layer),
+    Layer.provideMerge(engine),
     Layer.provideMerge(place(world))
   )
+
+/** Opened by `token` unless told otherwise, on a port of its own. */
+export const serving = (options?: RunnerHttp.RunnerHttpOptions, world?: WorldOptions) =>
+  servingOn(EngineMemory.layer, options, world)
+
+/** The same, on an engine of its own. */
+export const servingFrom = ({ layer }: Engine) =>
+  Layer.unwrapScoped(Effect.map(layer, (engine) => servingOn(engine))).pipe(Layer.provide(NodeContext.layer))
 
 export const address = Effect.map(HttpServer.HttpServer, ({ address }) =>
   address._tag === "TcpAddress" ? address : { hostname: "", port: 0 }

@@ -26,23 +26,28 @@ export const read =
   (path: string) =>
   (options: ReadOptions): Stream.Stream<Uint8Array, ArchiveError, FileSystem.FileSystem> =>
     ByteStream.make(
-      Effect.gen(function* () {
+      Effect.suspend(() => {
         source.assertOffset(options.offset, options.expected)
-        const { expected, into } = options
-        if (into !== undefined) {
-          const file = yield* openUnchanged(path, options)
-          return inOrder(options, (position) =>
-            Effect.flatMap(into, (buffer) => readWhole(path, file, expected, position, buffer))
-          )
-        }
-        // Before the file is opened: whoever has to wait holds nothing.
-        const nextBuffer = yield* bufferSource(options)
-        const file = yield* openUnchanged(path, options)
-        return yield* readingAhead(options, (position) =>
-          readChunk(path, file, expected, position, nextBuffer(position))
-        )
+        return options.into === undefined ? readLent(path, options) : readInto(path, options, options.into)
       })
     )
+
+/** Buffers are taken before the file is opened: whoever has to wait for them holds nothing. */
+const readLent = (path: string, options: ReadOptions) =>
+  Effect.flatMap(bufferSource(options), (nextBuffer) =>
+    Effect.flatMap(openUnchanged(path, options), (file) =>
+      readingAhead(options, (position) =>
+        readChunk(path, file, options.expected, position, nextBuffer(position))
+      )
+    )
+  )
+
+const readInto = (path: string, options: ReadOptions, into: Effect.Effect<Uint8Array>) =>
+  Effect.map(openUnchanged(path, options), (file) =>
+    inOrder(options, (position) =>
+      Effect.flatMap(into, (buffer) => readWhole(path, file, options.expected, position, buffer))
+    )
+  )
 
 const inOrder = (
   { expected, offset }: ReadOptions,
@@ -71,7 +76,7 @@ const readingAhead = (
   { expected, offset }: ReadOptions,
   readAt: (position: number) => Effect.Effect<Uint8Array, ArchiveError>
 ): Effect.Effect<ByteStream.Pull<ArchiveError>, never, Scope.Scope> =>
-  Effect.gen(function* () {
+  Effect.suspend(() => {
     let position = offset
     let ahead: Fiber.Fiber<Exit.Exit<Uint8Array, ArchiveError>> | undefined
 
@@ -93,11 +98,14 @@ const readingAhead = (
         ? Effect.succeed(bytes)
         : begin(bytes)
     }
-    yield* Effect.addFinalizer(() => (ahead === undefined ? Effect.void : Fiber.await(ahead)))
-    return Effect.suspend(() =>
+    const pull = Effect.suspend(() =>
       position === expected.size
         ? Effect.fail(Option.none())
         : Effect.mapError(Effect.flatMap(current(), take), Option.some)
+    )
+    return Effect.as(
+      Effect.addFinalizer(() => (ahead === undefined ? Effect.void : Fiber.await(ahead))),
+      pull
     )
   })
 
