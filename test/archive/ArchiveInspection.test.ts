@@ -672,6 +672,6 @@ describe("an archive that is malformed", () => {
           assert.notMatch(message, /\p{Cc}/u)
         }
       }),
-    { fastCheck: { numRuns: 300 }, timeout: 120_000 }
+    { fastCheck: { numRuns: 300 } }
   )
 })

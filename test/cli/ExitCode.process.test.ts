@@ -50,42 +50,39 @@ const ending = (ran: Ran) => {
 const expected = (code: number, tag: string) => ({ code, err: "", tag, exitCode: code })
 
 describe("a process exits with", () => {
-  it.scopedLive(
-    "0, 1, 3, 4, 5, 6, 7 and 64, and says the same last on standard output",
-    () =>
-      Effect.gen(function* () {
-        const { cloud, env, upload } = yield* setup
-        const [fine, used, lost] = [yield* seed(), yield* seed({ deployments: ["d1"] }), yield* seed()]
-        yield* cloud.plan({ method: "PUT", path: lost, fault: Fault.cut("body") })
-        yield* cloud.plan({ method: "GET", path: lost, fault: Fault.delay(0) })
-        yield* cloud.plan({ method: "GET", path: lost, times: 100, fault: Fault.answer({ status: 503 }) })
-        const broken = yield* fileWith(new TextEncoder().encode("no archive"))
-        const endings = yield* Effect.forEach(
-          [
-            upload(fine),
-            upload(fine, { EC_ENDPOINT: "http://127.0.0.1:1", EC_UPLOAD_JOURNAL: `${broken}.journal` }),
-            upload(used, { EC_API_KEY: "another-key" }),
-            upload("4040404040"),
-            spawned(["upload", fine, broken, "--json"], { env }),
-            upload(used, { EC_UPLOAD_PROTECT_IN_USE: "true" }),
-            upload(lost),
-            upload(fine, { EC_API_KEY: "" })
-          ],
-          Effect.map(ending),
-          { concurrency: 2 }
-        )
-        expect(endings).toEqual([
-          { code: 0, err: "", tag: "Uploaded", exitCode: undefined },
-          expected(1, "ConnectionFailed"),
-          expected(3, "AuthenticationFailed"),
-          expected(4, "ExtensionNotFound"),
-          expected(5, "InvalidArchive"),
-          expected(6, "ExtensionProtected"),
-          expected(7, "OutcomeUnknown"),
-          expected(64, "InvalidConfiguration")
-        ])
-      }).pipe(Effect.provide(World)),
-    60_000
+  it.scopedLive("0, 1, 3, 4, 5, 6, 7 and 64, and says the same last on standard output", () =>
+    Effect.gen(function* () {
+      const { cloud, env, upload } = yield* setup
+      const [fine, used, lost] = [yield* seed(), yield* seed({ deployments: ["d1"] }), yield* seed()]
+      yield* cloud.plan({ method: "PUT", path: lost, fault: Fault.cut("body") })
+      yield* cloud.plan({ method: "GET", path: lost, fault: Fault.delay(0) })
+      yield* cloud.plan({ method: "GET", path: lost, times: 100, fault: Fault.answer({ status: 503 }) })
+      const broken = yield* fileWith(new TextEncoder().encode("no archive"))
+      const endings = yield* Effect.forEach(
+        [
+          upload(fine),
+          upload(fine, { EC_ENDPOINT: "http://127.0.0.1:1", EC_UPLOAD_JOURNAL: `${broken}.journal` }),
+          upload(used, { EC_API_KEY: "another-key" }),
+          upload("4040404040"),
+          spawned(["upload", fine, broken, "--json"], { env }),
+          upload(used, { EC_UPLOAD_PROTECT_IN_USE: "true" }),
+          upload(lost),
+          upload(fine, { EC_API_KEY: "" })
+        ],
+        Effect.map(ending),
+        { concurrency: 2 }
+      )
+      expect(endings).toEqual([
+        { code: 0, err: "", tag: "Uploaded", exitCode: undefined },
+        expected(1, "ConnectionFailed"),
+        expected(3, "AuthenticationFailed"),
+        expected(4, "ExtensionNotFound"),
+        expected(5, "InvalidArchive"),
+        expected(6, "ExtensionProtected"),
+        expected(7, "OutcomeUnknown"),
+        expected(64, "InvalidConfiguration")
+      ])
+    }).pipe(Effect.provide(World))
   )
 
   it.scopedLive(
@@ -112,21 +109,17 @@ describe("a process exits with", () => {
           remedy: expect.stringContaining("sends it again from its start")
         })
         expect(objects(unsent).at(-1)).not.toHaveProperty("resume")
-      }).pipe(Effect.provide(World)),
-    60_000
+      }).pipe(Effect.provide(World))
   )
 
-  it.scopedLive(
-    "2 when the line fails for good after something was sent",
-    () =>
-      Effect.gen(function* () {
-        const { cloud, upload } = yield* setup
-        const id = yield* seed()
-        yield* cloud.plan({ method: "PUT", path: id, fault: Fault.cut({ afterBodyBytes: 10_000 }) })
-        const ran = yield* upload(id)
-        expect(ending(ran)).toEqual(expected(2, "ConnectionFailed"))
-        expect(objects(ran).at(-1)).toMatchObject({ resume: `elastic-extensions resume ${id}` })
-      }).pipe(Effect.provide(World)),
-    60_000
+  it.scopedLive("2 when the line fails for good after something was sent", () =>
+    Effect.gen(function* () {
+      const { cloud, upload } = yield* setup
+      const id = yield* seed()
+      yield* cloud.plan({ method: "PUT", path: id, fault: Fault.cut({ afterBodyBytes: 10_000 }) })
+      const ran = yield* upload(id)
+      expect(ending(ran)).toEqual(expected(2, "ConnectionFailed"))
+      expect(objects(ran).at(-1)).toMatchObject({ resume: `elastic-extensions resume ${id}` })
+    }).pipe(Effect.provide(World))
   )
 })

@@ -104,36 +104,33 @@ describe("upload", () => {
     }).pipe(Effect.provide(World))
   )
 
-  it.scopedLive(
-    "2: interrupted in the middle; the command that goes on is printed, and does",
-    () =>
-      Effect.gen(function* () {
-        const cloud = yield* LocalElasticCloud.LocalElasticCloud
-        const content = yield* zipOf(16 * 1024 * 1024)
-        const path = yield* fileWith(content)
-        const id = yield* seed()
-        yield* cloud.plan({ method: "PUT", fault: Fault.readSlowly(8 * 1024 * 1024) })
-        const env = yield* environment()
-        const started = Effect.repeat(cloud.requests, {
-          until: (requests) => requests.some(({ bodyBytes, method }) => method === "PUT" && bodyBytes > 0),
-          schedule: Schedule.spaced("20 millis")
-        })
-        const ran = yield* spawned(["upload", id, path], {
-          env,
-          meanwhile: ({ signal }) =>
-            Effect.andThen(
-              started,
-              Effect.sync(() => signal("SIGINT"))
-            )
-        })
-        expect(ran).toMatchObject({ code: 2 })
-        expect(ran.err + ran.out).toContain(`resume ${id}`)
-        yield* cloud.settled
-        expect(yield* run(["resume", id], { env })).toMatchObject({ code: 0 })
-        const bodies = (yield* puts).filter(({ complete }) => complete)
-        expect(bodies.map(({ bodySha256 }) => bodySha256)).toEqual([sha256(content)])
-      }).pipe(Effect.provide(World)),
-    { timeout: 60_000 }
+  it.scopedLive("2: interrupted in the middle; the command that goes on is printed, and does", () =>
+    Effect.gen(function* () {
+      const cloud = yield* LocalElasticCloud.LocalElasticCloud
+      const content = yield* zipOf(16 * 1024 * 1024)
+      const path = yield* fileWith(content)
+      const id = yield* seed()
+      yield* cloud.plan({ method: "PUT", fault: Fault.readSlowly(8 * 1024 * 1024) })
+      const env = yield* environment()
+      const started = Effect.repeat(cloud.requests, {
+        until: (requests) => requests.some(({ bodyBytes, method }) => method === "PUT" && bodyBytes > 0),
+        schedule: Schedule.spaced("20 millis")
+      })
+      const ran = yield* spawned(["upload", id, path], {
+        env,
+        meanwhile: ({ signal }) =>
+          Effect.andThen(
+            started,
+            Effect.sync(() => signal("SIGINT"))
+          )
+      })
+      expect(ran).toMatchObject({ code: 2 })
+      expect(ran.err + ran.out).toContain(`resume ${id}`)
+      yield* cloud.settled
+      expect(yield* run(["resume", id], { env })).toMatchObject({ code: 0 })
+      const bodies = (yield* puts).filter(({ complete }) => complete)
+      expect(bodies.map(({ bodySha256 }) => bodySha256)).toEqual([sha256(content)])
+    }).pipe(Effect.provide(World))
   )
 })
 

@@ -152,129 +152,117 @@ const statusOf = (method: string, url: string): number => {
   return url.includes("/releases") ? 202 : 201
 }
 
-const live = { timeout: 60_000 }
-
 describe("what is shown, whoever has written it", () => {
-  it.scopedLive(
-    "comes from answers that succeed",
-    () =>
-      Effect.gen(function* () {
-        const { archive, env } = yield* place
-        const { origin } = yield* scriptedServer((response, { method, url }) => {
-          const ofCloud =
-            url.includes(`/extensions/${id}`) || method === "POST" ? hostile : { extensions: [hostile] }
-          const body = url.includes("/releases") ? answerOfRunner(method, url) : ofCloud
-          response.writeHead(statusOf(method, url), {
-            "content-type": "application/json",
-            ...hostileHeaders
-          })
-          response.end(JSON.stringify(body))
+  it.scopedLive("comes from answers that succeed", () =>
+    Effect.gen(function* () {
+      const { archive, env } = yield* place
+      const { origin } = yield* scriptedServer((response, { method, url }) => {
+        const ofCloud =
+          url.includes(`/extensions/${id}`) || method === "POST" ? hostile : { extensions: [hostile] }
+        const body = url.includes("/releases") ? answerOfRunner(method, url) : ofCloud
+        response.writeHead(statusOf(method, url), {
+          "content-type": "application/json",
+          ...hostileHeaders
         })
-        for (const args of commandsOn(archive)) {
-          const { seen } = yield* look(args, env(origin), true)
-          const isShown = ["list", "create", "releases"].includes(args[0] ?? "")
-          if (isShown || (args[0] === "show" && args[1] === id))
-            expect(seen, args.join(" ")).toBeGreaterThan(0)
-        }
-        const { json } = yield* look(["show", id, "--deployments"], env(origin))
-        expect(linesIn(json.out)).toEqual([
-          expect.objectContaining({
-            extension: expect.objectContaining({
-              name: hostile.name,
-              description: hostile.description,
-              deployments: hostile.deployments
-            })
+        response.end(JSON.stringify(body))
+      })
+      for (const args of commandsOn(archive)) {
+        const { seen } = yield* look(args, env(origin), true)
+        const isShown = ["list", "create", "releases"].includes(args[0] ?? "")
+        if (isShown || (args[0] === "show" && args[1] === id)) expect(seen, args.join(" ")).toBeGreaterThan(0)
+      }
+      const { json } = yield* look(["show", id, "--deployments"], env(origin))
+      expect(linesIn(json.out)).toEqual([
+        expect.objectContaining({
+          extension: expect.objectContaining({
+            name: hostile.name,
+            description: hostile.description,
+            deployments: hostile.deployments
           })
-        ])
-      }).pipe(Effect.provide(NodeContext.layer)),
-    live
+        })
+      ])
+    }).pipe(Effect.provide(NodeContext.layer))
   )
 
-  it.scopedLive(
-    "comes from answers that refuse",
-    () =>
-      Effect.gen(function* () {
-        const { archive, env } = yield* place
-        for (const status of [400, 401, 404, 409, 500]) {
-          const { origin } = yield* scriptedServer(refusal(status))
-          for (const args of status === 404 ? commandsOn(archive) : ofExtensions({ archive })) {
-            const { seen } = yield* look(args, env(origin))
-            const isShown =
-              status === 404
-                ? args[0] === "releases" && args[1] !== "list" && args[1] !== "submit"
-                : args[0] === "list" && status === 400
-            if (isShown) expect(seen, args.join(" ")).toBeGreaterThan(0)
-          }
+  it.scopedLive("comes from answers that refuse", () =>
+    Effect.gen(function* () {
+      const { archive, env } = yield* place
+      for (const status of [400, 401, 404, 409, 500]) {
+        const { origin } = yield* scriptedServer(refusal(status))
+        for (const args of status === 404 ? commandsOn(archive) : ofExtensions({ archive })) {
+          const { seen } = yield* look(args, env(origin))
+          const isShown =
+            status === 404
+              ? args[0] === "releases" && args[1] !== "list" && args[1] !== "submit"
+              : args[0] === "list" && status === 400
+          if (isShown) expect(seen, args.join(" ")).toBeGreaterThan(0)
         }
-        for (const body of [
-          canary("text"),
-          `<html>${canary("html")}</html>`,
-          `{"errors":[{"code":"${canary("cut")}`
+      }
+      for (const body of [
+        canary("text"),
+        `<html>${canary("html")}</html>`,
+        `{"errors":[{"code":"${canary("cut")}`
+      ]) {
+        for (const status of [200, 403]) {
+          const { origin } = yield* scriptedServer({
+            status,
+            body,
+            headers: { "content-type": "text/html" }
+          })
+          for (const args of [["list"], ["upload", id, archive]]) yield* look(args, env(origin))
+        }
+      }
+    }).pipe(Effect.provide(NodeContext.layer))
+  )
+
+  it.scopedLive("comes from archives and their names", () =>
+    Effect.gen(function* () {
+      const { env } = yield* place
+      const { origin } = yield* scriptedServer({
+        status: 200,
+        body: extensionBody,
+        headers: resourceHeaders
+      })
+      const escaped = (text: string) =>
+        Array.from(
+          { length: text.length },
+          (_, i) => `\\u${text.charCodeAt(i).toString(16).padStart(4, "0")}`
+        ).join("")
+      const keys = [
+        "name",
+        "description",
+        "version",
+        "classname",
+        "java.version",
+        "elasticsearch.version",
+        "type"
+      ]
+      const descriptor = [...keys, "extended.plugins", "has.native.controller"]
+        .map((key) => `${key}=${escaped(canary(key))}`)
+        .join("\n")
+      const archives = [
+        zip([{ name: "plugin-descriptor.properties", data: descriptor }]),
+        zip([{ name: "plugin-descriptor.properties", data: `name=\\uZZZZ${canary("line")}` }]),
+        zip([{ name: "stable-plugin-descriptor.properties", data: descriptor }]),
+        zip([
+          { name: canary("entry").replaceAll("\0", ""), data: "x" },
+          { name: `../${canary("up")}`, data: "x" }
+        ]),
+        zip([{ name: "dictionaries/a.dic", data: "x" }], { comment: canary("comment") }),
+        Buffer.from(canary("no zip"))
+      ]
+      const name = `${canary("file").replaceAll("\0", "").replaceAll("/", "").replaceAll("\ud800", "")}.zip`
+      for (const content of archives) {
+        const file = yield* fileWith(content, name)
+        for (const args of [
+          ["inspect", file],
+          ["upload", id, file],
+          ["publish", file, "--name", "words", "--type", "plugin", "--version", "8.17.0", "--dry-run"]
         ]) {
-          for (const status of [200, 403]) {
-            const { origin } = yield* scriptedServer({
-              status,
-              body,
-              headers: { "content-type": "text/html" }
-            })
-            for (const args of [["list"], ["upload", id, archive]]) yield* look(args, env(origin))
-          }
+          expect((yield* look(args, env(origin))).seen).toBeGreaterThan(0)
         }
-      }).pipe(Effect.provide(NodeContext.layer)),
-    live
-  )
-
-  it.scopedLive(
-    "comes from archives and their names",
-    () =>
-      Effect.gen(function* () {
-        const { env } = yield* place
-        const { origin } = yield* scriptedServer({
-          status: 200,
-          body: extensionBody,
-          headers: resourceHeaders
-        })
-        const escaped = (text: string) =>
-          Array.from(
-            { length: text.length },
-            (_, i) => `\\u${text.charCodeAt(i).toString(16).padStart(4, "0")}`
-          ).join("")
-        const keys = [
-          "name",
-          "description",
-          "version",
-          "classname",
-          "java.version",
-          "elasticsearch.version",
-          "type"
-        ]
-        const descriptor = [...keys, "extended.plugins", "has.native.controller"]
-          .map((key) => `${key}=${escaped(canary(key))}`)
-          .join("\n")
-        const archives = [
-          zip([{ name: "plugin-descriptor.properties", data: descriptor }]),
-          zip([{ name: "plugin-descriptor.properties", data: `name=\\uZZZZ${canary("line")}` }]),
-          zip([{ name: "stable-plugin-descriptor.properties", data: descriptor }]),
-          zip([
-            { name: canary("entry").replaceAll("\0", ""), data: "x" },
-            { name: `../${canary("up")}`, data: "x" }
-          ]),
-          zip([{ name: "dictionaries/a.dic", data: "x" }], { comment: canary("comment") }),
-          Buffer.from(canary("no zip"))
-        ]
-        const name = `${canary("file").replaceAll("\0", "").replaceAll("/", "").replaceAll("\ud800", "")}.zip`
-        for (const content of archives) {
-          const file = yield* fileWith(content, name)
-          for (const args of [
-            ["inspect", file],
-            ["upload", id, file],
-            ["publish", file, "--name", "words", "--type", "plugin", "--version", "8.17.0", "--dry-run"]
-          ]) {
-            expect((yield* look(args, env(origin))).seen).toBeGreaterThan(0)
-          }
-        }
-      }).pipe(Effect.provide(NodeContext.layer)),
-    live
+      }
+    }).pipe(Effect.provide(NodeContext.layer))
   )
 
   it.scopedLive("comes from records and locks of the journal", () =>
@@ -323,59 +311,53 @@ describe("what is shown, whoever has written it", () => {
     }).pipe(Effect.provide(NodeContext.layer))
   )
 
-  it.scopedLive(
-    "comes from answers to a runner, by way of its log and of what it keeps",
-    () =>
-      Effect.gen(function* () {
-        const { archive, env, journal } = yield* place
-        const { origin } = yield* scriptedServer(refusal(403))
-        for (const flags of [[], ["--json"]]) {
-          const database = `${journal}/releases${flags.join("")}.db`
-          const { EC_RUNNER_URL: _, ...alone } = env(origin)
-          for (const args of ofFile({ archive, database })) {
-            const ran = yield* run([...args, ...flags], { env: alone })
-            expectHarmless(ran.out)
-            expectHarmless(ran.err)
-            const isTold = args[0] === "runner" || args[1] === "show"
-            if (isTold) expect(sightings(ran), args.join(" ")).toBeGreaterThan(0)
-          }
+  it.scopedLive("comes from answers to a runner, by way of its log and of what it keeps", () =>
+    Effect.gen(function* () {
+      const { archive, env, journal } = yield* place
+      const { origin } = yield* scriptedServer(refusal(403))
+      for (const flags of [[], ["--json"]]) {
+        const database = `${journal}/releases${flags.join("")}.db`
+        const { EC_RUNNER_URL: _, ...alone } = env(origin)
+        for (const args of ofFile({ archive, database })) {
+          const ran = yield* run([...args, ...flags], { env: alone })
+          expectHarmless(ran.out)
+          expectHarmless(ran.err)
+          const isTold = args[0] === "runner" || args[1] === "show"
+          if (isTold) expect(sightings(ran), args.join(" ")).toBeGreaterThan(0)
         }
-      }).pipe(Effect.provide(NodeContext.layer)),
-    live
+      }
+    }).pipe(Effect.provide(NodeContext.layer))
   )
 
-  it.scopedLive(
-    "comes from options, arguments and variables",
-    () =>
-      Effect.gen(function* () {
-        const { archive, env } = yield* place
-        const { origin } = yield* scriptedServer(refusal(404))
-        const value = canary("value").replaceAll("\0", "")
-        for (const { entries, name } of definitions) {
-          for (const entry of entries) {
-            // What a file for the JSON is called is up to who runs this; a folder that is not there does for all.
-            const isFile =
-              entry._tag === "Value" && ["--json-file", "--database"].includes(entry.names[0] ?? "")
-            const given = isFile ? `/dev/null/${value}` : value
-            const words = entry._tag === "Value" ? [entry.names[0] ?? "", given] : [value]
-            yield* look([...name.split(" "), ...words], env(origin))
-          }
-          yield* look([...name.split(" "), `--${value}`], env(origin))
+  it.scopedLive("comes from options, arguments and variables", () =>
+    Effect.gen(function* () {
+      const { archive, env } = yield* place
+      const { origin } = yield* scriptedServer(refusal(404))
+      const value = canary("value").replaceAll("\0", "")
+      for (const { entries, name } of definitions) {
+        for (const entry of entries) {
+          // What a file for the JSON is called is up to who runs this; a folder that is not there does for all.
+          const isFile =
+            entry._tag === "Value" && ["--json-file", "--database"].includes(entry.names[0] ?? "")
+          const given = isFile ? `/dev/null/${value}` : value
+          const words = entry._tag === "Value" ? [entry.names[0] ?? "", given] : [value]
+          yield* look([...name.split(" "), ...words], env(origin))
         }
-        expect((yield* look([value], env(origin))).seen).toBeGreaterThan(0)
-        const variables = [
-          ...Object.keys(env("")),
-          "EC_HOST",
-          "EC_UPLOAD_ALLOW",
-          "EC_UPLOAD_BANDWIDTH",
-          "HTTPS_PROXY"
-        ]
-        for (const variable of variables) {
-          for (const args of [["doctor"], ["upload", id, archive]]) {
-            yield* look(args, { ...env(origin), [variable]: `/dev/null/${value}` })
-          }
+        yield* look([...name.split(" "), `--${value}`], env(origin))
+      }
+      expect((yield* look([value], env(origin))).seen).toBeGreaterThan(0)
+      const variables = [
+        ...Object.keys(env("")),
+        "EC_HOST",
+        "EC_UPLOAD_ALLOW",
+        "EC_UPLOAD_BANDWIDTH",
+        "HTTPS_PROXY"
+      ]
+      for (const variable of variables) {
+        for (const args of [["doctor"], ["upload", id, archive]]) {
+          yield* look(args, { ...env(origin), [variable]: `/dev/null/${value}` })
         }
-      }).pipe(Effect.provide(NodeContext.layer)),
-    live
+      }
+    }).pipe(Effect.provide(NodeContext.layer))
   )
 })

@@ -21,7 +21,7 @@ const onlyExtension = Effect.gen(function* () {
   return { name: extensions[0]?.name, ...(yield* held(extensions[0]?.id ?? "")) }
 })
 
-describe("examples/release-pipeline.ts", { timeout: 180_000 }, () => {
+describe("examples/release-pipeline.ts", () => {
   it.scopedLive("packs, publishes and announces a folder, and changes nothing the second time", () =>
     Effect.gen(function* () {
       const fs = yield* FileSystem.FileSystem
@@ -42,7 +42,7 @@ describe("examples/release-pipeline.ts", { timeout: 180_000 }, () => {
   )
 })
 
-describe("examples/dictionaries.ts", { timeout: 180_000 }, () => {
+describe("examples/dictionaries.ts", () => {
   it.scopedLive("publishes every archive of a folder", () =>
     Effect.gen(function* () {
       const fs = yield* FileSystem.FileSystem
@@ -56,7 +56,7 @@ describe("examples/dictionaries.ts", { timeout: 180_000 }, () => {
   )
 })
 
-describe("examples/durable-release.ts", { timeout: 180_000 }, () => {
+describe("examples/durable-release.ts", () => {
   it.scopedLive("resumes where it was killed, and gives the same receipt afterwards", () =>
     Effect.gen(function* () {
       const cloud = yield* LocalElasticCloud.LocalElasticCloud

@@ -116,7 +116,7 @@ const documentedRights = [
 
 const timeless = (receipt: UploadReceipt) => Struct.omit(receipt, "durationMillis", "lastModified")
 
-describe("examples/upload.ts", { timeout: 120_000 }, () => {
+describe("examples/upload.ts", () => {
   it.scopedLive("needs no more rights on Deno, over https as well, than the manual gives it", () =>
     Effect.gen(function* () {
       const { place } = yield* scene()

@@ -38,7 +38,7 @@ beforeAll(async () => {
     const { installer, others } = projects[project]
     await install(folderOf(project), tarball, installer, others)
   }
-}, 240_000)
+})
 
 afterAll(() => remove(folder))
 
@@ -85,7 +85,7 @@ describe("the tarball", () => {
   it("is all good to publint", async () => {
     const said = await run(root, "npx", ["--no-install", "publint", "run", tarball.path, "--strict"])
     expect(said).toContain("All good!")
-  }, 60_000)
+  })
 })
 
 describe.each(projectNames)("in %s", (project) => {
@@ -121,25 +121,22 @@ const platform = platformNames.find(
 )
 
 describe.runIf(platform !== undefined)("the single file", () => {
-  it.scopedLive(
-    "runs without Node, and takes no settings from the folder in which it is started",
-    () =>
-      Effect.gen(function* () {
-        const file = join(folder, "single-file")
-        yield* compileSingleFile(
-          join(installed("an empty folder", tarball.name), "elastic-extensions.js"),
-          platform ?? "linux-x64",
-          file,
-          true
-        )
-        const place = join(folder, "elsewhere")
-        yield* Effect.promise(() => write(place, { ".env": "EC_API_KEY=planted\n" }))
-        const ask = (...args: ReadonlyArray<string>) =>
-          Effect.promise(() => run(place, file, args, { PATH: "" }).catch(({ message }: Error) => message))
-        expect(yield* ask("--version")).toBe(`${tarball.version}\n`)
-        expect(yield* ask("list")).toContain("EC_API_KEY is not set.")
-      }).pipe(Effect.provide(NodeContext.layer)),
-    60_000
+  it.scopedLive("runs without Node, and takes no settings from the folder in which it is started", () =>
+    Effect.gen(function* () {
+      const file = join(folder, "single-file")
+      yield* compileSingleFile(
+        join(installed("an empty folder", tarball.name), "elastic-extensions.js"),
+        platform ?? "linux-x64",
+        file,
+        true
+      )
+      const place = join(folder, "elsewhere")
+      yield* Effect.promise(() => write(place, { ".env": "EC_API_KEY=planted\n" }))
+      const ask = (...args: ReadonlyArray<string>) =>
+        Effect.promise(() => run(place, file, args, { PATH: "" }).catch(({ message }: Error) => message))
+      expect(yield* ask("--version")).toBe(`${tarball.version}\n`)
+      expect(yield* ask("list")).toContain("EC_API_KEY is not set.")
+    }).pipe(Effect.provide(NodeContext.layer))
   )
 })
 

@@ -271,11 +271,7 @@ const rows: Readonly<Record<string, (column: Column) => void | Promise<void>>> =
 }
 
 describe.each(Object.entries(rows))("%s", (_, check) => {
-  it.each([...columns])(
-    "on %s",
-    async (_runtime, column) => {
-      await check(await column)
-    },
-    60_000
-  )
+  it.each([...columns])("on %s", async (_runtime, column) => {
+    await check(await column)
+  })
 })

@@ -52,7 +52,7 @@ const gateway = Effect.provide(LocalElasticCloud.layer({ resumable: { progressEv
 const bundle = { name: "words", type: "bundle", version: "8.*" }
 const keeping = "Keep what the next attempt needs"
 
-layer(Runner.layer, { timeout: 60_000, excludeTestServices: true })("action.yml", (it) => {
+layer(Runner.layer, { excludeTestServices: true })("action.yml", (it) => {
   describe("its text", () => {
     it("gives no script an input but through the environment", () => {
       for (const { run } of action.runs.steps) expect(run ?? "").not.toContain("${{")
@@ -190,8 +190,7 @@ layer(Runner.layer, { timeout: 60_000, excludeTestServices: true })("action.yml"
           for (const key of cache.keys()) keys.add(key)
         }
         expect(keys.size).toBe(3)
-      }).pipe(plain),
-    60_000
+      }).pipe(plain)
   )
 
   it.scoped("keeps nothing in the cache where only a person can help, and says what to do", () =>

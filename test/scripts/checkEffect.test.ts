@@ -46,5 +46,5 @@ describe("the Effect language service", () => {
       ])
     )
     expect(status).toBe(1)
-  }, 60_000)
+  })
 })

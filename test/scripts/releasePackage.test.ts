@@ -80,7 +80,7 @@ const hindrances: ReadonlyArray<readonly [what: string, changes: Changes, said: 
   ["what does not pass", { ".ci/run": "exit 3\n" }, "bash .ci/run ended with 3\n"]
 ]
 
-describe("npm run release:package", { timeout: 30_000 }, () => {
+describe("npm run release:package", () => {
   it.scopedLive("--dry-run checks and makes the files, and makes no tag", () =>
     Effect.gen(function* () {
       const { folder, git, release } = yield* clone()

@@ -273,42 +273,39 @@ describe("interruption", () => {
     })
   )
 
-  it.scopedLive(
-    "leaves nothing behind: 1000 interrupted uploads",
-    () =>
-      Effect.gen(function* () {
-        const server = yield* serve({})
-        let open = 0
-        const opened = Effect.acquireRelease(
+  it.scopedLive("leaves nothing behind: 1000 interrupted uploads", () =>
+    Effect.gen(function* () {
+      const server = yield* serve({})
+      let open = 0
+      const opened = Effect.acquireRelease(
+        Effect.sync(() => {
+          open += 1
+        }),
+        () =>
           Effect.sync(() => {
-            open += 1
-          }),
-          () =>
-            Effect.sync(() => {
-              open -= 1
-            })
-        )
-        const trickle = Stream.repeatEffect(Effect.delay(Effect.succeed(new Uint8Array(8192)), "5 millis"))
-        const body = HttpBody.stream(
-          Stream.flatMap(Stream.scoped(opened), () => trickle),
-          zip,
-          mebibyte
-        )
-        const upload = (index: number) =>
-          HttpClient.put(server.url, { body }).pipe(Effect.timeoutOption(Duration.millis(index % 200)))
-        const sockets = () => process.getActiveResourcesInfo().filter((name) => name.startsWith("TCP")).length
-        const before = sockets()
-        yield* Effect.forEach(
-          Array.from({ length: 1000 }, (_, index) => index),
-          upload,
-          { concurrency: 50 }
-        ).pipe(Effect.provide(UploadHttpClient.layer({ expectThreshold: Number.POSITIVE_INFINITY })))
-        expect(open).toBe(0)
-        yield* eventually(() => server.connections.every((one) => one.closed))
-        yield* eventually(() => sockets() <= before)
-        expect(server.connections.length).toBeGreaterThan(100)
-      }),
-    60_000
+            open -= 1
+          })
+      )
+      const trickle = Stream.repeatEffect(Effect.delay(Effect.succeed(new Uint8Array(8192)), "5 millis"))
+      const body = HttpBody.stream(
+        Stream.flatMap(Stream.scoped(opened), () => trickle),
+        zip,
+        mebibyte
+      )
+      const upload = (index: number) =>
+        HttpClient.put(server.url, { body }).pipe(Effect.timeoutOption(Duration.millis(index % 200)))
+      const sockets = () => process.getActiveResourcesInfo().filter((name) => name.startsWith("TCP")).length
+      const before = sockets()
+      yield* Effect.forEach(
+        Array.from({ length: 1000 }, (_, index) => index),
+        upload,
+        { concurrency: 50 }
+      ).pipe(Effect.provide(UploadHttpClient.layer({ expectThreshold: Number.POSITIVE_INFINITY })))
+      expect(open).toBe(0)
+      yield* eventually(() => server.connections.every((one) => one.closed))
+      yield* eventually(() => sockets() <= before)
+      expect(server.connections.length).toBeGreaterThan(100)
+    })
   )
 })
 

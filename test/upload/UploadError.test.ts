@@ -31,4 +31,4 @@ export const publish: number = ExtensionPublish.publish
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
-}, 120_000)
+})

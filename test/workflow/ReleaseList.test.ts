@@ -78,89 +78,82 @@ for (const [name, engine] of Object.entries(engines)) {
               expect(endedAtMillis).toBeGreaterThanOrEqual(startedAtMillis)
             expect(yield* ReleaseList.show("words-1")).toEqual(shown)
           }).pipe(Effect.provide(runner().pipe(Layer.provideMerge(yield* engine.layer))))
-        }).pipe(Effect.provide(place())),
-      40_000
+        }).pipe(Effect.provide(place()))
     )
 
-    it.scopedLive(
-      "releases are listed by state, extension and age, newest first, by the page",
-      () =>
-        Effect.gen(function* () {
-          const held = yield* newRelease({ releaseId: "held", holdForApproval: true })
-          const queued = yield* newRelease({ releaseId: "queued" })
-          const other = yield* newRelease({ releaseId: "other", extension: named("other") })
-          const failing = yield* newRelease({ releaseId: "failing", extension: ReleaseTarget.id("404404") })
-          yield* Effect.gen(function* () {
-            for (const { executionId, payload } of [held, queued, other, failing]) {
-              yield* Effect.sleep("2 millis")
-              expect(yield* ExtensionRelease.submit(payload)).toBe(executionId)
-            }
-            yield* untilListed(held.executionId, "held")
-            const waiting = yield* untilListed(queued.executionId, "waiting")
-            expect(waiting.waitsFor).toEqual({ _tag: "Turn", of: held.executionId })
-            yield* untilListed(other.executionId, "done")
-            const failed = yield* untilListed(failing.executionId, "failed")
-            expect(failed.failure).toMatchObject({ tag: "ExtensionNotFound" })
+    it.scopedLive("releases are listed by state, extension and age, newest first, by the page", () =>
+      Effect.gen(function* () {
+        const held = yield* newRelease({ releaseId: "held", holdForApproval: true })
+        const queued = yield* newRelease({ releaseId: "queued" })
+        const other = yield* newRelease({ releaseId: "other", extension: named("other") })
+        const failing = yield* newRelease({ releaseId: "failing", extension: ReleaseTarget.id("404404") })
+        yield* Effect.gen(function* () {
+          for (const { executionId, payload } of [held, queued, other, failing]) {
+            yield* Effect.sleep("2 millis")
+            expect(yield* ExtensionRelease.submit(payload)).toBe(executionId)
+          }
+          yield* untilListed(held.executionId, "held")
+          const waiting = yield* untilListed(queued.executionId, "waiting")
+          expect(waiting.waitsFor).toEqual({ _tag: "Turn", of: held.executionId })
+          yield* untilListed(other.executionId, "done")
+          const failed = yield* untilListed(failing.executionId, "failed")
+          expect(failed.failure).toMatchObject({ tag: "ExtensionNotFound" })
 
-            expect(yield* idsOf({})).toEqual(["failing", "other", "queued", "held"])
-            expect(yield* Effect.flip(ReleaseList.retry("held"))).toMatchObject({
-              _tag: "ReleaseUnfinished",
-              state: "held"
-            })
-            expect(yield* idsOf({ states: ["held", "waiting"] })).toEqual(["queued", "held"])
-            expect(yield* idsOf({ extension: "words" })).toEqual(["queued", "held"])
-            expect(yield* idsOf({ extension: "404404" })).toEqual(["failing"])
-            const { extensionId } = yield* ReleaseList.find(other.executionId)
-            expect(yield* idsOf({ extension: extensionId ?? "" })).toEqual(["other"])
-            const submittedBeforeMillis = waiting.submittedAtMillis
-            expect(yield* idsOf({ submittedBeforeMillis })).toEqual(["held"])
-            const since = { submittedSinceMillis: submittedBeforeMillis }
-            expect(yield* idsOf(since)).toEqual(["failing", "other", "queued"])
+          expect(yield* idsOf({})).toEqual(["failing", "other", "queued", "held"])
+          expect(yield* Effect.flip(ReleaseList.retry("held"))).toMatchObject({
+            _tag: "ReleaseUnfinished",
+            state: "held"
+          })
+          expect(yield* idsOf({ states: ["held", "waiting"] })).toEqual(["queued", "held"])
+          expect(yield* idsOf({ extension: "words" })).toEqual(["queued", "held"])
+          expect(yield* idsOf({ extension: "404404" })).toEqual(["failing"])
+          const { extensionId } = yield* ReleaseList.find(other.executionId)
+          expect(yield* idsOf({ extension: extensionId ?? "" })).toEqual(["other"])
+          const submittedBeforeMillis = waiting.submittedAtMillis
+          expect(yield* idsOf({ submittedBeforeMillis })).toEqual(["held"])
+          const since = { submittedSinceMillis: submittedBeforeMillis }
+          expect(yield* idsOf(since)).toEqual(["failing", "other", "queued"])
 
-            const first = yield* ReleaseList.list({ limit: 3 })
-            expect(first.releases).toHaveLength(3)
-            const second = yield* ReleaseList.list({ limit: 3, after: first.next ?? "" })
-            expect(second.releases.map(({ releaseId }) => releaseId)).toEqual(["held"])
-            expect(second.next).toBeNull()
+          const first = yield* ReleaseList.list({ limit: 3 })
+          expect(first.releases).toHaveLength(3)
+          const second = yield* ReleaseList.list({ limit: 3, after: first.next ?? "" })
+          expect(second.releases.map(({ releaseId }) => releaseId)).toEqual(["held"])
+          expect(second.next).toBeNull()
 
-            yield* ExtensionRelease.cancel(queued.executionId)
-            yield* ExtensionRelease.reject(held.executionId, { by: "ada", note: "a letter is missing" })
-            const rejected = yield* untilListed(held.executionId, "rejected")
-            expect(rejected.decision).toMatchObject({ verdict: "rejected", note: "a letter is missing" })
-            yield* untilListed(queued.executionId, "cancelled")
-          }).pipe(Effect.provide(runner().pipe(Layer.provideMerge(yield* engine.layer))))
-        }).pipe(Effect.provide(place())),
-      40_000
+          yield* ExtensionRelease.cancel(queued.executionId)
+          yield* ExtensionRelease.reject(held.executionId, { by: "ada", note: "a letter is missing" })
+          const rejected = yield* untilListed(held.executionId, "rejected")
+          expect(rejected.decision).toMatchObject({ verdict: "rejected", note: "a letter is missing" })
+          yield* untilListed(queued.executionId, "cancelled")
+        }).pipe(Effect.provide(runner().pipe(Layer.provideMerge(yield* engine.layer))))
+      }).pipe(Effect.provide(place()))
     )
 
-    it.scopedLive(
-      "a release id finds the newest attempt, and none where several releases share it",
-      () =>
-        Effect.gen(function* () {
-          const { payload } = yield* newRelease({ releaseId: "twice", extension: ReleaseTarget.id("404404") })
-          const one = yield* newRelease({ releaseId: "shared", extension: named("one") })
-          const two = yield* newRelease({ releaseId: "shared", extension: named("two") })
-          yield* Effect.gen(function* () {
-            yield* Effect.flip(ExtensionRelease.execute(payload))
-            const again = yield* ReleaseList.retry("twice")
-            expect(again).toBe(yield* ExtensionRelease.executionId(ReleasePayload.nextAttempt(payload)))
-            expect(yield* ReleaseList.find("twice")).toMatchObject({ executionId: again, attempt: 2 })
-            const ids = [
-              yield* ExtensionRelease.submit(one.payload),
-              yield* ExtensionRelease.submit(two.payload)
-            ]
-            yield* Effect.flip(ExtensionRelease.execute(ReleasePayload.nextAttempt(payload)))
-            const third = yield* ReleaseList.retry(yield* ExtensionRelease.executionId(payload))
-            expect(yield* ReleaseList.find("twice")).toMatchObject({ executionId: third, attempt: 3 })
-            const ambiguous = yield* Effect.flip(ReleaseList.find("shared"))
-            expect(ambiguous._tag).toBe("AmbiguousRelease")
-            for (const id of ids) expect(ambiguous.message).toContain(id)
-            expect(yield* Effect.flip(ReleaseList.show("nowhere"))).toMatchObject({
-              _tag: "UnknownExecution"
-            })
-          }).pipe(Effect.provide(runner().pipe(Layer.provideMerge(yield* engine.layer))))
-        }).pipe(Effect.provide(place())),
-      40_000
+    it.scopedLive("a release id finds the newest attempt, and none where several releases share it", () =>
+      Effect.gen(function* () {
+        const { payload } = yield* newRelease({ releaseId: "twice", extension: ReleaseTarget.id("404404") })
+        const one = yield* newRelease({ releaseId: "shared", extension: named("one") })
+        const two = yield* newRelease({ releaseId: "shared", extension: named("two") })
+        yield* Effect.gen(function* () {
+          yield* Effect.flip(ExtensionRelease.execute(payload))
+          const again = yield* ReleaseList.retry("twice")
+          expect(again).toBe(yield* ExtensionRelease.executionId(ReleasePayload.nextAttempt(payload)))
+          expect(yield* ReleaseList.find("twice")).toMatchObject({ executionId: again, attempt: 2 })
+          const ids = [
+            yield* ExtensionRelease.submit(one.payload),
+            yield* ExtensionRelease.submit(two.payload)
+          ]
+          yield* Effect.flip(ExtensionRelease.execute(ReleasePayload.nextAttempt(payload)))
+          const third = yield* ReleaseList.retry(yield* ExtensionRelease.executionId(payload))
+          expect(yield* ReleaseList.find("twice")).toMatchObject({ executionId: third, attempt: 3 })
+          const ambiguous = yield* Effect.flip(ReleaseList.find("shared"))
+          expect(ambiguous._tag).toBe("AmbiguousRelease")
+          for (const id of ids) expect(ambiguous.message).toContain(id)
+          expect(yield* Effect.flip(ReleaseList.show("nowhere"))).toMatchObject({
+            _tag: "UnknownExecution"
+          })
+        }).pipe(Effect.provide(runner().pipe(Layer.provideMerge(yield* engine.layer))))
+      }).pipe(Effect.provide(place()))
     )
   })
 }

@@ -100,7 +100,6 @@ describe.skipIf(!(await Effect.runPromise(canPostgres)))("three runners on one P
             expect(Observed.executionsOf(since).size).toBeGreaterThanOrEqual(2)
           }
         }).pipe(Effect.provide(asker(url)))
-      }).pipe(Effect.provide(World)),
-    { timeout: 180_000 }
+      }).pipe(Effect.provide(World))
   )
 })

@@ -130,8 +130,7 @@ it.layer(RunnerProgram.layer, live)("a release whose process is killed", (it) =>
         const { received, requests } = yield* ledger(content.length)
         expect(requests.map((line) => line.split(" ")[0])).toEqual(["PUT", "PATCH"])
         expect(received, requests.join(", ")).toBeLessThanOrEqual(content.length + window)
-      }).pipe(Effect.provide(World)),
-    { timeout: 120_000 }
+      }).pipe(Effect.provide(World))
   )
 
   const requests = ["POST", "PUT"]
@@ -154,27 +153,23 @@ it.layer(RunnerProgram.layer, live)("a release whose process is killed", (it) =>
         expect(yield* runner.ended).toMatchObject({ signal: "SIGKILL" })
         yield* finish
         yield* released(content)
-      }).pipe(Effect.provide(World)),
-    { timeout: 120_000 }
+      }).pipe(Effect.provide(World))
   )
 
-  it.scoped(
-    "is not helped by a second one while it lives",
-    () =>
-      Effect.gen(function* () {
-        const { content, finish, process } = yield* story
-        const moment = momentName("StepStarted", "digest")
-        const first = yield* process({ RELEASE_HOLD_AT: moment })
-        yield* first.saw(isMoment(moment))
-        const second = yield* process()
-        const ending = yield* second.ended
-        expect(ending.code).not.toBe(0)
-        expect(ending.output).toContain("EngineLocked")
-        expect(stepsOf(yield* second.reports)).toEqual([])
-        yield* first.kill
-        yield* finish
-        yield* released(content)
-      }).pipe(Effect.provide(World)),
-    { timeout: 120_000 }
+  it.scoped("is not helped by a second one while it lives", () =>
+    Effect.gen(function* () {
+      const { content, finish, process } = yield* story
+      const moment = momentName("StepStarted", "digest")
+      const first = yield* process({ RELEASE_HOLD_AT: moment })
+      yield* first.saw(isMoment(moment))
+      const second = yield* process()
+      const ending = yield* second.ended
+      expect(ending.code).not.toBe(0)
+      expect(ending.output).toContain("EngineLocked")
+      expect(stepsOf(yield* second.reports)).toEqual([])
+      yield* first.kill
+      yield* finish
+      yield* released(content)
+    }).pipe(Effect.provide(World))
   )
 })

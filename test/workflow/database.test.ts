@@ -43,64 +43,55 @@ const World = Layer.merge(LocalElasticCloud.layer({ resumable: {} }), RunnerProg
 )
 
 describe.skipIf(!(await Effect.runPromise(canPostgres)))("a PostgreSQL", () => {
-  it.scopedLive(
-    "that is new can be taken into use by several at once",
-    () =>
-      Effect.gen(function* () {
-        const { url } = yield* postgres
-        const client = Effect.scoped(Layer.build(asker(url)))
-        const exits = yield* Effect.forEach(Array.from({ length: 8 }), () => Effect.exit(client), {
-          concurrency: "unbounded"
-        })
-        expect(exits.filter(Exit.isFailure)).toEqual([])
-      }),
-    { timeout: 120_000 }
+  it.scopedLive("that is new can be taken into use by several at once", () =>
+    Effect.gen(function* () {
+      const { url } = yield* postgres
+      const client = Effect.scoped(Layer.build(asker(url)))
+      const exits = yield* Effect.forEach(Array.from({ length: 8 }), () => Effect.exit(client), {
+        concurrency: "unbounded"
+      })
+      expect(exits.filter(Exit.isFailure)).toEqual([])
+    })
   )
 
-  it.scopedLive(
-    "frees the rows that a runner locked which was cut off inside a transaction",
-    () =>
-      Effect.gen(function* () {
-        const { url } = yield* postgres
-        const { start, startRemote, wanted } = yield* makeCluster(archiveBytes)
-        const steady = yield* start({ database: url })
-        const { runner: remote, toDatabase, toRunner } = yield* startRemote(url)
-        yield* untilShared(url, [steady, remote])
-        yield* Effect.gen(function* () {
-          const releases = yield* wanted(16, "locked")
-          yield* toDatabase.partitionAfter("SET processed = TRUE, last_reply_id")
-          yield* submitAll(releases)
-          yield* Effect.repeat(idleInTransaction(url), { until: (count) => count === 1 })
-          yield* toRunner.partition
-          yield* allReleased(releases)
-        }).pipe(Effect.provide(asker(url)))
-      }).pipe(Effect.provide(World)),
-    { timeout: 120_000 }
+  it.scopedLive("frees the rows that a runner locked which was cut off inside a transaction", () =>
+    Effect.gen(function* () {
+      const { url } = yield* postgres
+      const { start, startRemote, wanted } = yield* makeCluster(archiveBytes)
+      const steady = yield* start({ database: url })
+      const { runner: remote, toDatabase, toRunner } = yield* startRemote(url)
+      yield* untilShared(url, [steady, remote])
+      yield* Effect.gen(function* () {
+        const releases = yield* wanted(16, "locked")
+        yield* toDatabase.partitionAfter("SET processed = TRUE, last_reply_id")
+        yield* submitAll(releases)
+        yield* Effect.repeat(idleInTransaction(url), { until: (count) => count === 1 })
+        yield* toRunner.partition
+        yield* allReleased(releases)
+      }).pipe(Effect.provide(asker(url)))
+    }).pipe(Effect.provide(World))
   )
 
-  it.scopedLive(
-    "is cleared of old releases by a runner, and they are unknown then",
-    () =>
-      Effect.gen(function* () {
-        const { url } = yield* postgres
-        const { start, wanted } = yield* makeCluster(archiveBytes)
-        const first = yield* start({ database: url })
-        yield* untilReady([first])
-        yield* Effect.gen(function* () {
-          const releases = yield* wanted(3, "cleared")
-          yield* submitAll(releases)
-          yield* allReleased(releases)
-          const [one] = releases
-          if (one === undefined) return yield* Effect.dieMessage("no release")
-          const executionId = yield* ExtensionRelease.executionId(one.payload)
-          yield* first.kill
-          yield* start({ database: url, retention: "1 milli" })
-          const gone = Effect.either(ExtensionRelease.poll(executionId))
-          const answer = yield* Effect.delay(gone, "100 millis").pipe(Effect.repeat({ until: Either.isLeft }))
-          expect(answer).toMatchObject({ left: { _tag: "UnknownExecution" } })
-        }).pipe(Effect.provide(asker(url)))
-      }).pipe(Effect.provide(World)),
-    { timeout: 120_000 }
+  it.scopedLive("is cleared of old releases by a runner, and they are unknown then", () =>
+    Effect.gen(function* () {
+      const { url } = yield* postgres
+      const { start, wanted } = yield* makeCluster(archiveBytes)
+      const first = yield* start({ database: url })
+      yield* untilReady([first])
+      yield* Effect.gen(function* () {
+        const releases = yield* wanted(3, "cleared")
+        yield* submitAll(releases)
+        yield* allReleased(releases)
+        const [one] = releases
+        if (one === undefined) return yield* Effect.dieMessage("no release")
+        const executionId = yield* ExtensionRelease.executionId(one.payload)
+        yield* first.kill
+        yield* start({ database: url, retention: "1 milli" })
+        const gone = Effect.either(ExtensionRelease.poll(executionId))
+        const answer = yield* Effect.delay(gone, "100 millis").pipe(Effect.repeat({ until: Either.isLeft }))
+        expect(answer).toMatchObject({ left: { _tag: "UnknownExecution" } })
+      }).pipe(Effect.provide(asker(url)))
+    }).pipe(Effect.provide(World))
   )
 
   const ahead = 60_000
@@ -126,34 +117,30 @@ describe.skipIf(!(await Effect.runPromise(canPostgres)))("a PostgreSQL", () => {
           yield* allReleased(releases)
           expect(Observed.repeatedSteps(yield* odd.reports, yield* even.reports)).toEqual([])
         }).pipe(Effect.provide(asker(url)))
-      }).pipe(Effect.provide(World)),
-    { timeout: 120_000 }
+      }).pipe(Effect.provide(World))
   )
 })
 
 describe.skipIf(!(await Effect.runPromise(canOwnPostgres)))("a PostgreSQL that is stopped", () => {
-  it.scopedLive(
-    "in the middle of releases and started again: they end, once",
-    () =>
-      Effect.gen(function* () {
-        const { start: startDatabase, stop, url } = yield* ownPostgres
-        const { start, wanted } = yield* makeCluster(archiveBytes)
-        const runner = yield* start({ database: url })
-        yield* untilReady([runner])
-        yield* slowServer
-        const releases = yield* wanted(4, "stopped")
-        yield* Effect.provide(submitAll(releases), asker(url))
-        yield* Observed.untilTransferring(runner, 2)
-        yield* stop
-        yield* Effect.sleep("2 seconds")
-        yield* startDatabase
-        yield* Effect.gen(function* () {
-          yield* Effect.forEach(releases, ({ payload }) => ExtensionRelease.execute(payload))
-          yield* allReleased(releases)
-        }).pipe(Effect.provide(asker(url)))
-        const keys = Observed.announcedKeys(yield* runner.reports)
-        expect(new Set(keys).size).toBe(releases.length)
-      }).pipe(Effect.provide(World)),
-    { timeout: 120_000 }
+  it.scopedLive("in the middle of releases and started again: they end, once", () =>
+    Effect.gen(function* () {
+      const { start: startDatabase, stop, url } = yield* ownPostgres
+      const { start, wanted } = yield* makeCluster(archiveBytes)
+      const runner = yield* start({ database: url })
+      yield* untilReady([runner])
+      yield* slowServer
+      const releases = yield* wanted(4, "stopped")
+      yield* Effect.provide(submitAll(releases), asker(url))
+      yield* Observed.untilTransferring(runner, 2)
+      yield* stop
+      yield* Effect.sleep("2 seconds")
+      yield* startDatabase
+      yield* Effect.gen(function* () {
+        yield* Effect.forEach(releases, ({ payload }) => ExtensionRelease.execute(payload))
+        yield* allReleased(releases)
+      }).pipe(Effect.provide(asker(url)))
+      const keys = Observed.announcedKeys(yield* runner.reports)
+      expect(new Set(keys).size).toBe(releases.length)
+    }).pipe(Effect.provide(World))
   )
 })

@@ -118,44 +118,38 @@ describe("docs/workflow.md", () => {
   )
 
   for (const [name, runtime] of Object.entries({ Node: onNode, Bun: onBun })) {
-    it.scopedLive(
-      `releases in one file, once, on ${name}`,
-      () =>
-        Effect.gen(function* () {
-          const { content, folder } = yield* makeProject
-          const run = Effect.flatMap(
-            start(folder, "sqlite", programThat("EngineSqlite.layer("), {}, runtime),
-            ({ ended }) => ended
-          )
-          expect(yield* run).toMatchObject({
-            code: 0,
-            output: expect.stringContaining("released, proved by hash\n")
-          })
-          expect(yield* run).toMatchObject({ code: 0, output: "" })
-          yield* expectReleased(content)
-        }).pipe(Effect.provide(world())),
-      { timeout: 60_000 }
+    it.scopedLive(`releases in one file, once, on ${name}`, () =>
+      Effect.gen(function* () {
+        const { content, folder } = yield* makeProject
+        const run = Effect.flatMap(
+          start(folder, "sqlite", programThat("EngineSqlite.layer("), {}, runtime),
+          ({ ended }) => ended
+        )
+        expect(yield* run).toMatchObject({
+          code: 0,
+          output: expect.stringContaining("released, proved by hash\n")
+        })
+        expect(yield* run).toMatchObject({ code: 0, output: "" })
+        yield* expectReleased(content)
+      }).pipe(Effect.provide(world()))
     )
   }
 
   const hasPostgres = Effect.runPromise(canPostgres)
-  it.scopedLive(
-    "releases in a cluster, asked from another process",
-    (context) =>
-      Effect.gen(function* () {
-        if (!(yield* Effect.promise(() => hasPostgres))) return context.skip("there is no PostgreSQL")
-        const { content, folder } = yield* makeProject
-        const { url } = yield* postgres
-        const env = {
-          DATABASE_URL: url,
-          RUNNER_HOST: "127.0.0.1",
-          RUNNER_PORT: String(yield* freePort)
-        }
-        yield* start(folder, "runner", programThat("EnginePostgres.layer({"), env)
-        const { ended } = yield* start(folder, "client", programThat("EnginePostgres.layerClient({"), env)
-        expect(yield* ended).toMatchObject({ code: 0, output: "released, proved by hash\n" })
-        yield* expectReleased(content)
-      }).pipe(Effect.provide(world())),
-    60_000
+  it.scopedLive("releases in a cluster, asked from another process", (context) =>
+    Effect.gen(function* () {
+      if (!(yield* Effect.promise(() => hasPostgres))) return context.skip("there is no PostgreSQL")
+      const { content, folder } = yield* makeProject
+      const { url } = yield* postgres
+      const env = {
+        DATABASE_URL: url,
+        RUNNER_HOST: "127.0.0.1",
+        RUNNER_PORT: String(yield* freePort)
+      }
+      yield* start(folder, "runner", programThat("EnginePostgres.layer({"), env)
+      const { ended } = yield* start(folder, "client", programThat("EnginePostgres.layerClient({"), env)
+      expect(yield* ended).toMatchObject({ code: 0, output: "released, proved by hash\n" })
+      yield* expectReleased(content)
+    }).pipe(Effect.provide(world()))
   )
 })

@@ -35,86 +35,76 @@ const hangAfter = (afterBodyBytes: number) =>
 
 for (const [name, engine] of Object.entries(engines)) {
   describe.runIf(engine.isHere)(`on ${name}`, () => {
-    it.scopedLive(
-      "a release is retried, held, approved and told of, and gives its result again",
-      () => {
-        const seen = record()
-        return Effect.gen(function* () {
-          const cloud = yield* LocalElasticCloud
-          yield* cloud.plan({ method: "PUT", fault: Fault.answer({ status: 503 }) })
-          const { content, executionId, payload } = yield* newRelease({ holdForApproval: true })
-          const release = Effect.gen(function* () {
-            expect(yield* ExtensionRelease.submit(payload)).toBe(executionId)
-            const outcome = yield* begin(payload)
-            yield* Effect.iterate(0, {
-              while: (asked) => asked === 0,
-              body: () => Effect.as(Effect.sleep("20 millis"), seen.requested.length)
-            })
-            yield* untilStatus(executionId, "Waiting")
-            const first = yield* ExtensionRelease.approve(executionId, { by: "ada" })
-            expect(first).toMatchObject({ isFirst: true, inForce: { value: { by: "ada" } } })
-            const second = yield* ExtensionRelease.approve(executionId, { by: "bob" })
-            expect(second.isFirst).toBe(false)
-            const receipt = yield* outcome
-            expect(receipt).toMatchObject({ executionId, proof: "hash", decision: { by: "ada" } })
-            expect(yield* ExtensionRelease.execute(payload)).toEqual(receipt)
-            expect(yield* ExtensionRelease.poll(executionId)).toEqual({
-              _tag: "Done",
-              exit: Exit.succeed(receipt)
-            })
-            return receipt
+    it.scopedLive("a release is retried, held, approved and told of, and gives its result again", () => {
+      const seen = record()
+      return Effect.gen(function* () {
+        const cloud = yield* LocalElasticCloud
+        yield* cloud.plan({ method: "PUT", fault: Fault.answer({ status: 503 }) })
+        const { content, executionId, payload } = yield* newRelease({ holdForApproval: true })
+        const release = Effect.gen(function* () {
+          expect(yield* ExtensionRelease.submit(payload)).toBe(executionId)
+          const outcome = yield* begin(payload)
+          yield* Effect.iterate(0, {
+            while: (asked) => asked === 0,
+            body: () => Effect.as(Effect.sleep("20 millis"), seen.requested.length)
           })
-          const { extensionId } = yield* release.pipe(
-            Effect.provide(runner(seen.layer).pipe(Layer.provideMerge(yield* engine.layer)))
-          )
-          expect(yield* held(extensionId)).toMatchObject({ sha256: sha256(content), uploads: 1 })
-          expect(seen.steps()).toEqual([
-            "inspect 1",
-            "digest 1",
-            "ensure 1",
-            "transfer 1 ServiceUnavailable",
-            "transfer 2",
-            "verify 1",
-            "request-approval 1",
-            "announce 1"
-          ])
-          expect([seen.requested, seen.released].map(({ length }) => length)).toEqual([1, 1])
-        }).pipe(Effect.provide(place()))
-      },
-      40_000
+          yield* untilStatus(executionId, "Waiting")
+          const first = yield* ExtensionRelease.approve(executionId, { by: "ada" })
+          expect(first).toMatchObject({ isFirst: true, inForce: { value: { by: "ada" } } })
+          const second = yield* ExtensionRelease.approve(executionId, { by: "bob" })
+          expect(second.isFirst).toBe(false)
+          const receipt = yield* outcome
+          expect(receipt).toMatchObject({ executionId, proof: "hash", decision: { by: "ada" } })
+          expect(yield* ExtensionRelease.execute(payload)).toEqual(receipt)
+          expect(yield* ExtensionRelease.poll(executionId)).toEqual({
+            _tag: "Done",
+            exit: Exit.succeed(receipt)
+          })
+          return receipt
+        })
+        const { extensionId } = yield* release.pipe(
+          Effect.provide(runner(seen.layer).pipe(Layer.provideMerge(yield* engine.layer)))
+        )
+        expect(yield* held(extensionId)).toMatchObject({ sha256: sha256(content), uploads: 1 })
+        expect(seen.steps()).toEqual([
+          "inspect 1",
+          "digest 1",
+          "ensure 1",
+          "transfer 1 ServiceUnavailable",
+          "transfer 2",
+          "verify 1",
+          "request-approval 1",
+          "announce 1"
+        ])
+        expect([seen.requested, seen.released].map(({ length }) => length)).toEqual([1, 1])
+      }).pipe(Effect.provide(place()))
+    })
+
+    it.scopedLive("a release is cancelled in the middle of its transfer, and what it created is gone", () =>
+      Effect.gen(function* () {
+        const cloud = yield* LocalElasticCloud
+        const { executionId, payload } = yield* newRelease({ deleteUnfilledOnCancel: true }, 300_000)
+        const { untilReached } = yield* hangAfter(100_000)
+        yield* Effect.gen(function* () {
+          const outcome = yield* begin(payload)
+          yield* untilReached
+          yield* ExtensionRelease.cancel(executionId)
+          expect(yield* Effect.flip(outcome)).toMatchObject({ _tag: "ReleaseCancelled", executionId })
+        }).pipe(Effect.provide(runner().pipe(Layer.provideMerge(yield* engine.layer))))
+        expect(yield* cloud.extensions).toEqual([])
+        expect(yield* journaled).toEqual([])
+      }).pipe(Effect.provide(place()))
     )
 
-    it.scopedLive(
-      "a release is cancelled in the middle of its transfer, and what it created is gone",
-      () =>
-        Effect.gen(function* () {
-          const cloud = yield* LocalElasticCloud
-          const { executionId, payload } = yield* newRelease({ deleteUnfilledOnCancel: true }, 300_000)
-          const { untilReached } = yield* hangAfter(100_000)
-          yield* Effect.gen(function* () {
-            const outcome = yield* begin(payload)
-            yield* untilReached
-            yield* ExtensionRelease.cancel(executionId)
-            expect(yield* Effect.flip(outcome)).toMatchObject({ _tag: "ReleaseCancelled", executionId })
-          }).pipe(Effect.provide(runner().pipe(Layer.provideMerge(yield* engine.layer))))
-          expect(yield* cloud.extensions).toEqual([])
-          expect(yield* journaled).toEqual([])
-        }).pipe(Effect.provide(place())),
-      40_000
-    )
-
-    it.scopedLive(
-      "an execution id that was never given out is refused",
-      () =>
-        Effect.gen(function* () {
-          const ids = ["0123456789abcdef0123456789abcdef", "", "nonsense"]
-          const layer = runner().pipe(Layer.provideMerge(yield* engine.layer))
-          const errors = yield* Effect.forEach(ids, (id) => Effect.flip(ExtensionRelease.poll(id))).pipe(
-            Effect.provide(layer)
-          )
-          expect(errors.map(({ _tag }) => _tag)).toEqual(ids.map(() => "UnknownExecution"))
-        }).pipe(Effect.provide(place())),
-      40_000
+    it.scopedLive("an execution id that was never given out is refused", () =>
+      Effect.gen(function* () {
+        const ids = ["0123456789abcdef0123456789abcdef", "", "nonsense"]
+        const layer = runner().pipe(Layer.provideMerge(yield* engine.layer))
+        const errors = yield* Effect.forEach(ids, (id) => Effect.flip(ExtensionRelease.poll(id))).pipe(
+          Effect.provide(layer)
+        )
+        expect(errors.map(({ _tag }) => _tag)).toEqual(ids.map(() => "UnknownExecution"))
+      }).pipe(Effect.provide(place()))
     )
   })
 }

@@ -407,8 +407,7 @@ describe.skipIf(!(await Effect.runPromise(canPostgres)))(
             Effect.zipRight(ExtensionRelease.submit(payload), ExtensionRelease.execute(payload)),
             EnginePostgres.layerClient({ url: Redacted.make(url) })
           )
-        }).pipe(Effect.provide(place())),
-      { timeout: 60_000 }
+        }).pipe(Effect.provide(place()))
     )
   }
 )

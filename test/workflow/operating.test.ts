@@ -170,38 +170,35 @@ const prometheus = (target: string) =>
   })
 
 describe.runIf(isInstalled)("a Prometheus", () => {
-  it.scopedLive(
-    "scrapes the figures of a release, and evaluates every rule",
-    () =>
-      Effect.gen(function* () {
-        yield* ReleaseMetrics.initialize
-        const { payload } = yield* newRelease()
-        yield* ExtensionRelease.execute(payload)
-        const { address } = yield* HttpServer.HttpServer
-        const url = yield* prometheus(address._tag === "TcpAddress" ? `127.0.0.1:${address.port}` : "")
-        const ask = <A, I>(path: string, answer: Schema.Schema<A, I>) =>
-          Effect.tryPromise(() => fetch(`${url}/api/v1/${path}`).then((response) => response.json())).pipe(
-            Effect.flatMap(Schema.decodeUnknown(answer)),
-            Effect.retry(Schedule.spaced("200 millis"))
-          )
-        const query = (expression: string) =>
-          Effect.map(ask(`query?query=${encodeURIComponent(expression)}`, Found), ({ data }) => data.result)
-        const released = yield* query('elastic_extensions_releases_total{outcome="done"}').pipe(
-          Effect.delay("200 millis"),
-          Effect.repeat({ until: (found) => found.length > 0 })
+  it.scopedLive("scrapes the figures of a release, and evaluates every rule", () =>
+    Effect.gen(function* () {
+      yield* ReleaseMetrics.initialize
+      const { payload } = yield* newRelease()
+      yield* ExtensionRelease.execute(payload)
+      const { address } = yield* HttpServer.HttpServer
+      const url = yield* prometheus(address._tag === "TcpAddress" ? `127.0.0.1:${address.port}` : "")
+      const ask = <A, I>(path: string, answer: Schema.Schema<A, I>) =>
+        Effect.tryPromise(() => fetch(`${url}/api/v1/${path}`).then((response) => response.json())).pipe(
+          Effect.flatMap(Schema.decodeUnknown(answer)),
+          Effect.retry(Schedule.spaced("200 millis"))
         )
-        expect(released[0]?.value[1]).toBeGreaterThan(0)
-        const buckets = yield* query("elastic_extensions_upload_duration_seconds_bucket")
-        expect(buckets.map(({ metric }) => metric["le"])).toContain("+Inf")
-        const rules = yield* ask("rules", Rules).pipe(
-          Effect.map(({ data }) => data.groups.flatMap((group) => group.rules)),
-          Effect.delay("200 millis"),
-          Effect.repeat({
-            until: (rules) => rules.length > 0 && rules.every(({ health }) => health !== "unknown")
-          })
-        )
-        expect(rules.map(({ health }) => health)).toEqual(rules.map(() => "ok"))
-      }).pipe(Effect.provide(Layer.merge(inMemory(), server))),
-    120_000
+      const query = (expression: string) =>
+        Effect.map(ask(`query?query=${encodeURIComponent(expression)}`, Found), ({ data }) => data.result)
+      const released = yield* query('elastic_extensions_releases_total{outcome="done"}').pipe(
+        Effect.delay("200 millis"),
+        Effect.repeat({ until: (found) => found.length > 0 })
+      )
+      expect(released[0]?.value[1]).toBeGreaterThan(0)
+      const buckets = yield* query("elastic_extensions_upload_duration_seconds_bucket")
+      expect(buckets.map(({ metric }) => metric["le"])).toContain("+Inf")
+      const rules = yield* ask("rules", Rules).pipe(
+        Effect.map(({ data }) => data.groups.flatMap((group) => group.rules)),
+        Effect.delay("200 millis"),
+        Effect.repeat({
+          until: (rules) => rules.length > 0 && rules.every(({ health }) => health !== "unknown")
+        })
+      )
+      expect(rules.map(({ health }) => health)).toEqual(rules.map(() => "ok"))
+    }).pipe(Effect.provide(Layer.merge(inMemory(), server)))
   )
 })

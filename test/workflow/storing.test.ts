@@ -88,39 +88,34 @@ describe.skipIf(!(await Effect.runPromise(canPostgres)))("a PostgreSQL", () => {
           "elastic.release.message": tag
         })
       }).pipe(Effect.provide(place()), Effect.provide(seen.layer))
-    },
-    180_000
+    }
   )
 
-  it.scopedLive(
-    "behind a network that swallows the answer to a stored result freezes no release",
-    () => {
-      const seen = logs()
-      const steps = record()
-      return Effect.gen(function* () {
-        const { url } = yield* postgres
-        const detour = new URL(url)
-        const network = yield* gateway(Number(detour.port))
-        detour.port = String(network.port)
-        const engine = yield* onPostgres(detour.href)
-        const { content, payload } = yield* newRelease()
-        yield* Effect.gen(function* () {
-          yield* network.partitionAfter("SET processed = TRUE, last_reply_id")
-          yield* ExtensionRelease.submit(payload)
-          yield* untilLogged(seen, couldNotStore, 1)
-          yield* network.heal
-          // Whoever asks may get a connection that broke meanwhile, is told so, and asks again.
-          const { extensionId } = yield* Effect.retry(ExtensionRelease.execute(payload), {
-            schedule: Schedule.spaced("200 millis"),
-            while: ({ _tag }) => _tag === "EngineUnavailable"
-          })
-          expect(yield* held(extensionId)).toMatchObject({ sha256: sha256(content), uploads: 1 })
-          expect(steps.released).toHaveLength(1)
-        }).pipe(Effect.provide(runner(steps.layer).pipe(Layer.provideMerge(engine))))
-      }).pipe(Effect.provide(place()), Effect.provide(seen.layer))
-    },
-    180_000
-  )
+  it.scopedLive("behind a network that swallows the answer to a stored result freezes no release", () => {
+    const seen = logs()
+    const steps = record()
+    return Effect.gen(function* () {
+      const { url } = yield* postgres
+      const detour = new URL(url)
+      const network = yield* gateway(Number(detour.port))
+      detour.port = String(network.port)
+      const engine = yield* onPostgres(detour.href)
+      const { content, payload } = yield* newRelease()
+      yield* Effect.gen(function* () {
+        yield* network.partitionAfter("SET processed = TRUE, last_reply_id")
+        yield* ExtensionRelease.submit(payload)
+        yield* untilLogged(seen, couldNotStore, 1)
+        yield* network.heal
+        // Whoever asks may get a connection that broke meanwhile, is told so, and asks again.
+        const { extensionId } = yield* Effect.retry(ExtensionRelease.execute(payload), {
+          schedule: Schedule.spaced("200 millis"),
+          while: ({ _tag }) => _tag === "EngineUnavailable"
+        })
+        expect(yield* held(extensionId)).toMatchObject({ sha256: sha256(content), uploads: 1 })
+        expect(steps.released).toHaveLength(1)
+      }).pipe(Effect.provide(runner(steps.layer).pipe(Layer.provideMerge(engine))))
+    }).pipe(Effect.provide(place()), Effect.provide(seen.layer))
+  })
 })
 
 /**
@@ -166,7 +161,6 @@ describe("a database file", () => {
           expect(yield* held(extensionId)).toMatchObject({ sha256: sha256(content), uploads: 1 })
         }).pipe(Effect.provide(runner().pipe(Layer.provideMerge(EngineSqlite.layer(file)))))
       }).pipe(Effect.provide(place()), Effect.provide(seen.layer))
-    },
-    180_000
+    }
   )
 })

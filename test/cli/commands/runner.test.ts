@@ -113,8 +113,7 @@ describe("on a file", () => {
         expect(ended.out).toContain("Nothing was cut off.")
         expect(existsSync(`${file}-runner`)).toBe(false)
         expect(yield* releases("show", "words-2.1.0")).toMatchObject({ code: 0 })
-      }).pipe(Effect.provide(World)),
-    120_000
+      }).pipe(Effect.provide(World))
   )
 
   it.scopedLive(
@@ -139,93 +138,83 @@ describe("on a file", () => {
         const listed = yield* spawned(["releases", "list", "--limit", "1"], { env })
         expect(listed.out).toContain(`list again with --after ${first?.["next"]}`)
         expect(yield* releases("list", "--after", "nowhere")).toMatchObject({ code: 64 })
-      }).pipe(Effect.provide(World)),
-    120_000
+      }).pipe(Effect.provide(World))
   )
 
-  it.scopedLive(
-    "a transfer that is under way ends before the runner does, and no further step begins",
-    () =>
-      Effect.gen(function* () {
-        const { cloud, env } = yield* makePlace
-        const archive = yield* fileWith(yield* zipOf(100_000), "slow.zip")
-        const reached = yield* Deferred.make<void>()
-        yield* cloud.plan({
-          method: "PUT",
-          fault: [
-            Fault.run({ afterBodyBytes: 1000 }, Effect.asVoid(Deferred.succeed(reached, undefined))),
-            Fault.readSlowly(50_000)
-          ]
-        })
-        const runner = yield* startRunner(env)
-        yield* spawned(["releases", "submit", archive, ...bundle], { env })
-        yield* Deferred.await(reached)
-        runner.signal("SIGTERM")
-        expect(yield* runner.ended).toMatchObject({ code: 0 })
-        const shown = objects(yield* spawned(["releases", "show", "slow", "--json"], { env }))
-        expect(shown).toMatchObject([
-          {
-            steps: [{ state: "done" }, {}, {}, { step: "transfer", state: "done" }, { state: "interrupted" }]
-          }
-        ])
-        expect(yield* cloud.extensions).toMatchObject([{ uploads: 1 }])
-      }).pipe(Effect.provide(World)),
-    120_000
+  it.scopedLive("a transfer that is under way ends before the runner does, and no further step begins", () =>
+    Effect.gen(function* () {
+      const { cloud, env } = yield* makePlace
+      const archive = yield* fileWith(yield* zipOf(100_000), "slow.zip")
+      const reached = yield* Deferred.make<void>()
+      yield* cloud.plan({
+        method: "PUT",
+        fault: [
+          Fault.run({ afterBodyBytes: 1000 }, Effect.asVoid(Deferred.succeed(reached, undefined))),
+          Fault.readSlowly(50_000)
+        ]
+      })
+      const runner = yield* startRunner(env)
+      yield* spawned(["releases", "submit", archive, ...bundle], { env })
+      yield* Deferred.await(reached)
+      runner.signal("SIGTERM")
+      expect(yield* runner.ended).toMatchObject({ code: 0 })
+      const shown = objects(yield* spawned(["releases", "show", "slow", "--json"], { env }))
+      expect(shown).toMatchObject([
+        {
+          steps: [{ state: "done" }, {}, {}, { step: "transfer", state: "done" }, { state: "interrupted" }]
+        }
+      ])
+      expect(yield* cloud.extensions).toMatchObject([{ uploads: 1 }])
+    }).pipe(Effect.provide(World))
   )
 })
 
 describe("a database that cannot be used", () => {
-  it.scopedLive(
-    "is an error at the start, without its password",
-    () =>
-      Effect.gen(function* () {
-        const { env } = yield* makePlace
-        const port = yield* freePort
-        const DATABASE_URL = `postgres://ada:hunter2@127.0.0.1:${port}/releases`
-        const there = { ...env, DATABASE_URL, EC_RUNNER_ADDRESS: `127.0.0.1:${yield* freePort}` }
-        for (const args of [["runner"], ["releases", "list"]]) {
-          const ran = yield* spawned(args, { env: there })
-          expect(ran.code).toBe(1)
-          expect(ran.err).toContain("EngineUnavailable")
-          expect(ran.out + ran.err).not.toContain("hunter2")
-        }
-        expect(yield* spawned(["runner"], { env: { ...env, DATABASE_URL } })).toMatchObject({ code: 64 })
-      }).pipe(Effect.provide(World)),
-    60_000
+  it.scopedLive("is an error at the start, without its password", () =>
+    Effect.gen(function* () {
+      const { env } = yield* makePlace
+      const port = yield* freePort
+      const DATABASE_URL = `postgres://ada:hunter2@127.0.0.1:${port}/releases`
+      const there = { ...env, DATABASE_URL, EC_RUNNER_ADDRESS: `127.0.0.1:${yield* freePort}` }
+      for (const args of [["runner"], ["releases", "list"]]) {
+        const ran = yield* spawned(args, { env: there })
+        expect(ran.code).toBe(1)
+        expect(ran.err).toContain("EngineUnavailable")
+        expect(ran.out + ran.err).not.toContain("hunter2")
+      }
+      expect(yield* spawned(["runner"], { env: { ...env, DATABASE_URL } })).toMatchObject({ code: 64 })
+    }).pipe(Effect.provide(World))
   )
 
-  it.scopedLive.runIf(hasPostgres)(
-    "any more does not keep a runner from stopping in time",
-    () =>
-      Effect.gen(function* () {
-        const { env } = yield* makePlace
-        const { url } = yield* postgres
-        const lines = yield* gateway(Number(new URL(url).port))
-        const through = new URL(url)
-        through.port = String(lines.port)
-        const runner = yield* startRunner(
-          { ...env, DATABASE_URL: through.href },
-          "--address",
-          `127.0.0.1:${yield* freePort}`,
-          "--listen",
-          "127.0.0.1:0"
-        )
-        const [at = ""] = /http:\S+/.exec(runner.out()) ?? []
-        const probe = (path: string) =>
-          Effect.promise(async () => {
-            const answer = await fetch(`${at}${path}`)
-            return { status: answer.status, text: await answer.text() }
-          })
-        expect(yield* probe("/readyz")).toMatchObject({ status: 200 })
-        expect((yield* probe("/metrics")).text).toContain("elastic_extensions_release")
-        yield* lines.partition
-        expect(yield* probe("/healthz")).toMatchObject({ status: 200 })
-        expect(yield* probe("/readyz")).toMatchObject({ status: 503 })
-        const before = performance.now()
-        runner.signal("SIGTERM")
-        expect(yield* runner.ended).toMatchObject({ code: 0 })
-        expect(performance.now() - before).toBeLessThan(40_000)
-      }).pipe(Effect.provide(World)),
-    120_000
+  it.scopedLive.runIf(hasPostgres)("any more does not keep a runner from stopping in time", () =>
+    Effect.gen(function* () {
+      const { env } = yield* makePlace
+      const { url } = yield* postgres
+      const lines = yield* gateway(Number(new URL(url).port))
+      const through = new URL(url)
+      through.port = String(lines.port)
+      const runner = yield* startRunner(
+        { ...env, DATABASE_URL: through.href },
+        "--address",
+        `127.0.0.1:${yield* freePort}`,
+        "--listen",
+        "127.0.0.1:0"
+      )
+      const [at = ""] = /http:\S+/.exec(runner.out()) ?? []
+      const probe = (path: string) =>
+        Effect.promise(async () => {
+          const answer = await fetch(`${at}${path}`)
+          return { status: answer.status, text: await answer.text() }
+        })
+      expect(yield* probe("/readyz")).toMatchObject({ status: 200 })
+      expect((yield* probe("/metrics")).text).toContain("elastic_extensions_release")
+      yield* lines.partition
+      expect(yield* probe("/healthz")).toMatchObject({ status: 200 })
+      expect(yield* probe("/readyz")).toMatchObject({ status: 503 })
+      const before = performance.now()
+      runner.signal("SIGTERM")
+      expect(yield* runner.ended).toMatchObject({ code: 0 })
+      expect(performance.now() - before).toBeLessThan(40_000)
+    }).pipe(Effect.provide(World))
   )
 })

@@ -95,21 +95,18 @@ describe.each(["bash", "zsh", "fish"] as const)("%s", (shell) => {
   const missing = ["script", shell].filter((program) => !isInstalled(program))
   const why = missing.length === 0 ? "" : ` (not run: ${missing.join(" and ")} not installed)`
 
-  it.scopedLive.skipIf(missing.length > 0)(
-    `completes commands, options, values, files and ids${why}`,
-    () =>
-      Effect.gen(function* () {
-        const cloud = yield* LocalElasticCloud.LocalElasticCloud
-        yield* cloud.seed({ id: "882519870", name: "words", extension_type: "bundle", version: "*" })
-        const runs = yield* typed(
-          shell,
-          cases.map(([keys]) => keys)
-        )
-        // An option and its value may be one word or two.
-        const words = runs.map((run) => run.flatMap((word) => word.split(/(?<=^--[a-z-]+)=/)))
-        expect(words).toEqual(cases.map(([, words]) => words))
-      }).pipe(Effect.provide(world())),
-    { timeout: 120_000 }
+  it.scopedLive.skipIf(missing.length > 0)(`completes commands, options, values, files and ids${why}`, () =>
+    Effect.gen(function* () {
+      const cloud = yield* LocalElasticCloud.LocalElasticCloud
+      yield* cloud.seed({ id: "882519870", name: "words", extension_type: "bundle", version: "*" })
+      const runs = yield* typed(
+        shell,
+        cases.map(([keys]) => keys)
+      )
+      // An option and its value may be one word or two.
+      const words = runs.map((run) => run.flatMap((word) => word.split(/(?<=^--[a-z-]+)=/)))
+      expect(words).toEqual(cases.map(([, words]) => words))
+    }).pipe(Effect.provide(world()))
   )
 })
 
