@@ -208,6 +208,9 @@ export const isTransient = (error: ReleaseError): boolean => {
       return true
     case "ArchiveUnreadable":
       return error.reason === "ReadFailed"
+    // Somebody has taken over and may be done: who runs again finds out what came of it.
+    case "JournalUnavailable":
+      return error.isRetryable || error.reason === "LockLost"
     default:
       return error.isRetryable
   }

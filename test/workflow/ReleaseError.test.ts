@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Schema } from "effect"
+import { JournalUnavailable } from "../../src/journal/JournalError.ts"
 import * as EngineError from "../../src/workflow/EngineError.ts"
 import * as ReleaseError from "../../src/workflow/ReleaseError.ts"
 
@@ -73,5 +74,9 @@ describe("whether a step is tried again later", () => {
   it("is up to its error", () => {
     expect([failed(true), failed(false)].map(ReleaseError.isTransient)).toEqual([true, false])
     expect(ReleaseError.isTransient(new ReleaseError.ReleaseCancelled({ executionId }))).toBe(false)
+    const unavailable = (reason: JournalUnavailable["reason"]) =>
+      new JournalUnavailable({ location: "the database", operation: "write", reason, detail: "gone" })
+    const journal = (["Failed", "LockLost", "DiskFull"] as const).map(unavailable)
+    expect(journal.map(ReleaseError.isTransient)).toEqual([true, true, false])
   })
 })
