@@ -16,6 +16,7 @@ import { fileWith } from "../support/upload/archives.ts"
 import {
   held,
   journaled,
+  otherWriter,
   puts,
   seed,
   sha256,
@@ -198,6 +199,28 @@ describe("what is there already", () => {
         expect(yield* links).toEqual([undefined, undefined])
       })
     )
+  )
+
+  it.scopedLive(
+    "put there by a run whose end was not noted yet: costs no part, though only its size can be read",
+    () =>
+      withStore(
+        (store) =>
+          Effect.gen(function* () {
+            const { archive, bytes } = yield* bundleOf(2)
+            const extensionId = yield* seed()
+            const deliver = ArchiveDelivery.deliver({ extensionId, archive }).pipe(
+              Effect.updateService(UploadJournal.UploadJournal, UploadJournal.keepingDelivered)
+            )
+            expect(yield* deliver).toMatchObject({ _tag: "Uploaded", proof: "size" })
+            expect(yield* deliver).toMatchObject({ _tag: "AlreadyCurrent", proof: "size", bytesSent: 0 })
+            expect(store.takenParts).toHaveLength(2)
+
+            yield* otherWriter(extensionId, bytes)
+            expect(yield* deliver).toMatchObject({ _tag: "Uploaded", bytesSent: bytes.length })
+          }),
+        { cloud: { verificationLinks: false } }
+      )
   )
 
   const names = ["my words.zip", "a+b&c=d.zip", "Wörter 日本 (1).zip", "50%2B.zip"]

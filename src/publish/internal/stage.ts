@@ -131,7 +131,9 @@ const decide = Effect.fnUntraced(function* (
   )
   yield* requireReplaceable(extension)
   const standing = yield* ArchiveStaging.look(content)
-  const record = yield* Option.match(own, {
+  // What came after a delivery is not of this run.
+  const unfinished = Option.filter(own, ({ delivered }) => delivered === undefined)
+  const record = yield* Option.match(unfinished, {
     onNone: () => newRecord(subject, stored),
     onSome: Effect.succeed
   })
@@ -147,10 +149,16 @@ const proofOf = Effect.fnUntraced(function* (
   content: StoredArchive.Content,
   own: Option.Option<JournalRecord.JournalRecord>
 ): Effect.fn.Return<Option.Option<Proof>, never, ExtensionsClient> {
+  const noted = Option.flatMap(own, ({ delivered }) => Option.fromNullable(delivered))
+  if (Option.exists(noted, ({ told }) => StoredArchive.isUntouched(told, stored.told))) {
+    return Option.map(noted, ({ proof }) => proof)
+  }
   const isReplaced = Option.exists(
     own,
-    ({ baseline, phase }) =>
-      phase === "Sending" && StoredArchive.replacement(baseline, stored.told) === "Changed"
+    ({ baseline, delivered, phase }) =>
+      phase === "Sending" &&
+      delivered === undefined &&
+      StoredArchive.replacement(baseline, stored.told) === "Changed"
   )
   if (!isReplaced) {
     return (yield* StoredArchive.isProvedSame(stored, content)) ? Option.some("hash") : Option.none()
@@ -238,7 +246,9 @@ const story = Effect.fnUntraced(function* <R>(request: Request<R>) {
       plan._tag === "AlreadyCurrent"
         ? yield* found(plan.found, content, plan.proof, isOwn)
         : yield* deliver(subject, plan.record, journal, request)
-    yield* journal.remove
+    const { after: told, proof } = outcome
+    // Where there was nothing to do, no record says what was done.
+    yield* plan._tag === "AlreadyCurrent" && !isOwn ? journal.remove : journal.complete({ proof, told })
     const receipt = receiptOf(extensionId, content, outcome, yield* elapsed)
     yield* emit({ _tag: "Completed", receipt })
     return receipt
