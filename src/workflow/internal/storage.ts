@@ -10,6 +10,7 @@ import * as MessageStorage from "@effect/cluster/MessageStorage"
 import * as Reply from "@effect/cluster/Reply"
 import type { ShardId } from "@effect/cluster/ShardId"
 import * as Sharding from "@effect/cluster/Sharding"
+import type { Snowflake } from "@effect/cluster/Snowflake"
 import * as Rpc from "@effect/rpc/Rpc"
 import { Suspended } from "@effect/workflow/Workflow"
 import * as Arr from "effect/Array"
@@ -49,6 +50,11 @@ const soon = Schedule.exponential("200 millis").pipe(Schedule.union(Schedule.spa
 
 const isSuspended = Predicate.isTagged("Suspended")
 
+const isOfEnd = (reply: Reply.ReplyEncoded<Rpc.Any>): boolean =>
+  reply._tag === "WithExit" &&
+  reply.exit._tag === "Success" &&
+  Predicate.isTagged(reply.exit.value, "Complete")
+
 const make = Effect.fnUntraced(function* (atOnce: number) {
   const inner = yield* MessageStorage.MessageStorage
   const admission = makeAdmission(atOnce)
@@ -71,6 +77,17 @@ const make = Effect.fnUntraced(function* (atOnce: number) {
           ? Effect.zipRight(inner.clearReplies(reply.requestId), store)
           : Effect.void
       })
+    )
+
+  /**
+   * Whoever wakes a release has seen it wait a moment before, and may have to try for a while. If it has come to its end
+   * meanwhile, that stays: without it, the release would be at work once more, out of its turn.
+   */
+  const clearUnlessEnded = (requestId: Snowflake) =>
+    inner.repliesForUnfiltered([requestId]).pipe(
+      Effect.flatMap((replies) => (replies.some(isOfEnd) ? Effect.void : inner.clearReplies(requestId))),
+      // What says that a release waits can be read by every version.
+      Effect.catchTag("MalformedMessage", () => Effect.void)
     )
 
   /** Reading marks messages as read: those of a reading that failed are marked so, and nobody has them. */
@@ -149,7 +166,7 @@ const make = Effect.fnUntraced(function* (atOnce: number) {
     clearReplies: (requestId) =>
       Effect.zipRight(
         Effect.sync(() => admission.prefer(requestId)),
-        Effect.retry(inner.clearReplies(requestId), soon)
+        Effect.retry(clearUnlessEnded(requestId), soon)
       ),
     unprocessedMessages: (shards) => {
       const ours = Array.from(shards)
