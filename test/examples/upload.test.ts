@@ -366,7 +366,7 @@ describe("Deno", () => {
       expect(ran.code).toBe(1)
       expect(onlyJson(ran)).toMatchObject({
         _tag: "JournalUnavailable",
-        message: expect.stringContaining("Let this user write there, or set EC_UPLOAD_JOURNAL")
+        message: expect.stringContaining("Run Deno with --allow-read and --allow-write for this folder.")
       })
       expect(yield* puts).toEqual([])
     }).pipe(Effect.provide(Live))
