@@ -72,6 +72,31 @@ describe.skipIf(!(await Effect.runPromise(canPostgres)))("a PostgreSQL", () => {
     }).pipe(Effect.provide(World))
   )
 
+  it.scopedLive("that only reads is refused by runners and submitters, and taken when it writes again", () =>
+    Effect.gen(function* () {
+      const { url } = yield* postgres
+      const { start, wanted } = yield* makeCluster(archiveBytes)
+      const [release] = yield* wanted(1, "read-only")
+      if (release === undefined) return yield* Effect.dieMessage("no release")
+      const submitted = Effect.provide(ExtensionRelease.submit(release.payload), asker(url))
+      const letWrite = (mayWrite: boolean) =>
+        rows(
+          url,
+          Schema.Struct({}),
+          `SET TRANSACTION READ WRITE;
+           ALTER DATABASE "${new URL(url).pathname.slice(1)}" SET default_transaction_read_only = ${mayWrite ? "off" : "on"}`
+        )
+      yield* letWrite(false)
+      const runner = yield* start({ database: url })
+      expect((yield* runner.ended).output).toContain("EngineUnavailable")
+      expect(yield* Effect.flip(submitted)).toMatchObject({ _tag: "EngineUnavailable" })
+      yield* letWrite(true)
+      yield* untilReady([yield* start({ database: url })])
+      yield* submitted
+      yield* Effect.provide(allReleased([release]), asker(url))
+    }).pipe(Effect.provide(World))
+  )
+
   it.scopedLive("is cleared of old releases by a runner, and they are unknown then", () =>
     Effect.gen(function* () {
       const { url } = yield* postgres
