@@ -8,7 +8,7 @@ import type * as Chunk from "effect/Chunk"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 
 /** The next chunk, or `None` at the end. One at a time, and none after a failure. */
@@ -62,8 +62,9 @@ export const provideContext = <E, R>(
   context: Context.Context<R>
 ): ByteStream<E, never> =>
   make<E, never>(
-    Effect.mapInputContext(begin(stream), (scope: Context.Context<Scope.Scope>) =>
-      Context.merge(scope, context)
+    // Whoever gave the context may live in a scope as well: what is opened here has to be closed with the reading.
+    Effect.flatMap(Effect.scope, (scope) =>
+      Effect.provide(begin(stream), Context.add(context, Scope.Scope, scope))
     )
   )
 

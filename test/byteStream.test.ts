@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Chunk, Context, Effect, Exit, FastCheck, Fiber, Option, Ref, Stream } from "effect"
+import { Chunk, Context, Effect, Exit, FastCheck, Fiber, Option, Ref, type Scope, Stream } from "effect"
 import * as ByteStream from "../src/byteStream.ts"
 
 class Unit extends Context.Tag("Unit")<Unit, number>() {}
@@ -135,6 +135,23 @@ describe("a stream that can be pulled", () => {
       let seen = 0
       yield* ByteStream.forEach(stream, () => Effect.sync(() => (seen += 1)))
       assert.strictEqual(seen, 100_000)
+    })
+  )
+
+  it.scoped("is closed with its reading, though whoever gave its context has a scope that lives on", () =>
+    Effect.gen(function* () {
+      const closed = yield* Ref.make(0)
+      const opened = ByteStream.make(
+        Effect.gen(function* () {
+          yield* Effect.addFinalizer(() => Ref.update(closed, (n) => n + 1))
+          return Effect.fail(Option.none())
+        })
+      )
+      const stream = ByteStream.provideContext(opened, yield* Effect.context<Scope.Scope>())
+      yield* ByteStream.forEach(stream, () => Effect.void)
+      assert.strictEqual(yield* Ref.get(closed), 1)
+      yield* Stream.runDrain(stream)
+      assert.strictEqual(yield* Ref.get(closed), 2)
     })
   )
 })

@@ -1,6 +1,6 @@
 import * as FileSystem from "@effect/platform/FileSystem"
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Stream } from "effect"
+import { Effect, Option, Stream } from "effect"
 import * as Archive from "../../src/archive/Archive.ts"
 import * as Fault from "../../src/testing/Fault.ts"
 import { LocalElasticCloud } from "../../src/testing/LocalElasticCloud.ts"
@@ -253,6 +253,28 @@ describe("a large archive", () => {
       const directUploadLimitBytes = content.length
       yield* ExtensionUpload.upload({ extensionId: yield* seed(), archive, onEvent, directUploadLimitBytes })
       expect(events.filter(({ _tag }) => _tag === "Warning")).toEqual([])
+    }).pipe(Effect.provide(world()))
+  )
+})
+
+describe.skipIf(process.platform !== "linux")("an application whose scope lives on", () => {
+  it.scopedLive.each([
+    ["in one piece", 300_000],
+    ["in many", 5_000_000]
+  ] as const)("is left without an open file, whether the archive comes %s", ([, bytes]) =>
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const path = yield* fileWith(yield* zipOf(bytes))
+      const archive = Archive.file(path)
+      for (const extensionId of [yield* seed(), yield* seed()]) {
+        yield* ExtensionUpload.plan({ extensionId, archive })
+        yield* ExtensionUpload.upload({ extensionId, archive })
+      }
+      // A descriptor that is closed in between has no target any more.
+      const target = (descriptor: string) => Effect.option(fs.readLink(`/proc/self/fd/${descriptor}`))
+      const open = yield* Effect.forEach(yield* fs.readDirectory("/proc/self/fd"), target)
+      expect(open.filter(Option.contains(path))).toEqual([])
+      expect(open.filter(Option.isSome)).not.toEqual([])
     }).pipe(Effect.provide(world()))
   )
 })
