@@ -141,12 +141,8 @@ describe("a stream that can be pulled", () => {
   it.scoped("is closed with its reading, though whoever gave its context has a scope that lives on", () =>
     Effect.gen(function* () {
       const closed = yield* Ref.make(0)
-      const opened = ByteStream.make(
-        Effect.gen(function* () {
-          yield* Effect.addFinalizer(() => Ref.update(closed, (n) => n + 1))
-          return Effect.fail(Option.none())
-        })
-      )
+      const finalizer = Effect.addFinalizer(() => Ref.update(closed, (n) => n + 1))
+      const opened = ByteStream.make(Effect.as(finalizer, Effect.fail(Option.none())))
       const stream = ByteStream.provideContext(opened, yield* Effect.context<Scope.Scope>())
       yield* ByteStream.forEach(stream, () => Effect.void)
       assert.strictEqual(yield* Ref.get(closed), 1)
