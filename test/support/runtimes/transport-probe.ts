@@ -122,12 +122,22 @@ const floodedBy = (url: string) =>
     )
   })
 
-const interruptedUploads = (url: string) =>
-  Effect.forEach(
+/** At moments of all kinds, and as soon as the first bytes are on their way: a slow machine may have none before. */
+const interruptedUploads = (url: string) => {
+  const upload = put(url, body(64))
+  const atMoments = Effect.forEach(
     Array.from({ length: 60 }, (_, index) => index),
-    (index) => Effect.timeoutOption(put(url, body(64)), Duration.millis(index * 5)),
+    (index) => Effect.timeoutOption(upload, Duration.millis(index * 5)),
     { concurrency: 20, discard: true }
   )
+  const underWay = Effect.flatMap(Effect.makeLatch(false), (isUnderWay) =>
+    upload.pipe(
+      Effect.provideService(Exchange, { onWritten: () => Effect.asVoid(isUnderWay.open) }),
+      Effect.raceFirst(isUnderWay.await)
+    )
+  )
+  return Effect.zipRight(atMoments, underWay)
+}
 
 const answersOf = (url: string) =>
   Effect.map(
