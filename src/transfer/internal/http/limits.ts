@@ -106,9 +106,9 @@ const silenceAllowed = (progress: Progress, limits: Limits): number => {
 }
 
 /**
- * Fails when the connection is not there within its limit, or when nothing has moved for as long as the phase allows. It sleeps until that could first be the case and looks
- * again, so a transfer that moves pays nothing for it. It never sleeps past the end of the shortest limit, because the phase
- * may change meanwhile.
+ * Fails when the connection is not there within its limit, or when nothing has moved for as long as the phase allows. It
+ * sleeps until that could first be the case and looks again, so a transfer that moves pays nothing for it. It never sleeps past
+ * the end of the shortest limit, because the phase may change meanwhile.
  */
 export const watch = (
   progress: Progress,

@@ -160,10 +160,8 @@ export class Session<E> {
         position += chunk.length
         const completes = part.completes && position >= end
         if (completes) this.#mayBeComplete = true
-        return Effect.zipRight(
-          completes ? told({ _tag: "Completing" }) : Effect.void,
-          told({ _tag: "BytesWritten", offset: position })
-        )
+        const written = told({ _tag: "BytesWritten", offset: position })
+        return completes ? Effect.zipRight(told({ _tag: "Completing" }), written) : written
       })
     })
     return HttpBody.stream(ByteStream.tapError(bytes, failed), part.contentType, part.length)
