@@ -8,7 +8,7 @@ import * as EnginePostgres from "../../src/workflow/EnginePostgres.ts"
 import * as EngineSqlite from "../../src/workflow/EngineSqlite.ts"
 import * as ExtensionRelease from "../../src/workflow/ExtensionRelease.ts"
 import { held, sha256 } from "../support/upload/world.ts"
-import { gateway } from "../support/workflow/gateway.ts"
+import { detour } from "../support/workflow/gateway.ts"
 import { logs } from "../support/workflow/logs.ts"
 import { canPostgres, freePort, postgres, rows } from "../support/workflow/postgres.ts"
 import { newRelease, place, record, runner } from "../support/workflow/releases.ts"
@@ -96,10 +96,8 @@ describe.skipIf(!(await Effect.runPromise(canPostgres)))("a PostgreSQL", () => {
     const steps = record()
     return Effect.gen(function* () {
       const { url } = yield* postgres
-      const detour = new URL(url)
-      const network = yield* gateway(Number(detour.port))
-      detour.port = String(network.port)
-      const engine = yield* onPostgres(detour.href)
+      const network = yield* detour(url)
+      const engine = yield* onPostgres(network.url)
       const { content, payload } = yield* newRelease()
       yield* Effect.gen(function* () {
         yield* network.partitionAfter("SET processed = TRUE, last_reply_id")

@@ -14,7 +14,7 @@ import { ReleasePolicy } from "../../../src/workflow/ReleasePayload.ts"
 import { ReleaseState } from "../../../src/workflow/ReleaseRecord.ts"
 import { type Environment, objects, type RunningCommand, spawned } from "../../support/cli/program.ts"
 import { fileWith, zipOf } from "../../support/upload/archives.ts"
-import { gateway } from "../../support/workflow/gateway.ts"
+import { detour } from "../../support/workflow/gateway.ts"
 import { canPostgres, freePort, postgres } from "../../support/workflow/postgres.ts"
 
 const World = LocalElasticCloud.layer().pipe(Layer.provideMerge(NodeContext.layer), Layer.orDie)
@@ -190,11 +190,9 @@ describe("a database that cannot be used", () => {
     Effect.gen(function* () {
       const { env } = yield* makePlace
       const { url } = yield* postgres
-      const lines = yield* gateway(Number(new URL(url).port))
-      const through = new URL(url)
-      through.port = String(lines.port)
+      const lines = yield* detour(url)
       const runner = yield* startRunner(
-        { ...env, DATABASE_URL: through.href },
+        { ...env, DATABASE_URL: lines.url },
         "--address",
         `127.0.0.1:${yield* freePort}`,
         "--listen",

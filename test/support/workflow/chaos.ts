@@ -31,7 +31,7 @@ import * as ReleaseTarget from "../../../src/workflow/ReleaseTarget.ts"
 import { zipOf } from "../upload/archives.ts"
 import { sha256 } from "../upload/world.ts"
 import { type ArchiveServer, archiveServer } from "./archiveServer.ts"
-import { type Gateway, gateway } from "./gateway.ts"
+import { detour, type Gateway, gateway } from "./gateway.ts"
 import { freePort, type OwnPostgres, ownPostgres, rows } from "./postgres.ts"
 import { type RunnerProcess, RunnerProgram, startRunner } from "./runners.ts"
 import { type Patience, patience } from "./sharding.ts"
@@ -192,10 +192,8 @@ const makeMachine = (database: string, name: string, quick: boolean) =>
     const cloud = yield* LocalElasticCloud
     const home = yield* fs.makeTempDirectoryScoped({ prefix: `${name}-` })
     const listen = yield* freePort
-    const detour = new URL(database)
-    const toDatabase = yield* gateway(Number(detour.port))
+    const toDatabase = yield* detour(database)
     const toRunner = yield* gateway(listen)
-    detour.port = String(toDatabase.port)
     const machine: Machine = {
       name,
       toDatabase,
@@ -207,7 +205,7 @@ const makeMachine = (database: string, name: string, quick: boolean) =>
         EC_UPLOAD_RECONCILE_WINDOW: "1 second",
         EC_UPLOAD_BANDWIDTH: "400000",
         RELEASE_PATIENCE: patienceOf(quick),
-        RELEASE_DATABASE: detour.href,
+        RELEASE_DATABASE: toDatabase.url,
         RELEASE_PORT: String(toRunner.port),
         RELEASE_LISTEN: String(listen)
       },

@@ -12,7 +12,7 @@ import * as ReleaseTarget from "../../../src/workflow/ReleaseTarget.ts"
 import { zipOf } from "../upload/archives.ts"
 import { sha256 } from "../upload/world.ts"
 import { archiveServer } from "./archiveServer.ts"
-import { gateway } from "./gateway.ts"
+import { detour, gateway } from "./gateway.ts"
 import { freePort, rows } from "./postgres.ts"
 import { type RunnerProcess, startRunner } from "./runners.ts"
 import { sharding } from "./sharding.ts"
@@ -91,11 +91,9 @@ export const makeCluster = (archiveBytes: number) =>
     const startRemote = (database: string) =>
       Effect.gen(function* () {
         const listen = yield* freePort
-        const detour = new URL(database)
-        const toDatabase = yield* gateway(Number(detour.port))
-        detour.port = String(toDatabase.port)
+        const toDatabase = yield* detour(database)
         const toRunner = yield* gateway(listen)
-        const runner = yield* start({ database: detour.href, port: toRunner.port, listen })
+        const runner = yield* start({ database: toDatabase.url, port: toRunner.port, listen })
         return { runner, toDatabase, toRunner }
       })
     return { start, startRemote, wanted }

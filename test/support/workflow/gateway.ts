@@ -12,8 +12,14 @@ export interface Gateway {
   readonly heal: Effect.Effect<void>
 }
 
+export interface GatewayOptions {
+  /** How late each answer of the server is: milliseconds. Default 0. */
+  readonly answersLate?: number
+}
+
 interface Lines {
   readonly sockets: Set<Net.Socket>
+  readonly answersLate: number
   open: boolean
   lastWords: string | undefined
 }
@@ -34,20 +40,26 @@ const passOn = (lines: Lines, target: number) => (socket: Net.Socket) => {
     if (lines.lastWords !== undefined && bytes.includes(lines.lastWords)) lines.open = false
   })
   socket.on("close", close(onward))
-  onward.on("data", (bytes) => lines.open && socket.write(bytes)).on("close", close(socket))
+  const answer = (bytes: Buffer) => lines.open && socket.write(bytes)
+  // Timers of one length go off in the order in which they were set.
+  const late = (bytes: Buffer) => setTimeout(answer, lines.answersLate, bytes)
+  onward.on("data", lines.answersLate > 0 ? late : answer).on("close", close(socket))
 }
 
 const reset = (lines: Lines) => {
   for (const socket of lines.sockets) socket.destroy()
 }
 
-/** Listens on a free port, or on the one given, and passes everything on to `target`. */
-export const gateway = (target: number, port = 0): Effect.Effect<Gateway, never, Scope.Scope> =>
+/** Listens on a free port, and passes everything on to the port `target`. */
+export const gateway = (
+  target: number,
+  { answersLate = 0 }: GatewayOptions = {}
+): Effect.Effect<Gateway, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.async<Gateway & { readonly close: Effect.Effect<void> }>((resume) => {
-      const lines: Lines = { sockets: new Set(), open: true, lastWords: undefined }
+      const lines: Lines = { sockets: new Set(), answersLate, open: true, lastWords: undefined }
       const server = Net.createServer(passOn(lines, target))
-      server.listen(port, "127.0.0.1", () => {
+      server.listen(0, "127.0.0.1", () => {
         const address = server.address()
         resume(
           Effect.succeed({
@@ -74,3 +86,12 @@ export const gateway = (target: number, port = 0): Effect.Effect<Gateway, never,
     }),
     ({ close }) => close
   )
+
+/** A way to the server at `address` that leads through a gateway: its URL. */
+export const detour = (address: string, options?: GatewayOptions) =>
+  Effect.gen(function* () {
+    const url = new URL(address)
+    const through = yield* gateway(Number(url.port), options)
+    url.port = String(through.port)
+    return { ...through, url: url.href }
+  })
