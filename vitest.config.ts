@@ -2,15 +2,15 @@ import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
 
 /**
- * Processes that are killed, databases that are stopped, examples, documents, secrets and permissions on every runtime, every way of
- * a model, whole jobs and releases: minutes on their own.
+ * Processes that are killed, databases that are stopped, examples, documents, pipelines, benchmarks, secrets and permissions on every
+ * runtime, every way of a model, whole jobs and releases: minutes on their own.
  */
 const crashes = [
   "test/cli/commands/runner.test.ts",
   "test/cli/permissions.test.ts",
-  "test/examples/upload.test.ts",
-  "test/faults/{crashes,secrets.runtimes}.test.ts",
-  "test/scripts/{action,releasePackage}.test.ts",
+  "test/examples/{examples,upload}.test.ts",
+  "test/faults/{crashes,secrets,secrets.runtimes}.test.ts",
+  "test/scripts/{action,bench,pipelines,releasePackage,transcripts}.test.ts",
   "test/upload/ExtensionUpload.model.test.ts",
   "test/workflow/{chaos,cluster,crashes,database,documentation,machines,storing}.test.ts"
 ]
