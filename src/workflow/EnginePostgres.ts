@@ -29,8 +29,9 @@ import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import type { AddressInUse, EngineMismatch, EngineUnavailable } from "./EngineError.ts"
 import { layerDatabase, layerInsight, unlessMismatched } from "./internal/cluster.ts"
-import { layerAddress } from "./internal/database.ts"
+import { exclusively, layerAddress } from "./internal/database.ts"
 import { layerOrUnavailable, toUnavailable } from "./internal/engine.ts"
+import { layerTogether } from "./internal/shardLocks.ts"
 import { layerLasting, layerOwnership } from "./internal/storage.ts"
 
 /**
@@ -186,8 +187,10 @@ const storage = (
   const resource = nameOf(options.url)
   const { namespace = "default", releasesAtOnce, retention = "90 days", transfersAtOnce } = options
   const tables = Layer.mergeAll(
-    layerLasting(SqlMessageStorage.layer, releasesAtOnce),
-    SqlRunnerStorage.layer
+    layerLasting(SqlMessageStorage.layer, { exclusively, releasesAtOnce }),
+    settingsOf(options).shardLockDisableAdvisory
+      ? layerTogether(SqlRunnerStorage.layer)
+      : SqlRunnerStorage.layer
   ).pipe(layerOrUnavailable(resource))
   return inTurn(
     layerDatabase({ resource, namespace, retention, runner, lease: leaseOf(options), transfersAtOnce }).pipe(

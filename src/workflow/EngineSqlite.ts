@@ -33,6 +33,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { EngineLocked, type EngineMismatch, EngineUnavailable } from "./EngineError.ts"
 import { layerDatabase, layerInsight, unlessMismatched } from "./internal/cluster.ts"
+import { exclusively } from "./internal/database.ts"
 import { layerOrUnavailable, toUnavailable } from "./internal/engine.ts"
 import { layerLasting, layerOwnership } from "./internal/storage.ts"
 
@@ -141,7 +142,9 @@ const runner = (
       runner: `process ${process.pid} on ${hostname()}`
     })
   ).pipe(
-    Layer.provideMerge(layerLasting(SqlMessageStorage.layer, options.releasesAtOnce)),
+    Layer.provideMerge(
+      layerLasting(SqlMessageStorage.layer, { exclusively, releasesAtOnce: options.releasesAtOnce })
+    ),
     Layer.provide([RunnerStorage.layerMemory, RunnerHealth.layerNoop]),
     Layer.provide(config)
   )

@@ -73,11 +73,7 @@ export const durably = Effect.fnUntraced(function* <A, E extends ReleaseError, R
     const result = yield* Effect.either(Effect.provideService(activity, Activity.CurrentAttempt, attempt))
     const isFinal = Either.isRight(result) || attempt >= options.maxAttempts || !isTransient(result.left)
     if (isFinal) return yield* result
-    const wait = delay(options, attempt, result.left)
-    yield* Effect.logInfo(
-      `Waits ${Duration.format(wait)}, then tries ${activity.name} again: ${result.left.message}`
-    )
-    yield* pause(activity.name, attempt, wait)
+    yield* pause(activity.name, attempt, delay(options, attempt, result.left))
   }
 })
 
@@ -92,16 +88,18 @@ const delay = (options: ReleaseRetryOptions, attempt: number, error: ReleaseErro
  * Waiting is where a cancellation finds a release. It looks for one only as long as the wait is not over: what came after
  * the wait when the release first passed here must come after it again.
  */
-const pause = Effect.fnUntraced(function* (step: string, attempt: number, duration: Duration.Duration) {
-  const name = `${step}/${attempt}`
+const pause = Effect.fnUntraced(function* (activity: string, attempt: number, duration: Duration.Duration) {
+  const name = `${activity}/${attempt}`
   const engine = yield* WorkflowEngine
   const { deferred } = DurableClock.make({ name, duration })
   const isOver = Predicate.isNotUndefined(yield* engine.deferredResult(deferred))
   if (!isOver) {
     yield* stopIfCancelled
+    const step = activity.replace(/^.*\//, "")
+    yield* Effect.logInfo(`Waits ${Duration.format(duration)}, then tries step ${step} again.`)
     yield* noteWait({
       _tag: "Retry",
-      step: step.replace(/^.*\//, ""),
+      step,
       attempt: attempt + 1,
       atMillis: (yield* Clock.currentTimeMillis) + Duration.toMillis(duration)
     })

@@ -235,7 +235,7 @@ describe("a download that outlasts its request", () => {
       expect(receipt).toMatchObject({ _tag: "Published", proof: "hash", download: { answered: false } })
       expect(yield* changes).toEqual({ creates: 1, updates: 2, uploads: 0 })
       expect(host.requests).toHaveLength(1)
-    }).pipe(Effect.provide(largeWorld({ http: { responseTimeout: "300 millis" } })))
+    }).pipe(Effect.provide(largeWorld({ http: { responseTimeout: "3 seconds" } })))
   )
 
   it.scopedLive("and its process: the next run asks again, for the same extension", () =>

@@ -670,7 +670,7 @@ describe("faults", () => {
       const { archive } = archiveOf(1)
       store.plan("UploadPart", { _tag: "Run", effect: () => new Promise(() => {}) }, { times: 100 })
       const failure = yield* Effect.flip(
-        stageOn(store, archive, { retry: { maxRetries: 1 }, http: { responseTimeout: "100 millis" } })
+        stageOn(store, archive, { retry: { maxRetries: 1 }, http: { responseTimeout: "1 second" } })
       )
       expect(failure._tag).toBe("UploadStalled")
       expect(store.of("UploadPart")).toHaveLength(2)

@@ -127,7 +127,7 @@ describe("reads that follow each other", () => {
       expect(yield* get(`${server.url}/2`)).toBe("stored")
       expect(server.requests()).toEqual([["GET /1", "GET /2"], ["GET /2"]])
       yield* eventually(() => server.connections[0]?.socket.destroyed === true)
-    }).pipe(client({ connectTimeout: "200 millis" }))
+    }).pipe(client({ connectTimeout: "1 second" }))
   )
 
   it.scopedLive("do not use a connection on which the server spoke unasked", () =>

@@ -68,10 +68,10 @@ describe("limits", () => {
     Effect.gen(function* () {
       const server = yield* serve({})
       const error = yield* failure(server.url, 1, {
-        stallTimeout: "50 millis",
-        responseTimeout: "250 millis"
+        stallTimeout: "500 millis",
+        responseTimeout: "1 second"
       })
-      expect(error).toMatchObject({ _tag: "UploadStalled", phase: "awaiting-response", limitMillis: 250 })
+      expect(error).toMatchObject({ _tag: "UploadStalled", phase: "awaiting-response", limitMillis: 1000 })
       expect(error.bytesSent).toBe(mebibyte)
     })
   )

@@ -6,6 +6,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Either, Fiber, Layer, Option, Redacted, Ref, Schema } from "effect"
 import * as Fault from "../../src/testing/Fault.ts"
 import * as LocalElasticCloud from "../../src/testing/LocalElasticCloud.ts"
+import * as UploadHttpClient from "../../src/transfer/UploadHttpClient.ts"
 import * as EnginePostgres from "../../src/workflow/EnginePostgres.ts"
 import * as ExtensionRelease from "../../src/workflow/ExtensionRelease.ts"
 import * as ReleasePayload from "../../src/workflow/ReleasePayload.ts"
@@ -24,6 +25,8 @@ import {
   untilShared,
   type Wanted
 } from "../support/workflow/cluster.ts"
+import { detour } from "../support/workflow/gateway.ts"
+import * as Observed from "../support/workflow/observations.ts"
 import { canPostgres, freePort, postgres, rows } from "../support/workflow/postgres.ts"
 import { bundle, newRelease, place, runner } from "../support/workflow/releases.ts"
 import type { Heard } from "../support/workflow/reports.ts"
@@ -84,6 +87,65 @@ describe.skipIf(!(await Effect.runPromise(canPostgres)))(
           }).pipe(Effect.provide(asker(url)))
         }).pipe(Effect.provide(world({ resumable: { progressEveryBytes: 256 * 1024 } }))),
       { timeout: 300_000 }
+    )
+
+    it.scopedLive(
+      "hand over what they are sending to one that joins, which goes on where it was and says so",
+      () =>
+        Effect.gen(function* () {
+          const [size, count] = [1 * MiB, 12]
+          const { url } = yield* postgres
+          const { start, wanted } = yield* makeCluster(size)
+          const cloud = yield* LocalElasticCloud.LocalElasticCloud
+          const first = yield* start({ database: url })
+          yield* untilShared(url, [first])
+          const joined = yield* Deferred.make<void>()
+          yield* cloud.plan({
+            method: "PUT",
+            times: count,
+            fault: Fault.run({ afterBodyBytes: size / 2 }, Deferred.await(joined))
+          })
+          yield* Effect.gen(function* () {
+            const releases = yield* wanted(count, "handed-over")
+            yield* submitAll(releases)
+            yield* Observed.untilTransferring(first, count)
+            const second = yield* start({ database: url })
+            yield* second.saw((report) => report._tag === "Moment" && report.moment === "BytesAcknowledged")
+            yield* Deferred.succeed(joined, undefined)
+            yield* allReleased(releases)
+            const { received, requests } = yield* ledger(size * count)
+            expect(received, requests.join(", ")).toBeLessThan(size * count * 1.05)
+            yield* second.kill
+            const { output } = yield* second.ended
+            for (const executionId of Observed.executionsOf(Observed.started(yield* second.reports))) {
+              expect(output).toMatch(new RegExp(`The release is at work here\\.(\\n {2}.*)*${executionId}`))
+            }
+          }).pipe(Effect.provide(asker(url)))
+        }).pipe(Effect.provide(world({ resumable: { progressEveryBytes: 64 * 1024 } }))),
+      { timeout: 300_000 }
+    )
+
+    it.scopedLive(
+      "end what they are given, on the settings that ship, though the database takes a second for each statement",
+      () =>
+        Effect.gen(function* () {
+          const { url } = yield* postgres
+          const slow = yield* detour(url, { answersLate: 1000 })
+          const { start, wanted } = yield* makeCluster(1000)
+          const place = { database: slow.url, env: { RELEASE_PATIENCE: "shipped" } }
+          yield* untilReady(yield* Effect.all([start(place), start(place)], { concurrency: 2 }))
+          yield* Effect.gen(function* () {
+            const releases = yield* wanted(3, "slow")
+            yield* submitAll(releases)
+            yield* allReleased(releases)
+          }).pipe(
+            Effect.provide([
+              EnginePostgres.layerClient({ url: Redacted.make(slow.url) }),
+              UploadHttpClient.layer()
+            ])
+          )
+        }).pipe(Effect.provide(world({ resumable: {} }))),
+      { timeout: 600_000 }
     )
 
     it.scopedLive(

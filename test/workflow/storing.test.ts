@@ -1,12 +1,20 @@
 /** A database that takes no results for a while, on the settings that ship: releases go on as soon as it takes them again. */
 import { join } from "node:path"
+import * as MessageStorage from "@effect/cluster/MessageStorage"
+import * as ShardingConfig from "@effect/cluster/ShardingConfig"
+import * as Snowflake from "@effect/cluster/Snowflake"
+import * as SqlMessageStorage from "@effect/cluster/SqlMessageStorage"
 import * as Command from "@effect/platform/Command"
 import * as FileSystem from "@effect/platform/FileSystem"
+import * as SqlClient from "@effect/sql/SqlClient"
+import * as PgClient from "@effect/sql-pg/PgClient"
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Layer, Redacted, Schedule, Schema } from "effect"
+import { Context, Effect, Fiber, Layer, Redacted, Schedule, Schema } from "effect"
 import * as EnginePostgres from "../../src/workflow/EnginePostgres.ts"
 import * as EngineSqlite from "../../src/workflow/EngineSqlite.ts"
 import * as ExtensionRelease from "../../src/workflow/ExtensionRelease.ts"
+import { exclusively } from "../../src/workflow/internal/database.ts"
+import { layerLasting } from "../../src/workflow/internal/storage.ts"
 import { held, sha256 } from "../support/upload/world.ts"
 import { detour } from "../support/workflow/gateway.ts"
 import { logs } from "../support/workflow/logs.ts"
@@ -61,7 +69,59 @@ const onPostgres = (url: string) =>
     EnginePostgres.layer({ url: Redacted.make(url), runner: { host: "127.0.0.1", port } })
   )
 
+/** One run that nobody has answered, and the messages of its database. */
+const storedRun = (url: string) =>
+  Effect.gen(function* () {
+    const tables = layerLasting(SqlMessageStorage.layer, { exclusively }).pipe(
+      Layer.provideMerge(PgClient.layer({ url: Redacted.make(url) })),
+      Layer.provide(ShardingConfig.layer())
+    )
+    const context = yield* Layer.build(tables)
+    const sql = Context.get(context, SqlClient.SqlClient)
+    yield* sql`INSERT INTO cluster_messages (id, shard_id, entity_type, entity_id, kind, tag, request_id)
+      VALUES (1, 'default:1', 'Workflow/release', 'one', 0, 'run', 1)`
+    return { sql, messages: Context.get(context, MessageStorage.MessageStorage) }
+  })
+
+const Waiting = Schema.Struct({ count: Schema.NumberFromString })
+const Message = Schema.Struct({ processed: Schema.Boolean, replies: Schema.NumberFromString })
+
+/** Until a session waits for rows that another one has locked. */
+const untilBlocked = (url: string) =>
+  Effect.repeat(
+    rows(url, Waiting, "SELECT count(*)::text FROM pg_stat_activity WHERE wait_event_type = 'Lock'"),
+    { until: ([sessions]) => (sessions?.count ?? 0) > 0, schedule: Schedule.spaced("20 millis") }
+  )
+
 describe.skipIf(!(await Effect.runPromise(canPostgres)))("a PostgreSQL", () => {
+  it.scopedLive("in which the end of a run is stored while somebody wakes the run keeps the end", () =>
+    Effect.gen(function* () {
+      const { url } = yield* postgres
+      const { messages, sql } = yield* storedRun(url)
+      const isStoring = yield* Effect.makeLatch()
+      const waking = yield* Effect.fork(
+        Effect.zipRight(isStoring.await, messages.clearReplies(Snowflake.Snowflake("1")))
+      )
+      yield* Effect.gen(function* () {
+        // What the cluster does to store a result, held in its middle.
+        yield* sql`UPDATE cluster_messages SET processed = TRUE, last_reply_id = 2 WHERE request_id = 1`
+        yield* isStoring.open
+        yield* untilBlocked(url)
+        yield* sql`INSERT INTO cluster_replies (id, kind, request_id, payload)
+          VALUES (2, 0, 1, ${JSON.stringify({ _tag: "Success", value: { _tag: "Complete" } })})`
+      }).pipe(sql.withTransaction)
+      yield* Fiber.join(waking)
+      expect(
+        yield* rows(
+          url,
+          Message,
+          `SELECT processed, (SELECT count(*)::text FROM cluster_replies WHERE request_id = 1) AS replies
+           FROM cluster_messages`
+        )
+      ).toEqual([{ processed: true, replies: 1 }])
+    })
+  )
+
   it.scopedLive.each(["activity", "run"])(
     "that refuses the result of every message '%s' for longer than the engine tries freezes no release",
     (tag) => {

@@ -3,7 +3,7 @@
  */
 import { PersistenceError } from "@effect/cluster/ClusterError"
 import * as Sharding from "@effect/cluster/Sharding"
-import { constEpochMillis } from "@effect/cluster/Snowflake"
+import { constEpochMillis, type Snowflake } from "@effect/cluster/Snowflake"
 import * as SqlClient from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
 import type * as Workflow from "@effect/workflow/Workflow"
@@ -13,6 +13,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import * as Schedule from "effect/Schedule"
 import { AddressInUse, EngineMismatch, type EngineUnavailable, UnreadableRelease } from "../EngineError.ts"
 import { endedStates } from "../ReleaseRecord.ts"
@@ -20,6 +21,7 @@ import { type EndOf, toUnavailable } from "./engine.ts"
 import { endOf, type Records } from "./records.ts"
 import { makeSlotTable } from "./slots.ts"
 import { makeRecordTables } from "./sqlRecords.ts"
+import type { Exclusively } from "./storage.ts"
 import type { Turn, Turns } from "./turns.ts"
 
 const makeTables = Effect.fnUntraced(function* (sql: SqlClient.SqlClient) {
@@ -75,6 +77,27 @@ const suspensionsOf = (sql: SqlClient.SqlClient, column = "payload") => {
     any: sql.literal(`(${plainly} OR ${because})`)
   }
 }
+
+/** Whoever stores a reply updates the row of its request first: while that is locked, nobody does. */
+export const exclusively: Effect.Effect<Exclusively, never, SqlClient.SqlClient> = Effect.map(
+  SqlClient.SqlClient,
+  (sql) => (requestId) => (effect) =>
+    locking(sql, requestId).pipe(Effect.zipRight(effect), sql.withTransaction, (transaction) =>
+      Effect.catchIf(transaction, isSqlError, (cause) => new PersistenceError({ cause }))
+    )
+)
+
+const isSqlError = (error: unknown): error is SqlError => Predicate.isTagged(error, "SqlError")
+
+const locking = (sql: SqlClient.SqlClient, requestId: Snowflake) =>
+  sql.onDialectOrElse({
+    pg: () =>
+      Effect.asVoid(
+        sql`SELECT 1 FROM cluster_messages WHERE request_id = ${String(requestId)} FOR UPDATE`.unprepared
+      ),
+    // There is one connection, and a transaction has it alone.
+    orElse: () => Effect.void
+  })
 
 /** In order of submission, one at a time in each lane. */
 export const makeTurns = (sql: SqlClient.SqlClient): Turns => {

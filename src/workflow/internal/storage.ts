@@ -55,9 +55,24 @@ const isOfEnd = (reply: Reply.ReplyEncoded<Rpc.Any>): boolean =>
   reply.exit._tag === "Success" &&
   Predicate.isTagged(reply.exit.value, "Complete")
 
-const make = Effect.fnUntraced(function* (atOnce: number) {
+/** Does something about the replies to a request, none of which is stored or cleared by anybody else meanwhile. */
+export type Exclusively = (
+  requestId: Snowflake
+) => <A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E | PersistenceError>
+
+export interface LastingOptions<R> {
+  readonly exclusively: Effect.Effect<Exclusively, never, R>
+  /** How many releases a runner has at work at once. Default: enough for every slot of a transfer to be taken up again at once. */
+  readonly releasesAtOnce?: number | undefined
+}
+
+const make = Effect.fnUntraced(function* <R>({
+  exclusively: makeExclusively,
+  releasesAtOnce = 16
+}: LastingOptions<R>) {
   const inner = yield* MessageStorage.MessageStorage
-  const admission = makeAdmission(atOnce)
+  const exclusively = yield* makeExclusively
+  const admission = makeAdmission(releasesAtOnce)
   const owns = yield* Ownership
   const mayBeUnread = yield* Ref.make(false)
 
@@ -87,7 +102,8 @@ const make = Effect.fnUntraced(function* (atOnce: number) {
     inner.repliesForUnfiltered([requestId]).pipe(
       Effect.flatMap((replies) => (replies.some(isOfEnd) ? Effect.void : inner.clearReplies(requestId))),
       // What says that a release waits can be read by every version.
-      Effect.catchTag("MalformedMessage", () => Effect.void)
+      Effect.catchTag("MalformedMessage", () => Effect.void),
+      exclusively(requestId)
     )
 
   /** Reading marks messages as read: those of a reading that failed are marked so, and nobody has them. */
@@ -238,15 +254,12 @@ const obstacleIn =
 
 const encodeSuspended = Schema.encodeSync(Suspended)
 
-/** Enough for every slot of a transfer to be taken up again at once. */
-const defaultAtOnce = 16
-
 /** The store over the one given, and whoever tells it which shards this runner has. */
-export const layerLasting = <E, R>(
+export const layerLasting = <E, R, R2>(
   storage: Layer.Layer<MessageStorage.MessageStorage, E, R>,
-  releasesAtOnce: number = defaultAtOnce
-): Layer.Layer<MessageStorage.MessageStorage | Ownership, E, R> =>
-  Layer.effect(MessageStorage.MessageStorage, make(releasesAtOnce)).pipe(
+  options: LastingOptions<R2>
+): Layer.Layer<MessageStorage.MessageStorage | Ownership, E, R | R2> =>
+  Layer.effect(MessageStorage.MessageStorage, make(options)).pipe(
     Layer.provide(storage),
     Layer.provideMerge(
       Layer.effect(

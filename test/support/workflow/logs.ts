@@ -1,5 +1,5 @@
 /** What a runner in this process writes into its log. */
-import { Layer, Logger, LogLevel } from "effect"
+import { Cause, Layer, Logger, LogLevel } from "effect"
 
 export interface Line {
   readonly level: string
@@ -11,7 +11,8 @@ export interface Line {
 export const logs = () => {
   const lines: Array<Line> = []
   const logger = Logger.make(({ annotations, cause, logLevel, message }) => {
-    const text = [message, cause].flat().map(String).join(" ")
+    const said = Cause.isEmpty(cause) ? [message] : [message, cause]
+    const text = said.flat().map(String).join(" ")
     lines.push({ level: logLevel.label, text, annotations: Object.fromEntries(annotations) })
   })
   return {

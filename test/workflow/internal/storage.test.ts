@@ -19,7 +19,7 @@ const askedOf = Effect.fnUntraced(function* (value: unknown) {
     clearReplies: (id) => Effect.sync(() => asked.push(`clear ${id}`))
   })
   yield* Effect.flatMap(MessageStorage.MessageStorage, ({ clearReplies }) => clearReplies(request)).pipe(
-    Effect.provide(layerLasting(inner))
+    Effect.provide(layerLasting(inner, { exclusively: Effect.succeed(() => (effect) => effect) }))
   )
   return asked
 })
