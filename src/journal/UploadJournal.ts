@@ -127,7 +127,7 @@ export class UploadJournal extends Context.Tag("effect-elastic-extensions/journa
     /** Removes a record, understood or not, unless somebody living holds its lock. */
     readonly remove: (id: JournalId) => Effect.Effect<void, JournalLocked | JournalUnavailable>
     /** Forgets an upload that was delivered and kept as such. One that is not, or is in use, stays. */
-    readonly forgetDelivered: (id: JournalId) => Effect.Effect<void, JournalCorrupt | JournalUnavailable>
+    readonly forgetDelivered: (id: JournalId) => Effect.Effect<void, JournalUnavailable>
     /** Takes the upload URL from records whose server may have forgotten it, and returns them. Skips those in use. */
     readonly expire: Effect.Effect<ReadonlyArray<JournalRecord>, JournalUnavailable>
     /**

@@ -406,6 +406,17 @@ describe("UploadJournal.layerFileSystem: records that cannot be understood", () 
     )
   }
 
+  it.effect("are no deliveries to forget: whoever uploads next is told of them", () =>
+    withJournal(({ fs, folder, journal }) =>
+      Effect.gen(function* () {
+        yield* fs.makeDirectory(folder, { recursive: true })
+        yield* fs.writeFileString(`${folder}/${id}.json`, "{")
+        yield* journal.forgetDelivered(id)
+        assert.strictEqual((yield* Effect.flip(Effect.scoped(journal.open(key))))._tag, "JournalCorrupt")
+      })
+    )
+  )
+
   it.effect("do not hide the others, and are pruned in their time", () =>
     withJournal(({ fs, folder, journal }) =>
       Effect.gen(function* () {

@@ -148,8 +148,11 @@ export const makeJournal = (store: JournalStore): UploadJournal["Type"] => {
   const forgetDelivered = Effect.fnUntraced(function* (id: JournalId) {
     const text = yield* store.read(id)
     if (Option.isNone(text)) return
-    const record = yield* decoded(id, text.value)
-    if (record.delivered !== undefined) yield* store.removeExactly(id, text.value)
+    // What cannot be read is nothing to forget: whoever uploads next is told of it.
+    const record = yield* Effect.option(decode(id, text.value))
+    if (Option.exists(record, ({ delivered }) => delivered !== undefined)) {
+      yield* store.removeExactly(id, text.value)
+    }
   })
 
   return { open, peek, get, list, remove, forgetDelivered, expire, prune }
