@@ -1,4 +1,5 @@
 /** A runner as the manual has it, with the settings it has by default, until it is ended. */
+import * as v8 from "node:v8"
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Config from "effect/Config"
@@ -6,6 +7,9 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as EnginePostgres from "../../src/workflow/EnginePostgres.ts"
 import * as ExtensionRelease from "../../src/workflow/ExtensionRelease.ts"
+
+// As the command does: see src/cli/internal/releases/running.ts.
+v8.setFlagsFromString("--heap-growing-percent=100")
 
 const Engine = Layer.unwrapEffect(
   Effect.gen(function* () {
