@@ -31,9 +31,30 @@ const sqlite = {
   why: "libsql cannot open files on Deno; the engine fails with `EngineUnavailable`"
 } as const
 
+const goneHolder = {
+  on: ["deno"],
+  what: "taking over the lock of a killed process at once",
+  why: "looking for a process needs a permission on Deno; there the lock is taken over after 30 seconds without a sign of life"
+} as const
+
 export const exclusions: ReadonlyArray<Exclusion> = [
   { ...sqlite, file: "test/workflow/engines.test.ts", tests: /^(on SQLite|a database file) / },
   { ...sqlite, file: "test/cli/outsideText.test.ts", tests: / comes from answers to a runner, / },
+  { ...sqlite, file: "test/journal/SqlJournal.test.ts", tests: /^SqlJournal\.layer / },
+  { ...sqlite, file: "test/journal/UploadJournal.test.ts", tests: /\.SqlJournal\.layer / },
+  { ...sqlite, file: "test/runner/ReleasesApi.test.ts", tests: /^the client on SQLite / },
+  { ...sqlite, file: "test/workflow/ExtensionRelease.turns.test.ts", tests: /^(on SQLite|a turn) / },
+  { ...sqlite, file: "test/workflow/ReleaseList.test.ts", tests: /^(on SQLite|the tables of the list) / },
+  { ...sqlite, file: "test/workflow/admission.test.ts", tests: /^leaves the others in the database, / },
+  { ...sqlite, file: "test/workflow/slots.test.ts", tests: /^the slots of all runners / },
+  { ...sqlite, file: "test/workflow/versions.test.ts", tests: /^a (database|release) / },
+  {
+    on: ["deno"],
+    file: "test/journal/UploadJournal.file.test.ts",
+    tests: / does not believe a (folder|record) that is another user's$/,
+    what: "whose the journal's folder and its records are",
+    why: "knowing the user needs a permission on Deno; there the rights are looked at, and not the owner"
+  },
   {
     ...namedHolder,
     file: "test/journal/UploadJournal.test.ts",
@@ -63,12 +84,15 @@ export const exclusions: ReadonlyArray<Exclusion> = [
     why: "the test reads with the runtime's own parser, which loses some file names or types there; the bytes written are the same"
   },
   {
-    on: ["deno"],
+    ...goneHolder,
+    file: "test/journal/UploadJournal.file.test.ts",
+    tests: / takes over the lock of a process that (is gone|has ended and that nobody asked about), at once$/
+  },
+  {
+    ...goneHolder,
     file: "test/journal/UploadJournal.process.test.ts",
     tests:
-      / (excludes a second process while the first lives, and recovers at once when it was killed|does not wait for a killed process that its parent never asks about)$/,
-    what: "taking over the lock of a killed process at once",
-    why: "looking for a process needs a permission on Deno; there the lock is taken over after 30 seconds without a sign of life"
+      / (excludes a second process while the first lives, and recovers at once when it was killed|does not wait for a killed process that its parent never asks about)$/
   },
   {
     on: ["bun"],
