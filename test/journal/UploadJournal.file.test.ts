@@ -334,6 +334,12 @@ describe("UploadJournal.layerFileSystem: writing", () => {
   )
 })
 
+const writeUnreadable = (fs: FileSystem.FileSystem, folder: string) =>
+  Effect.zipRight(
+    fs.makeDirectory(folder, { recursive: true }),
+    fs.writeFileString(`${folder}/${id}.json`, "{")
+  )
+
 describe("UploadJournal.layerFileSystem: records that cannot be understood", () => {
   const secret = `{ "upload": { "url": "${secretUrl}" }`
   const cases: Record<
@@ -409,8 +415,7 @@ describe("UploadJournal.layerFileSystem: records that cannot be understood", () 
   it.effect("are no deliveries to forget: whoever uploads next is told of them", () =>
     withJournal(({ fs, folder, journal }) =>
       Effect.gen(function* () {
-        yield* fs.makeDirectory(folder, { recursive: true })
-        yield* fs.writeFileString(`${folder}/${id}.json`, "{")
+        yield* writeUnreadable(fs, folder)
         yield* journal.forgetDelivered(id)
         assert.strictEqual((yield* Effect.flip(Effect.scoped(journal.open(key))))._tag, "JournalCorrupt")
       })
@@ -485,8 +490,7 @@ describe("UploadJournal.layerFileSystem: records that cannot be understood", () 
         const nothing = { record: Option.none(), lockedBy: Option.none() }
         assert.deepStrictEqual(yield* journal.peek(key), nothing)
         assert.isFalse(yield* fs.exists(folder))
-        yield* fs.makeDirectory(folder, { recursive: true })
-        yield* fs.writeFileString(`${folder}/${id}.json`, "{")
+        yield* writeUnreadable(fs, folder)
         const error = yield* Effect.flip(journal.peek(key))
         const keptAt = `${folder}/${id}.json`
         assert.deepInclude({ ...error }, { _tag: "JournalCorrupt", keptAt, reason: "InvalidJson" })
@@ -498,8 +502,7 @@ describe("UploadJournal.layerFileSystem: records that cannot be understood", () 
   it.effect("can be removed by id", () =>
     withJournal(({ fs, folder, journal }) =>
       Effect.gen(function* () {
-        yield* fs.makeDirectory(folder, { recursive: true })
-        yield* fs.writeFileString(`${folder}/${id}.json`, "{")
+        yield* writeUnreadable(fs, folder)
         yield* journal.remove(id)
         assert.deepStrictEqual(yield* fs.readDirectory(folder), [])
       })

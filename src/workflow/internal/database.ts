@@ -13,7 +13,6 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import * as Predicate from "effect/Predicate"
 import * as Schedule from "effect/Schedule"
 import { AddressInUse, EngineMismatch, type EngineUnavailable, UnreadableRelease } from "../EngineError.ts"
 import { endedStates } from "../ReleaseRecord.ts"
@@ -82,12 +81,12 @@ const suspensionsOf = (sql: SqlClient.SqlClient, column = "payload") => {
 export const exclusively: Effect.Effect<Exclusively, never, SqlClient.SqlClient> = Effect.map(
   SqlClient.SqlClient,
   (sql) => (requestId) => (effect) =>
-    locking(sql, requestId).pipe(Effect.zipRight(effect), sql.withTransaction, (transaction) =>
-      Effect.catchIf(transaction, isSqlError, (cause) => new PersistenceError({ cause }))
+    locking(sql, requestId).pipe(
+      Effect.zipRight(effect),
+      sql.withTransaction,
+      Effect.catchTag("SqlError", (cause) => new PersistenceError({ cause }))
     )
 )
-
-const isSqlError = (error: unknown): error is SqlError => Predicate.isTagged(error, "SqlError")
 
 const locking = (sql: SqlClient.SqlClient, requestId: Snowflake) =>
   sql.onDialectOrElse({

@@ -14,15 +14,13 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
+import { answerLimit } from "./storage.ts"
 
 interface Release {
   readonly address: RunnerAddress
   readonly shardId: ShardId
   readonly done: Deferred.Deferred<void, PersistenceError>
 }
-
-/** A statement that is not answered within this time is taken for lost. The cluster asks again. */
-const answerLimit = "10 seconds"
 
 const make = Effect.gen(function* () {
   const inner = yield* RunnerStorage.RunnerStorage
@@ -36,6 +34,7 @@ const make = Effect.gen(function* () {
         releases.map(({ shardId }) => shardId.toString())
       )}`.pipe(
       Effect.asVoid,
+      // The cluster asks again.
       Effect.disconnect,
       Effect.timeout(answerLimit),
       Effect.mapError((cause) => new PersistenceError({ cause }))

@@ -44,7 +44,7 @@ class Unanswered extends Data.TaggedError("Unanswered") {}
 type StoringError = PersistenceError | MalformedMessage | Unanswered
 
 /** A statement that is not answered within this time is taken for lost, and made again. */
-const answerLimit = "10 seconds"
+export const answerLimit = "10 seconds"
 
 const soon = Schedule.exponential("200 millis").pipe(Schedule.union(Schedule.spaced("1 second")))
 
@@ -58,7 +58,7 @@ const isOfEnd = (reply: Reply.ReplyEncoded<Rpc.Any>): boolean =>
 /** Does something about the replies to a request, none of which is stored or cleared by anybody else meanwhile. */
 export type Exclusively = (
   requestId: Snowflake
-) => <A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E | PersistenceError>
+) => <A>(effect: Effect.Effect<A, PersistenceError>) => Effect.Effect<A, PersistenceError>
 
 export interface LastingOptions<R> {
   readonly exclusively: Effect.Effect<Exclusively, never, R>

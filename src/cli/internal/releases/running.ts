@@ -73,8 +73,8 @@ const obstacle = (drain: RunnerDrain.RunnerDrainService, engine: Context.Context
   }).pipe(Effect.provide(engine))
 
 /**
- * Left to itself, V8 lets a heap grow to four times what was alive in it before it collects. Twice as much takes a third less memory,
- * and at most a twelfth more processor time.
+ * Left to itself, V8 lets a heap grow to four times what was alive in it before it collects. Twice as much takes a quarter less
+ * memory, and at most a tenth more processor time.
  */
 const stayingSmall = Effect.sync(() => v8.setFlagsFromString("--heap-growing-percent=100"))
 
