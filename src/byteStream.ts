@@ -90,6 +90,20 @@ export const withoutEmpty = <E, R>(stream: ByteStream<E, R>): ByteStream<E, R> =
     })
   )
 
+/** The first so many bytes. What comes after them is not pulled, and closed with the reading. */
+export const take = <E, R>(stream: ByteStream<E, R>, bytes: number): ByteStream<E, R> =>
+  make(
+    Effect.map(begin(stream), (pull) => {
+      let left = bytes
+      const next = Effect.map(pull, (chunk) => {
+        const taken = chunk.length <= left ? chunk : chunk.subarray(0, left)
+        left -= taken.length
+        return taken
+      })
+      return Effect.suspend(() => (left === 0 ? Effect.fail(Option.none()) : next))
+    })
+  )
+
 export const tap = <E, R, E2>(
   stream: ByteStream<E, R>,
   f: (bytes: Uint8Array) => Effect.Effect<unknown, E2>

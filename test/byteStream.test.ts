@@ -84,8 +84,30 @@ describe("a stream that can be pulled", () => {
     })
   )
 
+  it.effect.prop(
+    "gives as many bytes as are taken of it, and is pulled no further",
+    { chunks: anyChunks, wanted: FastCheck.nat({ max: 40 }) },
+    ({ chunks, wanted }) =>
+      Effect.gen(function* () {
+        const all = chunks.flatMap((chunk) => [...chunk])
+        for (const [name, source] of sources(chunks)) {
+          let given = 0
+          const counted = ByteStream.tap(source, ({ length }) => Effect.sync(() => (given += length)))
+          const { exit, seen } = yield* pulled(ByteStream.take(counted, wanted))
+          assert.isTrue(Exit.isSuccess(exit))
+          assert.deepStrictEqual(
+            seen.flatMap((chunk) => [...chunk]),
+            all.slice(0, wanted),
+            name
+          )
+          const last = seen.at(-1)?.length ?? 0
+          assert.isBelow(given - Math.min(wanted, all.length), Math.max(1, 5 - last), name)
+        }
+      })
+  )
+
   it.effect(
-    "lets go of what it holds at its end, at a failure, when enough was read, and when it is interrupted",
+    "lets go of what it holds at its end, at a failure, when enough was read or taken, and when it is interrupted",
     () =>
       Effect.gen(function* () {
         const open = yield* Ref.make(0)
@@ -113,6 +135,11 @@ describe("a stream that can be pulled", () => {
         yield* Ref.set(pulls, 0)
         let left = 3
         yield* ByteStream.runWhile(endless, () => --left > 0)
+        assert.strictEqual(yield* Ref.get(pulls), 3)
+        assert.strictEqual(yield* Ref.get(open), 0)
+
+        yield* Ref.set(pulls, 0)
+        yield* ByteStream.forEach(ByteStream.take(endless, 3), () => Effect.void)
         assert.strictEqual(yield* Ref.get(pulls), 3)
         assert.strictEqual(yield* Ref.get(open), 0)
 

@@ -6,6 +6,7 @@
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import * as Stream from "effect/Stream"
+import * as ByteStream from "../byteStream.ts"
 
 /**
  * A representation of known length that can be read again from any offset. Offsets of resumable uploads count bytes of
@@ -97,14 +98,4 @@ export const slice = <E, R>(
 ): Stream.Stream<Uint8Array, E, R> =>
   offset + length >= representation.size
     ? representation.read(offset)
-    : Stream.suspend(() => {
-        let left = length
-        return representation.read(offset).pipe(
-          Stream.map((chunk) => {
-            const taken = chunk.length <= left ? chunk : chunk.subarray(0, left)
-            left -= taken.length
-            return taken
-          }),
-          Stream.takeUntil(() => left === 0)
-        )
-      })
+    : ByteStream.take(representation.read(offset), length)
