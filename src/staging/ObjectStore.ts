@@ -10,6 +10,7 @@ import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
+import type * as Stream from "effect/Stream"
 import type { StagingError } from "./StagingError.ts"
 
 /**
@@ -47,11 +48,16 @@ export interface StoredPart {
  * @since 0.1.0
  * @category models
  */
-export interface PartToSend {
+export interface PartToSend<out E = never, out R = never> {
   /** 1 for the first. */
   readonly number: number
-  /** Not overwritten until the effect is done. */
-  readonly bytes: Uint8Array
+  /** In bytes. */
+  readonly size: number
+  /**
+   * The bytes, from the first to the last. It may be run more than once, one run after the other, and each gives the same bytes
+   * or fails. A chunk may be overwritten once `UploadHttpClient.chunksInUse` further ones were pulled.
+   */
+  readonly body: Stream.Stream<Uint8Array, E, R>
   /** Of the bytes, 64 lower-case hex digits: the store has to refuse other ones. */
   readonly sha256: string
   /** Runs while the part is sent, with its bytes written so far. */
@@ -123,8 +129,14 @@ export interface ObjectStoreService {
   ) => Effect.Effect<Option.Option<StoredPart>, StagingError>
   /** Begins an upload. */
   readonly create: (key: string) => Effect.Effect<UnfinishedUpload, StagingError>
-  /** Sends one part; it takes the place of an earlier one of its number. Fails with `StoreUploadLost` where the upload is gone. */
-  readonly putPart: (upload: UnfinishedUpload, part: PartToSend) => Effect.Effect<StoredPart, StagingError>
+  /**
+   * Sends one part; it takes the place of an earlier one of its number. Fails with `StoreUploadLost` where the upload is gone, and
+   * with the body's own failure, as it is, where that fails.
+   */
+  readonly putPart: <E, R>(
+    upload: UnfinishedUpload,
+    part: PartToSend<E, R>
+  ) => Effect.Effect<StoredPart, StagingError | E, R>
   /**
    * Makes the object of these parts, in ascending order; others are dropped. Fails with `StoreUploadLost` where the upload or
    * one of the parts is gone, which is so after it succeeded as well.

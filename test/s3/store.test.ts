@@ -9,6 +9,7 @@ import type { StagingError } from "../../src/staging/StagingError.ts"
 import * as ObjectServer from "../support/s3/objectServer.ts"
 import { hasStranger, opened, stranger } from "../support/s3/opened.ts"
 import { recorder } from "../support/s3/recorder.ts"
+import { partOf } from "../support/staging/machine.ts"
 import { settableClock } from "../support/transfer/clocks.ts"
 import { fileWith, zipOf } from "../support/upload/archives.ts"
 import { sha256 } from "../support/upload/world.ts"
@@ -85,7 +86,7 @@ layer(Layer.provideMerge(ObjectServer.layer, NodeContext.layer), {
     Effect.gen(function* () {
       const store = yield* ObjectStore
       const upload = yield* store.create("wrong-bytes")
-      const part = { number: 1, bytes: bytesOf("what arrives"), sha256: sha256(bytesOf("what was meant")) }
+      const part = { ...partOf(1, bytesOf("what arrives")), sha256: sha256(bytesOf("what was meant")) }
       expect(yield* failure(store.putPart(upload, part))).toMatchObject({
         tag: "StorePartRefused",
         reason: "WrongBytes"
@@ -100,9 +101,7 @@ layer(Layer.provideMerge(ObjectServer.layer, NodeContext.layer), {
       const store = yield* ObjectStore
       const upload = yield* store.create("small-parts")
       const bytes = bytesOf("small")
-      const parts = yield* Effect.forEach([1, 2], (number) =>
-        store.putPart(upload, { number, bytes, sha256: sha256(bytes) })
-      )
+      const parts = yield* Effect.forEach([1, 2], (number) => store.putPart(upload, partOf(number, bytes)))
       expect(yield* failure(store.complete(upload, parts))).toMatchObject({
         tag: "StorePartRefused",
         reason: "TooSmall"
@@ -116,7 +115,7 @@ layer(Layer.provideMerge(ObjectServer.layer, NodeContext.layer), {
       const store = yield* ObjectStore
       const upload = yield* store.create("lost")
       const bytes = bytesOf("one part")
-      const part = yield* store.putPart(upload, { number: 1, bytes, sha256: sha256(bytes) })
+      const part = yield* store.putPart(upload, partOf(1, bytes))
       expect(yield* store.unfinishedOf("lost")).toMatchObject([{ key: "lost", uploadId: upload.uploadId }])
       expect(yield* store.parts(upload)).toEqual([part])
       expect(yield* store.part(upload, 1)).toEqual(Option.some(part))
@@ -125,9 +124,7 @@ layer(Layer.provideMerge(ObjectServer.layer, NodeContext.layer), {
       yield* store.complete(upload, [part])
       expect(yield* store.head("lost")).toEqual(Option.some({ size: bytes.length }))
       expect(yield* failure(store.parts(upload))).toMatchObject({ tag: "StoreUploadLost" })
-      expect(
-        yield* failure(store.putPart(upload, { number: 1, bytes, sha256: sha256(bytes) }))
-      ).toMatchObject({
+      expect(yield* failure(store.putPart(upload, partOf(1, bytes)))).toMatchObject({
         tag: "StoreUploadLost"
       })
       yield* store.abort(upload)
@@ -172,7 +169,7 @@ layer(Layer.provideMerge(ObjectServer.layer, NodeContext.layer), {
       const bytes = bytesOf("a part of it")
       const named = { name: "ä & b+c <d>.zip", sha256: sha256(content) }
       const upload = yield* store.create(ArchiveStaging.keyOf(named))
-      yield* store.putPart(upload, { number: 1, bytes, sha256: sha256(bytes) })
+      yield* store.putPart(upload, partOf(1, bytes))
       expect(yield* ArchiveStaging.pending).toMatchObject([{ ...named, parts: 1, bytes: bytes.length }])
       expect(yield* ArchiveStaging.abandon(named)).toBe(1)
       expect(yield* ArchiveStaging.pending).toEqual([])

@@ -16,7 +16,10 @@ import {
   Logger,
   LogLevel,
   Option,
-  Redacted
+  Redacted,
+  Ref,
+  Schema,
+  Stream
 } from "effect"
 import { ObjectStore } from "../../src/staging/ObjectStore.ts"
 import * as S3ObjectStore from "../../src/staging/S3ObjectStore.ts"
@@ -25,7 +28,8 @@ import {
   StoreCredentialsUnavailable,
   type StoreError
 } from "../../src/staging/StagingError.ts"
-import { credentialsOf, type MachineOptions, machine } from "../support/staging/machine.ts"
+import { chunksInUse } from "../../src/transfer/UploadHttpClient.ts"
+import { credentialsOf, type MachineOptions, machine, partOf } from "../support/staging/machine.ts"
 import {
   type Action,
   type Fault,
@@ -37,16 +41,16 @@ import { moment, whileTimePasses } from "../support/time.ts"
 import { recordingTracer } from "../support/upload/tracer.ts"
 import { sha256 } from "../support/upload/world.ts"
 
-const ask = <A, E>(
+const ask = <A, E, R>(
   server: ObjectStoreServer,
-  use: (store: typeof ObjectStore.Service) => Effect.Effect<A, E>,
+  use: (store: typeof ObjectStore.Service) => Effect.Effect<A, E, R>,
   options: MachineOptions = {}
 ) => Effect.provide(Effect.flatMap(ObjectStore, use), machine(server, options))
 
 const upload = (key: string, uploadId = "up") => ({ key, uploadId, initiated: Option.none() })
 
 const bytes = new TextEncoder().encode("a part of an archive")
-const part = { number: 7, bytes, sha256: sha256(bytes) }
+const part = partOf(7, bytes)
 
 /** Every operation, and what the store calls it. */
 const operations: ReadonlyArray<{
@@ -468,6 +472,119 @@ describe("signatures", () => {
         )
       )
       expect(failure).toMatchObject({ _tag: "StorePartRefused", reason: "WrongBytes", partNumber: 7 })
+      expect([...server.uploads.values()].map(({ parts }) => parts.size)).toEqual([0])
+    })
+  )
+})
+
+/** Of this library, and another one. */
+const transports: ReadonlyArray<readonly [string, MachineOptions]> = [
+  // Without a word before it: what is refused has been begun.
+  ["UploadHttpClient", { http: { expectThreshold: Number.POSITIVE_INFINITY } }],
+  ["another client", { transport: NodeHttpClient.layer }]
+]
+
+class Gone extends Schema.TaggedError<Gone>()("Gone", {}) {}
+
+describe.each(transports)("the body of a part, sent by %s", (_, options) => {
+  const size = 3_000_000
+  const content = Uint8Array.from({ length: size }, (_, index) => index % 251)
+  const chunkBytes = 100_000
+
+  /** The content, through as few buffers as may be. */
+  const recycled = Stream.suspend(() => {
+    const buffers = Array.from({ length: chunksInUse }, () => new Uint8Array(chunkBytes))
+    return Stream.unfold(0, (index) => {
+      const start = index * chunkBytes
+      const buffer = buffers[index % chunksInUse]
+      if (buffer === undefined || start >= size) return Option.none()
+      buffer.set(content.subarray(start, start + chunkBytes))
+      return Option.some([buffer, index + 1] as const)
+    })
+  })
+  const large = { number: 1, size, sha256: sha256(content), body: recycled }
+
+  it.scopedLive("arrives as it is, though its buffers are used again, and has a length", () =>
+    Effect.gen(function* () {
+      const server = yield* objectStore()
+      const taken = yield* ask(
+        server,
+        (store) => Effect.flatMap(store.create("k"), (begun) => store.putPart(begun, large)),
+        options
+      )
+      expect(taken).toMatchObject({ number: 1, size })
+      expect(server.of("UploadPart")).toMatchObject([
+        { status: 200, bodyBytes: size, headers: { "content-length": String(size) } }
+      ])
+    })
+  )
+
+  it.scopedLive("is read once more where the credentials were renewed", () =>
+    Effect.gen(function* () {
+      const server = yield* objectStore()
+      server.plan("UploadPart", { _tag: "Fail", status: 400, code: "ExpiredToken" })
+      const readings = yield* Ref.make(0)
+      const body = Stream.unwrap(
+        Effect.as(
+          Ref.update(readings, (n) => n + 1),
+          recycled
+        )
+      )
+      const taken = yield* ask(
+        server,
+        (store) => Effect.flatMap(store.create("k"), (begun) => store.putPart(begun, { ...large, body })),
+        { ...options, s3: { credentials: Effect.sync(() => credentialsOf(rootKey)) } }
+      )
+      expect(taken).toMatchObject({ number: 1, size })
+      expect(yield* Ref.get(readings)).toBe(2)
+      expect(server.of("UploadPart").map(({ code, status }) => [status, code])).toEqual([
+        [400, "ExpiredToken"],
+        [200, undefined]
+      ])
+      expect(server.of("UploadPart")[1]?.bodyBytes).toBe(size)
+    })
+  )
+
+  it.scopedLive("fails as itself, lets go of what it holds, and nothing is taken of it", () =>
+    Effect.gen(function* () {
+      const server = yield* objectStore()
+      const open = yield* Ref.make(0)
+      const body = Stream.acquireRelease(
+        Ref.update(open, (n) => n + 1),
+        () => Ref.update(open, (n) => n - 1)
+      ).pipe(Stream.flatMap(() => Stream.concat(Stream.take(recycled, 10), Stream.fail(new Gone()))))
+      const failure = yield* ask(
+        server,
+        (store) =>
+          Effect.flatMap(store.create("k"), (begun) =>
+            Effect.flip(store.putPart(begun, { ...large, body })).pipe(
+              Effect.tap(() => Effect.map(Ref.get(open), (count) => expect(count).toBe(0)))
+            )
+          ),
+        options
+      )
+      expect(failure).toBeInstanceOf(Gone)
+      expect(server.of("UploadPart").filter(({ status }) => status === 200)).toEqual([])
+      expect([...server.uploads.values()].map(({ parts }) => parts.size)).toEqual([0])
+    })
+  )
+
+  it.scopedLive.each([
+    ["shorter", content.subarray(0, size - 1)],
+    ["longer", Uint8Array.from([...content, 1])]
+  ] as const)("is not taken where it is %s than it says", ([, bytes]) =>
+    Effect.gen(function* () {
+      const server = yield* objectStore()
+      const body = Stream.succeed(bytes)
+      const failure = yield* ask(
+        server,
+        (store) =>
+          Effect.flatMap(store.create("k"), (begun) =>
+            Effect.flip(store.putPart(begun, { ...large, body, sha256: sha256(bytes) }))
+          ),
+        options
+      )
+      expect(["BodyLengthMismatch", "StorePartRefused"]).toContain(failure._tag)
       expect([...server.uploads.values()].map(({ parts }) => parts.size)).toEqual([0])
     })
   )

@@ -1,13 +1,14 @@
 /** What one machine has that stages archives in a store of this process: a client, its credentials, and a part size for tests. */
 import type * as HttpClient from "@effect/platform/HttpClient"
-import { Effect, Layer, Redacted } from "effect"
+import { Effect, Layer, Redacted, Stream } from "effect"
 import * as Archive from "../../../src/archive/Archive.ts"
-import { ObjectStore } from "../../../src/staging/ObjectStore.ts"
+import { ObjectStore, type PartToSend } from "../../../src/staging/ObjectStore.ts"
 import * as S3ObjectStore from "../../../src/staging/S3ObjectStore.ts"
 import { type StagingEvent, StagingEvents } from "../../../src/staging/StagingEvent.ts"
 import * as RetryPolicy from "../../../src/transfer/RetryPolicy.ts"
 import * as UploadHttpClient from "../../../src/transfer/UploadHttpClient.ts"
 import { content } from "../archive/sources.ts"
+import { sha256 } from "../upload/world.ts"
 import { type ObjectStoreServer, rootKey } from "./objectStore.ts"
 import type { KnownKey } from "./signature.ts"
 
@@ -68,6 +69,14 @@ export const machine = (server: ObjectStoreServer, options: MachineOptions = {})
     ),
     RetryPolicy.layer({ baseDelay: "5 millis", maxDelay: "20 millis", maxRetries: 3, ...options.retry })
   )
+
+/** A part to send, of bytes in memory. */
+export const partOf = (number: number, bytes: Uint8Array): PartToSend => ({
+  number,
+  size: bytes.length,
+  body: Stream.succeed(bytes),
+  sha256: sha256(bytes)
+})
 
 /** Of so many parts, the last one half as long. */
 export const archiveOf = (parts: number, name = "dictionaries.zip") => {

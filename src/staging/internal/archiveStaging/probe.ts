@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
+import * as Stream from "effect/Stream"
 import type { ProbeStep } from "../../ArchiveStaging.ts"
 import { ObjectStore } from "../../ObjectStore.ts"
 import type { Operation, StagingError } from "../../StagingError.ts"
@@ -24,7 +25,10 @@ export const probing: Effect.Effect<ReadonlyArray<ProbeStep>, never, ObjectStore
 
   const upload = yield* attempt("create", store.create(key))
   if (Option.isNone(upload)) return steps
-  const part = yield* attempt("putPart", store.putPart(upload.value, { number: 1, bytes: content, sha256 }))
+  const part = yield* attempt(
+    "putPart",
+    store.putPart(upload.value, { number: 1, size: content.length, body: Stream.succeed(content), sha256 })
+  )
   yield* attempt("unfinished", store.unfinishedOf(key))
   yield* attempt("parts", store.parts(upload.value))
   const completed = Option.isSome(part)

@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
 import * as Option from "effect/Option"
 import * as Order from "effect/Order"
+import * as Stream from "effect/Stream"
 import type { Archive } from "../../../archive/Archive.ts"
 import * as ArchiveDigest from "../../../archive/ArchiveDigest.ts"
 import type { ArchiveError } from "../../../archive/ArchiveError.ts"
@@ -245,7 +246,7 @@ const partDelivery = Effect.fnUntraced(function* <R>(
       return there
     }
 
-    const part = { number, bytes, sha256: hexOf("sha256", bytes) }
+    const part = { number, size: bytes.length, body: Stream.succeed(bytes), sha256: hexOf("sha256", bytes) }
     let written = 0
     let hasArrived = false
     const startOver = () => {

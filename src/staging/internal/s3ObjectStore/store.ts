@@ -5,10 +5,19 @@ import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
 import { attribute, spanned } from "../../../telemetry.ts"
+import { TransportCapabilities } from "../../../transfer/Exchange.ts"
 import { traced } from "../../../transfer/HttpSpan.ts"
 import type { ObjectStoreService, StoredPart, UnfinishedUpload } from "../../ObjectStore.ts"
-import { LinkTooShort, type Operation, type StagingError, StoreAnswerInvalid } from "../../StagingError.ts"
+import {
+  LinkTooShort,
+  type Operation,
+  type StagingError,
+  StoreAnswerInvalid,
+  StoreCredentialsExpired,
+  StoreCredentialsRefused
+} from "../../StagingError.ts"
 import * as Answer from "./answer.ts"
 import { type Keys, leftMillis, makeKeyring, scrubber } from "./keyring.ts"
 import * as Request from "./request.ts"
@@ -32,15 +41,22 @@ type Reader<A> = (asked: Answer.Asked, response: HttpClientResponse) => Effect.E
 
 export const make = (settings: Settings): Effect.Effect<ObjectStoreService, never, HttpClient.HttpClient> =>
   Effect.gen(function* () {
-    const client = traced(yield* HttpClient.HttpClient)
+    const transport: Request.Transport = {
+      client: traced(yield* HttpClient.HttpClient),
+      isStreaming: (yield* TransportCapabilities).interimResponses
+    }
     const keyring = yield* makeKeyring(settings.keys)
     const { bucket, origin, prefix } = settings
     const location = `s3://${bucket}/${prefix}`.replace(/\/$/, "")
     const keyOf = (key: string) => `${prefix}${key}`
 
-    const ask = <A>(call: Request.Call, read: Reader<A>, partNumber?: number) => {
-      const askWith = (keys: Keys): Effect.Effect<A, StagingError> =>
-        Effect.flatMap(Request.execute(client, settings, keys, call), (response) =>
+    const ask = <A, E = never, R = never>(
+      call: Request.Call<E, R>,
+      read: Reader<A>,
+      partNumber?: number
+    ): Effect.Effect<A, StagingError | E, R> => {
+      const askWith = (keys: Keys): Effect.Effect<A, StagingError | E, R> =>
+        Effect.flatMap(Request.execute(transport, settings, keys, call), (response) =>
           read(
             {
               operation: call.operation,
@@ -183,7 +199,7 @@ export const make = (settings: Settings): Effect.Effect<ObjectStoreService, neve
           ),
           ({ UploadId: [uploadId] }) => ({ key, uploadId, initiated: Option.none() })
         ),
-      putPart: ({ key, uploadId }, { bytes, number, onWritten, sha256 }) =>
+      putPart: ({ key, uploadId }, { body, number, onWritten, sha256, size }) =>
         Effect.map(
           ask(
             {
@@ -194,13 +210,13 @@ export const make = (settings: Settings): Effect.Effect<ObjectStoreService, neve
                 ["partNumber", String(number)],
                 ["uploadId", uploadId]
               ],
-              body: { bytes, sha256, contentType: "application/octet-stream" },
+              body: { content: body, size, sha256, contentType: "application/octet-stream" },
               onWritten
             },
             Answer.readHeaders((headers) => Option.map(Option.fromNullable(headers["etag"]), unquoted)),
             number
           ),
-          (etag) => ({ number, size: bytes.length, etag })
+          (etag) => ({ number, size, etag })
         ),
       complete: ({ key, uploadId }, parts) => {
         const bytes = new TextEncoder().encode(Xml.completeMultipartUpload(parts))
@@ -211,7 +227,12 @@ export const make = (settings: Settings): Effect.Effect<ObjectStoreService, neve
               method: "POST",
               key: keyOf(key),
               query: [["uploadId", uploadId]],
-              body: { bytes, sha256: sha256(bytes), contentType: "application/xml" }
+              body: {
+                content: Stream.succeed(bytes),
+                size: bytes.length,
+                sha256: sha256(bytes),
+                contentType: "application/xml"
+              }
             },
             Answer.readXml("CompleteMultipartUploadResult", Xml.CompleteMultipartUploadResult)
           )
@@ -251,8 +272,8 @@ export const make = (settings: Settings): Effect.Effect<ObjectStoreService, neve
 /** Whether other credentials may be the answer: expired ones say so in several ways, and keys are replaced. */
 const isOutdated =
   (isRenewable: boolean) =>
-  (error: StagingError): boolean =>
-    isRenewable && (error._tag === "StoreCredentialsExpired" || error._tag === "StoreCredentialsRefused")
+  (error: unknown): boolean =>
+    isRenewable && (error instanceof StoreCredentialsExpired || error instanceof StoreCredentialsRefused)
 
 const unquoted = (etag: string): string => etag.replace(/^"|"$/g, "")
 
