@@ -1,17 +1,27 @@
 /** An archive gets into the store whole, and nothing that is there is sent again. Judged by what the store received. */
+import type { PlatformError } from "@effect/platform/Error"
+import * as FileSystem from "@effect/platform/FileSystem"
 import { describe, expect, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Redacted, Runtime } from "effect"
+import { Deferred, Effect, Exit, Option, Redacted, Runtime, Stream } from "effect"
 import * as Archive from "../../src/archive/Archive.ts"
 import * as ArchiveDigest from "../../src/archive/ArchiveDigest.ts"
+import type { ArchiveChanged } from "../../src/archive/ArchiveError.ts"
 import * as ArchiveStaging from "../../src/staging/ArchiveStaging.ts"
 import { planOf, sizeOfPart } from "../../src/staging/internal/archiveStaging/parts.ts"
-import { content, layer as Files, writeTemp } from "../support/archive/sources.ts"
-import { archiveOf, machine, partBytes, watched } from "../support/staging/machine.ts"
+import { chunked, content, layer as Files, longAgo, writeTemp } from "../support/archive/sources.ts"
+import { archiveOf, fileOf, kinds, machine, partBytes, watched } from "../support/staging/machine.ts"
 import { type ObjectStoreServer, objectStore } from "../support/staging/objectStore.ts"
 import { recordingTracer, traceHeaders } from "../support/upload/tracer.ts"
 import { sha256 } from "../support/upload/world.ts"
 
+const mebibyte = 1024 * 1024
 const small = { partBytes }
+
+/** The archive with another way to read it. */
+const reading = <R>(archive: Archive.Archive<R>, read: Archive.Archive<R>["read"]): Archive.Archive<R> => ({
+  ...archive,
+  read
+})
 
 const keyOf = (bytes: Uint8Array, name = "dictionaries.zip") => `elastic/${sha256(bytes)}/${name}`
 
@@ -25,7 +35,11 @@ const stageOn = <R>(
   store: ObjectStoreServer,
   archive: Archive.Archive<R>,
   options: ArchiveStaging.StageOptions & Parameters<typeof machine>[1] = {}
-) => Effect.provide(ArchiveStaging.stage(archive, { ...small, ...options }), machine(store, options))
+) =>
+  ArchiveStaging.stage(archive, { ...small, ...options }).pipe(
+    Effect.provide(machine(store, options)),
+    Effect.provide(Files)
+  )
 
 /** An upload that an earlier run left, with these parts of the content. */
 const leave = (
@@ -137,23 +151,75 @@ describe("stage", () => {
     })
   )
 
-  it.scopedLive("reads a file, and every kind of source, once", () =>
+  it.scopedLive("reads a file once, and each of its parts once more to send it", () =>
     Effect.gen(function* () {
       const store = yield* objectStore()
-      const bytes = content(5 * partBytes + 7)
-      const file = Archive.file(yield* writeTemp(bytes))
-      let opened = 0
-      const digest = yield* ArchiveDigest.compute(file)
-      const counted: Archive.Archive<Effect.Effect.Context<typeof file.stat>> = {
-        ...file,
-        read: (options) => {
-          opened += 1
-          return file.read(options)
-        }
-      }
-      yield* stageOn(store, counted, { digest })
-      expect(opened).toBe(1)
+      const { archive, bytes } = yield* fileOf(6)
+      const digest = yield* Effect.provide(ArchiveDigest.compute(archive), Files)
+      const offsets: Array<number> = []
+      const noted = reading(archive, (options) => {
+        offsets.push(options.offset)
+        return archive.read(options)
+      })
+      yield* stageOn(store, noted, { digest })
+      expect(offsets.slice(0, 2)).toEqual([0, 0])
+      expect(offsets.slice(1).sort((one, other) => one - other)).toEqual(
+        [0, 1, 2, 3, 4, 5].map((part) => part * partBytes)
+      )
       expect(heldBy(store, keyOf(bytes))).toBe(sha256(bytes))
+    })
+  )
+
+  it.scopedLive("reads a source that is no file once", () =>
+    Effect.gen(function* () {
+      const store = yield* objectStore()
+      const { bytes } = archiveOf(6)
+      const opened: Array<number> = []
+      const archive = Archive.make({
+        name: "dictionaries.zip",
+        size: bytes.length,
+        open: (offset) => {
+          opened.push(offset)
+          return chunked(bytes.subarray(offset), 50_000)
+        }
+      })
+      const digest = yield* ArchiveDigest.compute(archive)
+      yield* stageOn(store, archive, { digest })
+      expect(opened).toEqual([0, 0])
+      expect(heldBy(store, keyOf(bytes))).toBe(sha256(bytes))
+    })
+  )
+
+  it.scopedLive("reads a file into the same few buffers, however many parts it has", () =>
+    Effect.gen(function* () {
+      const store = yield* objectStore()
+      const bytes = content(24 * mebibyte)
+      const archive = Archive.file(yield* writeTemp(bytes))
+      const digest = yield* ArchiveDigest.compute(archive)
+      const fs = yield* FileSystem.FileSystem
+      const buffers = new Set<ArrayBufferLike>()
+      const observed = FileSystem.FileSystem.of({
+        ...fs,
+        open: (path, options) =>
+          Effect.map(fs.open(path, options), (file) => ({
+            ...file,
+            [FileSystem.FileTypeId]: FileSystem.FileTypeId,
+            stat: file.stat,
+            seek: (offset, from) => file.seek(offset, from),
+            read: (buffer) => {
+              buffers.add(buffer.buffer)
+              return file.read(buffer)
+            }
+          }))
+      })
+      yield* ArchiveStaging.stage(archive, { digest, partBytes: mebibyte }).pipe(
+        Effect.provide(machine(store)),
+        Effect.provideService(FileSystem.FileSystem, observed)
+      )
+      expect(heldBy(store, keyOf(bytes))).toBe(sha256(bytes))
+      const lengths = [...buffers].map(({ byteLength }) => byteLength)
+      expect(lengths.length).toBeGreaterThan(0)
+      expect(lengths.reduce((sum, length) => sum + length, 0)).toBeLessThan(4 * mebibyte)
     }).pipe(Effect.provide(Files))
   )
 
@@ -236,8 +302,157 @@ describe("stage", () => {
   )
 })
 
+/** What befalls a file before its second part is read to be sent. */
+const changes: ReadonlyArray<{
+  readonly what: string
+  readonly reason: ArchiveChanged["reason"]
+  readonly detail: RegExp
+  readonly act: (
+    fs: FileSystem.FileSystem,
+    path: string,
+    other: Uint8Array
+  ) => Effect.Effect<void, PlatformError>
+  /** Whether it is the store that notices. */
+  readonly isSent?: boolean
+}> = [
+  {
+    what: "is written over",
+    reason: "Modified",
+    detail: /^last modified/,
+    act: (fs, path, other) => fs.writeFile(path, other, { flag: "r+" })
+  },
+  { what: "shrinks", reason: "Shrank", detail: /^from/, act: (fs, path) => fs.truncate(path, partBytes) },
+  {
+    what: "grows",
+    reason: "Grew",
+    detail: /^from/,
+    act: (fs, path) => fs.writeFile(path, content(10), { flag: "a" })
+  },
+  {
+    what: "makes room for another one of the same date",
+    reason: "Modified",
+    detail: /another file/,
+    act: (fs, path, other) =>
+      Effect.gen(function* () {
+        yield* fs.writeFile(`${path}.new`, other)
+        yield* fs.utimes(`${path}.new`, longAgo, longAgo)
+        yield* fs.rename(`${path}.new`, path)
+      })
+  },
+  {
+    what: "is written over, and has its date set back",
+    reason: "Modified",
+    detail: new RegExp(`^bytes ${partBytes} to ${2 * partBytes} are not those that were digested$`),
+    act: (fs, path, other) =>
+      Effect.zipRight(fs.writeFile(path, other, { flag: "r+" }), fs.utimes(path, longAgo, longAgo)),
+    isSent: true
+  }
+]
+
+describe("a file that changes between the moments at which it is hashed and sent", () => {
+  it.scopedLive.each(changes)("is told, and makes no object: it $what", ({ act, detail, isSent, reason }) =>
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const store = yield* objectStore()
+      const { archive, bytes, path } = yield* fileOf(4)
+      const digest = yield* ArchiveDigest.compute(archive)
+      const other = Uint8Array.from(bytes)
+      other[partBytes] = (bytes[partBytes] ?? 0) ^ 1
+      // The first reading is the one that is hashed, and then each part has one.
+      let readings = 0
+      const changing = reading(archive, (options) => {
+        readings += 1
+        return readings === 3
+          ? Stream.unwrap(Effect.as(Effect.orDie(act(fs, path, other)), archive.read(options)))
+          : archive.read(options)
+      })
+      const failure = yield* Effect.flip(stageOn(store, changing, { digest, concurrency: 1 }))
+      expect(failure).toMatchObject({ _tag: "ArchiveChanged", reason, detail: expect.stringMatching(detail) })
+      expect(store.takenParts).toEqual([1])
+      expect(store.of("UploadPart").flatMap(({ code }) => code ?? [])).toEqual(
+        isSent === true ? ["XAmzContentSHA256Mismatch"] : []
+      )
+      expect(store.objects.size).toBe(0)
+      // Once it is what it was, the parts that arrived are good.
+      yield* fs.writeFile(path, bytes)
+      const staged = yield* stageOn(store, archive)
+      expect(staged).toMatchObject({ partsKept: 1, partsSent: 3 })
+      expect(heldBy(store, keyOf(bytes))).toBe(sha256(bytes))
+    }).pipe(Effect.provide(Files))
+  )
+
+  it.scopedLive("is told in the middle of a part, of which the store takes nothing", () =>
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const store = yield* objectStore()
+      const bytes = content(3 * mebibyte)
+      const path = yield* writeTemp(bytes)
+      const archive = Archive.file(path)
+      const digest = yield* ArchiveDigest.compute(archive)
+      let readings = 0
+      let isWhole = true
+      const changing = reading(archive, (options) => {
+        readings += 1
+        if (readings !== 3) return archive.read(options)
+        return Stream.tap(archive.read(options), () =>
+          Effect.orDie(
+            Effect.suspend(() => {
+              if (!isWhole) return Effect.void
+              isWhole = false
+              return fs.truncate(path, mebibyte + 1)
+            })
+          )
+        )
+      })
+      const failure = yield* Effect.flip(
+        stageOn(store, changing, { digest, partBytes: mebibyte, concurrency: 1 })
+      )
+      expect(failure).toMatchObject({ _tag: "ArchiveChanged", reason: "Shrank" })
+      expect(store.of("UploadPart").map(({ part, status }) => [part, status])).toEqual([
+        [1, 200],
+        [2, 0]
+      ])
+      expect(store.of("UploadPart")[1]?.bodyBytes).toBeLessThan(mebibyte)
+      expect(store.objects.size).toBe(0)
+    }).pipe(Effect.provide(Files))
+  )
+})
+
+describe.skipIf(process.platform !== "linux")("an application whose scope lives on", () => {
+  it.scopedLive("is left without an open file, however the staging of one ends", () =>
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const store = yield* objectStore()
+      const paths: Array<string> = []
+      const next = (parts: number) =>
+        Effect.tap(fileOf(parts), ({ path }) => Effect.sync(() => paths.push(path)))
+      yield* stageOn(store, (yield* next(4)).archive)
+
+      store.plan("UploadPart", { _tag: "Cut", afterBytes: 1000 }, { part: 2, times: 2 })
+      yield* stageOn(store, (yield* next(5)).archive)
+
+      store.plan("UploadPart", { _tag: "Fail", status: 403, code: "AccessDenied" }, { part: 3 })
+      const refused = yield* Effect.flip(stageOn(store, (yield* next(6)).archive))
+      expect(refused._tag).toBe("StoreAccessDenied")
+
+      const reached = yield* Deferred.make<void>()
+      const hang = () => {
+        Deferred.unsafeDone(reached, Exit.void)
+        return new Promise<void>(() => {})
+      }
+      store.plan("UploadPart", { _tag: "Run", effect: hang }, { part: 4 })
+      yield* Effect.raceFirst(stageOn(store, (yield* next(7)).archive), Deferred.await(reached))
+
+      // A descriptor that is closed in between has no target any more.
+      const target = (descriptor: string) => Effect.option(fs.readLink(`/proc/self/fd/${descriptor}`))
+      const open = yield* Effect.forEach(yield* fs.readDirectory("/proc/self/fd"), target)
+      expect(open.filter(Option.exists((path) => paths.includes(path)))).toEqual([])
+      expect(open.filter(Option.isSome)).not.toEqual([])
+    }).pipe(Effect.provide(Files))
+  )
+})
+
 describe("how an archive is cut", () => {
-  const mebibyte = 1024 * 1024
   const limits = { minPartBytes: 5 * mebibyte, maxPartBytes: 5 * 1024 * mebibyte, maxParts: 10_000 }
 
   it.each([
@@ -276,11 +491,11 @@ describe("how an archive is cut", () => {
   })
 })
 
-describe("resumption", () => {
+describe.each(kinds)("resumption of an archive %s", (_, archiveOf) => {
   it.scopedLive("goes on with the parts that arrived, from another machine", () =>
     Effect.gen(function* () {
       const store = yield* objectStore()
-      const { archive, bytes } = archiveOf(8)
+      const { archive, bytes } = yield* archiveOf(8)
       store.plan("UploadPart", { _tag: "Cut", afterBytes: 1 }, { part: 5, times: 100 })
       const first = yield* Effect.exit(stageOn(store, archive, { concurrency: 1, retry: { maxRetries: 0 } }))
       expect(first).toMatchObject({ cause: { error: { _tag: "ConnectionFailed" } } })
@@ -308,7 +523,7 @@ describe("resumption", () => {
   it.scopedLive("goes on after it was interrupted", () =>
     Effect.gen(function* () {
       const store = yield* objectStore()
-      const { archive, bytes } = archiveOf(4)
+      const { archive, bytes } = yield* archiveOf(4)
       const reached = yield* Deferred.make<void>()
       const hang = () => {
         Deferred.unsafeDone(reached, Exit.void)
@@ -366,7 +581,7 @@ describe("resumption", () => {
   it.scopedLive.each(leftovers)("keeps what is right of $what", ({ leave, sent }) =>
     Effect.gen(function* () {
       const store = yield* objectStore()
-      const { archive, bytes } = archiveOf(5)
+      const { archive, bytes } = yield* archiveOf(5)
       leave(store, bytes)
       yield* stageOn(store, archive)
       expect([...store.takenParts].sort()).toEqual(sent)
@@ -379,7 +594,7 @@ describe("resumption", () => {
   it.scopedLive("sends parts again whose entity tag is no MD5", () =>
     Effect.gen(function* () {
       const store = yield* objectStore({ md5Etags: false })
-      const { archive, bytes } = archiveOf(3)
+      const { archive, bytes } = yield* archiveOf(3)
       leave(store, bytes, [1, 2])
       yield* stageOn(store, archive)
       expect([...store.takenParts].sort()).toEqual([1, 2, 3])
@@ -390,7 +605,7 @@ describe("resumption", () => {
   it.scopedLive("leaves uploads of other keys alone, also of longer ones", () =>
     Effect.gen(function* () {
       const store = yield* objectStore()
-      const { archive, bytes } = archiveOf(2)
+      const { archive, bytes } = yield* archiveOf(2)
       store.begin(`${keyOf(bytes)}.sig`)
       store.begin(`elastic/${sha256(bytes)}/dictionaries.zi`)
       yield* stageOn(store, archive)
@@ -401,7 +616,7 @@ describe("resumption", () => {
   it.scopedLive("reads lists of many pages", () =>
     Effect.gen(function* () {
       const store = yield* objectStore({ maxPage: 2 })
-      const { archive, bytes } = archiveOf(7)
+      const { archive, bytes } = yield* archiveOf(7)
       for (const _ of [1, 2, 3, 4]) leave(store, bytes, [])
       leave(store, bytes, [1, 2, 3, 4, 5, 6])
       yield* stageOn(store, archive)
@@ -414,7 +629,7 @@ describe("resumption", () => {
   it.scopedLive("works with a store that lists the uploads of a key alone", () =>
     Effect.gen(function* () {
       const store = yield* objectStore({ exactKeysOnly: true })
-      const { archive, bytes } = archiveOf(3)
+      const { archive, bytes } = yield* archiveOf(3)
       leave(store, bytes, [1, 2])
       yield* stageOn(store, archive)
       expect(store.takenParts).toEqual([3])
@@ -424,7 +639,7 @@ describe("resumption", () => {
   it.scopedLive("begins where those who may not list are told that what is absent is not allowed", () =>
     Effect.gen(function* () {
       const store = yield* objectStore({ hidesAbsence: true })
-      const { archive, bytes } = archiveOf(2)
+      const { archive, bytes } = yield* archiveOf(2)
       yield* stageOn(store, archive)
       expect(heldBy(store, keyOf(bytes))).toBe(sha256(bytes))
     })
@@ -433,7 +648,7 @@ describe("resumption", () => {
   it.scopedLive("keeps the archive when a leftover can not be dropped, and says so", () =>
     Effect.gen(function* () {
       const store = yield* objectStore()
-      const { archive, bytes } = archiveOf(2)
+      const { archive, bytes } = yield* archiveOf(2)
       leave(store, bytes, [1])
       leave(store, bytes, [])
       store.plan("AbortMultipartUpload", { _tag: "Fail", status: 403, code: "AccessDenied" })
@@ -449,11 +664,11 @@ describe("resumption", () => {
   )
 })
 
-describe("two machines at once", () => {
+describe.each(kinds)("two machines at once with an archive %s", (_, archiveOf) => {
   it.scopedLive("both end well, and the store holds the archive", () =>
     Effect.gen(function* () {
       const store = yield* objectStore()
-      const { archive, bytes } = archiveOf(10)
+      const { archive, bytes } = yield* archiveOf(10)
       const both = yield* Effect.all([stageOn(store, archive), stageOn(store, archive)], { concurrency: 2 })
       expect(both.map(({ key }) => key)).toEqual([both[0].key, both[0].key])
       expect(heldBy(store, keyOf(bytes))).toBe(sha256(bytes))
@@ -465,7 +680,7 @@ describe("two machines at once", () => {
     (action) =>
       Effect.gen(function* () {
         const store = yield* objectStore()
-        const { archive, bytes } = archiveOf(4)
+        const { archive, bytes } = yield* archiveOf(4)
         leave(store, bytes, [1])
         store.plan(action, {
           _tag: "Run",
@@ -485,11 +700,11 @@ describe("two machines at once", () => {
   )
 })
 
-describe("an upload that is lost on the way", () => {
+describe.each(kinds)("an upload of an archive %s that is lost on the way", (_, archiveOf) => {
   it.scopedLive("is begun again", () =>
     Effect.gen(function* () {
       const store = yield* objectStore()
-      const { archive, bytes } = archiveOf(4)
+      const { archive, bytes } = yield* archiveOf(4)
       store.plan("UploadPart", { _tag: "Run", effect: () => store.uploads.clear() }, { part: 3 })
       const { events, exit } = yield* watched(stageOn(store, archive, { concurrency: 1 }))
       expect(exit).toMatchObject({ value: { partsSent: 4, partsKept: 0, bytesKept: 0 } })
@@ -502,7 +717,7 @@ describe("an upload that is lost on the way", () => {
   it.scopedLive("costs only the parts that are gone, where those are some", () =>
     Effect.gen(function* () {
       const store = yield* objectStore()
-      const { archive, bytes } = archiveOf(4)
+      const { archive, bytes } = yield* archiveOf(4)
       const forget = () => {
         for (const { parts } of store.uploads.values()) parts.delete(2)
       }
@@ -517,7 +732,7 @@ describe("an upload that is lost on the way", () => {
   it.scopedLive("again and again, is told", () =>
     Effect.gen(function* () {
       const store = yield* objectStore()
-      const { archive } = archiveOf(2)
+      const { archive } = yield* archiveOf(2)
       store.plan("UploadPart", { _tag: "Run", effect: () => store.uploads.clear() }, { times: 100 })
       const failure = yield* Effect.flip(stageOn(store, archive))
       expect(failure).toMatchObject({ _tag: "StoreUploadLost", reason: "Upload" })
@@ -527,7 +742,7 @@ describe("an upload that is lost on the way", () => {
   )
 })
 
-describe("faults", () => {
+describe.each(kinds)("faults, with an archive %s,", (_, archiveOf) => {
   it.scopedLive.each([
     { what: "a 500", fault: { _tag: "Fail", status: 500, code: "InternalError" } },
     { what: "a 503", fault: { _tag: "Fail", status: 503, code: "SlowDown" } },
@@ -541,7 +756,7 @@ describe("faults", () => {
   ] as const)("send a part again after $what, and no other one", ({ fault }) =>
     Effect.gen(function* () {
       const store = yield* objectStore()
-      const { archive, bytes } = archiveOf(4)
+      const { archive, bytes } = yield* archiveOf(4)
       store.plan("UploadPart", fault, { part: 2 })
       const staged = yield* stageOn(store, archive)
       expect([...store.takenParts].sort()).toEqual([1, 2, 3, 4])
@@ -554,7 +769,7 @@ describe("faults", () => {
   it.scopedLive("ask for a part whose answer was lost, and do not send it again", () =>
     Effect.gen(function* () {
       const store = yield* objectStore()
-      const { archive, bytes } = archiveOf(4)
+      const { archive, bytes } = yield* archiveOf(4)
       store.plan("UploadPart", { _tag: "LoseAnswer" }, { part: 2 })
       yield* stageOn(store, archive)
       expect(store.of("UploadPart")).toHaveLength(4)
@@ -563,10 +778,27 @@ describe("faults", () => {
     })
   )
 
+  it.scopedLive(
+    "send a part again that left and did not arrive, where the store has another one of its size",
+    () =>
+      Effect.gen(function* () {
+        const store = yield* objectStore()
+        const { archive, bytes } = yield* archiveOf(4)
+        store.put(leave(store, bytes, [1]), 2, Buffer.alloc(partBytes, 1))
+        store.plan("UploadPart", { _tag: "Cut", afterBytes: partBytes }, { part: 2 })
+        yield* stageOn(store, archive)
+        expect(store.of("UploadPart").filter(({ part }) => part === 2)).toMatchObject([
+          { status: 0, bodyBytes: partBytes },
+          { status: 200, bodyBytes: partBytes }
+        ])
+        expect(heldBy(store, keyOf(bytes))).toBe(sha256(bytes))
+      })
+  )
+
   it.scopedLive("tell no more progress than there is when a part is sent again", () =>
     Effect.gen(function* () {
       const store = yield* objectStore()
-      const { archive, bytes } = archiveOf(3)
+      const { archive, bytes } = yield* archiveOf(3)
       store.plan("UploadPart", { _tag: "Fail", status: 503, code: "SlowDown" }, { part: 2 })
       const { events } = yield* watched(stageOn(store, archive))
       const told = events.flatMap((event) => (event._tag === "StagingProgress" ? [event.bytes] : []))
@@ -579,7 +811,7 @@ describe("faults", () => {
   it.scopedLive("begin an upload that was not begun at first", () =>
     Effect.gen(function* () {
       const store = yield* objectStore()
-      const { archive, bytes } = archiveOf(2)
+      const { archive, bytes } = yield* archiveOf(2)
       store.plan("CreateMultipartUpload", { _tag: "Fail", status: 503, code: "SlowDown" })
       yield* stageOn(store, archive)
       expect(store.of("CreateMultipartUpload")).toHaveLength(2)
@@ -590,7 +822,7 @@ describe("faults", () => {
   it.scopedLive("find the upload whose beginning was not answered", () =>
     Effect.gen(function* () {
       const store = yield* objectStore()
-      const { archive } = archiveOf(2)
+      const { archive } = yield* archiveOf(2)
       store.plan("CreateMultipartUpload", { _tag: "LoseAnswer" })
       yield* stageOn(store, archive)
       expect(store.of("CreateMultipartUpload")).toHaveLength(1)
@@ -614,7 +846,7 @@ describe("faults", () => {
   ] as const)("of the completion that answers $what end well", ({ fault }) =>
     Effect.gen(function* () {
       const store = yield* objectStore()
-      const { archive, bytes } = archiveOf(3)
+      const { archive, bytes } = yield* archiveOf(3)
       store.plan("CompleteMultipartUpload", fault)
       yield* stageOn(store, archive)
       expect(store.of("UploadPart")).toHaveLength(3)
@@ -625,7 +857,7 @@ describe("faults", () => {
   it.scopedLive("of the completion that does not pass are told, and what was sent stays", () =>
     Effect.gen(function* () {
       const store = yield* objectStore()
-      const { archive } = archiveOf(3)
+      const { archive } = yield* archiveOf(3)
       const body =
         "<Error><Code>InternalError</Code><Message>We encountered an internal error.</Message></Error>"
       store.plan(
@@ -643,7 +875,7 @@ describe("faults", () => {
   it.scopedLive("wait as long as the store asks for", () =>
     Effect.gen(function* () {
       const store = yield* objectStore()
-      const { archive } = archiveOf(1)
+      const { archive } = yield* archiveOf(1)
       const headers = { "retry-after": "0" }
       store.plan("CreateMultipartUpload", { _tag: "Fail", status: 503, code: "SlowDown", headers })
       const { events } = yield* watched(stageOn(store, archive))
@@ -656,7 +888,7 @@ describe("faults", () => {
   it.scopedLive("that change bytes again and again are told", () =>
     Effect.gen(function* () {
       const store = yield* objectStore()
-      const { archive } = archiveOf(2)
+      const { archive } = yield* archiveOf(2)
       store.plan("UploadPart", { _tag: "Corrupt" }, { part: 2, times: 100 })
       const failure = yield* Effect.flip(stageOn(store, archive))
       expect(failure).toMatchObject({ _tag: "StorePartRefused", reason: "WrongBytes", partNumber: 2 })
@@ -667,7 +899,7 @@ describe("faults", () => {
   it.scopedLive("stop a part that gets nowhere", () =>
     Effect.gen(function* () {
       const store = yield* objectStore()
-      const { archive } = archiveOf(1)
+      const { archive } = yield* archiveOf(1)
       store.plan("UploadPart", { _tag: "Run", effect: () => new Promise(() => {}) }, { times: 100 })
       const failure = yield* Effect.flip(
         stageOn(store, archive, { retry: { maxRetries: 1 }, http: { responseTimeout: "1 second" } })
@@ -680,7 +912,7 @@ describe("faults", () => {
   it.scopedLive("end with an object of another size, if somebody makes one", () =>
     Effect.gen(function* () {
       const store = yield* objectStore()
-      const { archive, bytes } = archiveOf(1)
+      const { archive, bytes } = yield* archiveOf(1)
       let looks = 0
       store.plan(
         "GetObject",
@@ -705,7 +937,7 @@ describe("faults", () => {
   )
 })
 
-describe("credentials that expire in the middle", () => {
+describe.each(kinds)("credentials that expire in the middle of an archive %s", (_, archiveOf) => {
   const expiring = { accessKeyId: "ASIAEXPIRING00000001", secret: "first/secret+1", token: "tok/en+1==" }
   const fresh = { accessKeyId: "ASIAFRESH00000000002", secret: "second/secret+2", token: "tok/en+2==" }
 
@@ -714,7 +946,7 @@ describe("credentials that expire in the middle", () => {
       const first = { ...expiring, expires: Number.POSITIVE_INFINITY }
       const keys = [first, fresh]
       const store = yield* objectStore({ keys })
-      const { archive, bytes } = archiveOf(5)
+      const { archive, bytes } = yield* archiveOf(5)
       const expire = () => {
         first.expires = 0
       }
@@ -739,7 +971,7 @@ describe("credentials that expire in the middle", () => {
   ])("end the upload where they are $what", ({ isRenewable, requests }) =>
     Effect.gen(function* () {
       const store = yield* objectStore({ keys: [{ ...expiring, expires: 0 }] })
-      const { archive } = archiveOf(2)
+      const { archive } = yield* archiveOf(2)
       const held = {
         accessKeyId: expiring.accessKeyId,
         secretAccessKey: Redacted.make(expiring.secret),

@@ -7,7 +7,7 @@ import * as S3ObjectStore from "../../../src/staging/S3ObjectStore.ts"
 import { type StagingEvent, StagingEvents } from "../../../src/staging/StagingEvent.ts"
 import * as RetryPolicy from "../../../src/transfer/RetryPolicy.ts"
 import * as UploadHttpClient from "../../../src/transfer/UploadHttpClient.ts"
-import { content } from "../archive/sources.ts"
+import { content, layer as Files, writeTemp } from "../archive/sources.ts"
 import { sha256 } from "../upload/world.ts"
 import { type ObjectStoreServer, rootKey } from "./objectStore.ts"
 import type { KnownKey } from "./signature.ts"
@@ -83,6 +83,20 @@ export const archiveOf = (parts: number, name = "dictionaries.zip") => {
   const bytes = content(Math.floor((parts - 0.5) * partBytes))
   return { bytes, archive: Archive.bytes({ name, bytes }) }
 }
+
+/** The same as a file, until the scope ends. */
+export const fileOf = (parts: number) =>
+  Effect.gen(function* () {
+    const { bytes } = archiveOf(parts)
+    const path = yield* writeTemp(bytes)
+    return { bytes, path, archive: Archive.file(path) }
+  }).pipe(Effect.provide(Files))
+
+/** The two kinds of archives: parts of the one are kept in memory while they are sent, parts of the other are read again. */
+export const kinds = [
+  ["in memory", (parts: number) => Effect.succeed(archiveOf(parts))],
+  ["in a file", fileOf]
+] as const
 
 /** The events that an effect brings about, in order. */
 export const watched = <A, E, R>(self: Effect.Effect<A, E, R>) => {

@@ -14,7 +14,7 @@ export interface Plan {
   readonly partBytes: number
   /** How many parts there are. */
   readonly count: number
-  /** How many of them may be in memory at once. */
+  /** How many of them may be under way at once. */
   readonly concurrency: number
 }
 
@@ -45,6 +45,9 @@ export const sizeOfPart = ({ count, partBytes, size }: Plan, number: number): nu
   if (number < 1 || number > count) return 0
   return number < count ? partBytes : size - (count - 1) * partBytes
 }
+
+/** Where a part begins, in bytes from the start of the archive. */
+export const offsetOfPart = ({ partBytes }: Plan, number: number): number => (number - 1) * partBytes
 
 /**
  * Whether the store has the whole archive: what is under its key was made for this content, so its size decides.

@@ -5,16 +5,26 @@ import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
 import * as Option from "effect/Option"
 import * as Order from "effect/Order"
-import * as Stream from "effect/Stream"
+import type * as Stream from "effect/Stream"
 import type { Archive } from "../../../archive/Archive.ts"
 import * as ArchiveDigest from "../../../archive/ArchiveDigest.ts"
-import type { ArchiveError } from "../../../archive/ArchiveError.ts"
+import { ArchiveChanged, type ArchiveError } from "../../../archive/ArchiveError.ts"
 import * as ByteStream from "../../../byteStream.ts"
 import type { StagedArchive, StageOptions } from "../../ArchiveStaging.ts"
 import { ObjectStore, type StoredPart, type UnfinishedUpload } from "../../ObjectStore.ts"
 import { StagedArchiveDiffers, type StagingError, type StoreUploadLost } from "../../StagingError.ts"
 import { emit, nobody, retrying, StagingEvents } from "../../StagingEvent.ts"
-import { type Candidate, candidates, isThere, type Plan, planOf, sizeOfPart, sumOf } from "./parts.ts"
+import * as Berths from "./berths.ts"
+import {
+  type Candidate,
+  candidates,
+  isThere,
+  offsetOfPart,
+  type Plan,
+  planOf,
+  sizeOfPart,
+  sumOf
+} from "./parts.ts"
 
 /** One archive on its way. Mutable: made per run, inside an Effect. */
 interface Job<R> {
@@ -153,6 +163,19 @@ const dropLeftovers = (leftovers: ReadonlyArray<Candidate>) =>
     )
   )
 
+/** A part whose bytes were read once. */
+interface Part<out R> {
+  readonly number: number
+  /** In bytes. */
+  readonly size: number
+  /** What the store has of this number and size. */
+  readonly there: Option.Option<StoredPart>
+  /** In hex: the MD5 to compare with what is there, or the SHA-256 where nothing is. */
+  readonly hash: string
+  /** Read anew with each run, one after the other. */
+  readonly bytes: Stream.Stream<Uint8Array, ArchiveError, R>
+}
+
 /** Reads the archive once, to its end, and has every part in the store by then. */
 const sendParts = Effect.fnUntraced(function* <R>(
   job: Job<R>,
@@ -160,46 +183,63 @@ const sendParts = Effect.fnUntraced(function* <R>(
   fitting: ReadonlyArray<StoredPart>
 ) {
   const { archive, digest, plan } = job
-  const buffers = makeBuffers(plan)
-  const sending = yield* FiberSet.make<void, StagingError>()
-  const deliverPart = yield* partDelivery(job, upload, fitting)
+  const berths = Berths.make(archive, digest, plan)
+  const listed = new Map(fitting.map((part) => [part.number, part]))
+  const sending = yield* FiberSet.make<void, StagingError | ArchiveError>()
+  const deliverPart = yield* partDelivery(job, upload)
   const stored: Array<StoredPart> = []
 
-  const dispatch = (number: number, buffer: Uint8Array) =>
-    deliverPart(number, buffer.subarray(0, sizeOfPart(plan, number))).pipe(
-      Effect.flatMap((part) =>
+  const dispatch = (part: Part<R>, berth: Berths.Berth<R>) =>
+    deliverPart(part).pipe(
+      Effect.flatMap((taken) =>
         Effect.sync(() => {
-          stored.push(part)
+          stored.push(taken)
         })
       ),
-      Effect.ensuring(buffers.give(buffer)),
+      Effect.ensuring(berths.give(berth)),
       FiberSet.run(sending)
     )
 
+  /** What takes the bytes of the next part: nothing is read for a part before there is room for it. */
+  const begin = (number: number) =>
+    Effect.map(berths.take, (berth) => {
+      const there = Option.fromNullable(listed.get(number))
+      const size = sizeOfPart(plan, number)
+      const hash = createHash(Option.isSome(there) ? "md5" : "sha256")
+      let filled = 0
+      return {
+        /** Takes what belongs to the part, and tells what is left. */
+        accept: (bytes: Uint8Array): Uint8Array => {
+          const piece = bytes.subarray(0, size - filled)
+          hash.update(piece)
+          berth.accept(piece, filled)
+          filled += piece.length
+          return bytes.subarray(piece.length)
+        },
+        isWhole: () => filled === size,
+        dispatch: Effect.suspend(() =>
+          dispatch({ number, size, there, hash: hash.digest("hex"), bytes: berth.bytesOf(number) }, berth)
+        )
+      }
+    })
+
   let number = 1
-  let filled = 0
-  let buffer: Uint8Array | undefined
-  /** A file is read into the very buffers that are sent. */
-  const into = Effect.map(buffers.take, (taken) => {
-    buffer = taken
-    return taken.subarray(0, sizeOfPart(plan, number))
-  })
-  const accept = (chunk: Uint8Array): Effect.Effect<void> => {
-    if (chunk.length === 0) return Effect.void
-    if (buffer === undefined) return Effect.flatMap(into, () => accept(chunk))
-    const piece = chunk.subarray(0, sizeOfPart(plan, number) - filled)
-    if (chunk.buffer !== buffer.buffer) buffer.set(piece, filled)
-    filled += piece.length
-    if (filled < sizeOfPart(plan, number)) return Effect.void
-    const dispatched = dispatch(number, buffer)
-    buffer = undefined
-    filled = 0
-    number += 1
-    return Effect.flatMap(dispatched, () => accept(chunk.subarray(piece.length)))
+  let current = yield* begin(number)
+  const accept = (chunk: Uint8Array): Effect.Effect<void, never, R> => {
+    const rest = current.accept(chunk)
+    if (!current.isWhole()) return Effect.void
+    return Effect.flatMap(current.dispatch, () => {
+      number += 1
+      if (number > plan.count) return Effect.void
+      return Effect.flatMap(begin(number), (next) => {
+        current = next
+        return rest.length === 0 ? Effect.void : accept(rest)
+      })
+    })
   }
 
   const failure = FiberSet.join(sending)
-  const bytes = ArchiveDigest.verifying(digest, archive, { offset: 0, into })
+  const bytes = ArchiveDigest.verifying(digest, archive, { offset: 0, ...berths.reading })
   const reading = ByteStream.forEach(bytes, accept).pipe(
     Effect.zipRight(FiberSet.awaitEmpty(sending)),
     // The last fiber may have gone because it failed.
@@ -209,44 +249,24 @@ const sendParts = Effect.fnUntraced(function* <R>(
   return Arr.sortWith(stored, (part) => part.number, Order.number)
 }, Effect.scoped)
 
-/** As many buffers as parts may be under way, each made when it is first needed and used again and again. */
-const makeBuffers = ({ concurrency, partBytes, size }: Plan) => {
-  const permits = Effect.unsafeMakeSemaphore(concurrency)
-  const free: Array<Uint8Array> = []
-  return {
-    take: Effect.map(permits.take(1), () => free.pop() ?? new Uint8Array(Math.min(partBytes, size))),
-    give: (buffer: Uint8Array) =>
-      Effect.suspend(() => {
-        free.push(buffer)
-        return permits.release(1)
-      })
-  }
-}
-
 /** Has one part in the store: the one that is there, where its bytes are these, or else these are sent. */
-const partDelivery = Effect.fnUntraced(function* <R>(
-  job: Job<R>,
-  upload: UnfinishedUpload,
-  fitting: ReadonlyArray<StoredPart>
-) {
+const partDelivery = Effect.fnUntraced(function* <R>(job: Job<R>, upload: UnfinishedUpload) {
   const store = yield* ObjectStore
   const { onEvent } = yield* StagingEvents
-  const listed = new Map(fitting.map((part) => [part.number, part]))
   let progress = 0
   const moved = (bytes: number) => {
     progress += bytes
     return onEvent({ _tag: "StagingProgress", bytes: progress, total: job.plan.size })
   }
 
-  return Effect.fnUntraced(function* (number: number, bytes: Uint8Array) {
-    const there = listed.get(number)
-    if (there !== undefined && holds(there, bytes)) {
-      yield* emit({ _tag: "PartKept", part: number, bytes: bytes.length })
-      yield* moved(bytes.length)
-      return there
+  return Effect.fnUntraced(function* ({ bytes, hash, number, size, there }: Part<R>) {
+    if (Option.isSome(there) && isMd5(there.value, hash)) {
+      yield* emit({ _tag: "PartKept", part: number, bytes: size })
+      yield* moved(size)
+      return there.value
     }
 
-    const part = { number, size: bytes.length, body: Stream.succeed(bytes), sha256: hexOf("sha256", bytes) }
+    const sha256 = Option.isSome(there) ? yield* hashOf("sha256", bytes) : hash
     let written = 0
     let hasArrived = false
     const startOver = () => {
@@ -261,42 +281,54 @@ const partDelivery = Effect.fnUntraced(function* <R>(
       job.bytesSent += more
       return moved(more)
     }
+    /** Other bytes than those that were hashed may be the line's doing, or the archive's. */
+    const requireUnchanged = Effect.flatMap(hashOf("sha256", bytes), (now) => {
+      if (now === sha256) return Effect.void
+      const start = offsetOfPart(job.plan, number)
+      const detail = `bytes ${start} to ${start + size} are not those that were digested`
+      return new ArchiveChanged({ path: job.archive.path, reason: "Modified", detail })
+    })
     const put = Effect.suspend(() => {
       startOver()
-      return store.putPart(upload, { ...part, onWritten })
+      return store.putPart(upload, { number, size, body: bytes, sha256, onWritten })
     }).pipe(
       Effect.tapError(() =>
         Effect.sync(() => {
-          hasArrived = written === bytes.length
+          hasArrived = written === size
         })
+      ),
+      Effect.tapErrorTag("StorePartRefused", ({ reason }) =>
+        reason === "WrongBytes" ? requireUnchanged : Effect.void
       )
     )
     // A part whose answer was lost is asked for before it is sent again.
+    const found = Effect.gen(function* () {
+      const part = yield* store.part(upload, number)
+      if (!Option.exists(part, (found) => found.size === size)) return Option.none()
+      const md5 = yield* hashOf("md5", bytes)
+      return Option.filter(part, (found) => isMd5(found, md5))
+    })
     const attempt = Effect.suspend(() =>
-      hasArrived
-        ? Effect.flatMap(store.part(upload, number), (found) =>
-            Option.match(
-              Option.filter(found, (part) => holds(part, bytes)),
-              {
-                onNone: () => put,
-                onSome: Effect.succeed
-              }
-            )
-          )
-        : put
+      hasArrived ? Effect.flatMap(found, Option.match({ onNone: () => put, onSome: Effect.succeed })) : put
     )
     const taken = yield* retrying(attempt)
     // A transport that tells nothing on the way has sent it all the same.
-    if (written < bytes.length) yield* onWritten(bytes.length)
+    if (written < size) yield* onWritten(size)
     job.sent.add(number)
-    yield* emit({ _tag: "PartSent", part: number, bytes: bytes.length })
+    yield* emit({ _tag: "PartSent", part: number, bytes: size })
     return taken
   })
 })
 
-const holds = ({ etag, size }: StoredPart, bytes: Uint8Array): boolean =>
-  size === bytes.length && etag.toLowerCase() === hexOf("md5", bytes)
+const isMd5 = ({ etag }: StoredPart, md5: string): boolean => etag.toLowerCase() === md5
 
-/** On this thread: the other ways copy the bytes first, and the copies take more memory than the parts. */
-const hexOf = (algorithm: "md5" | "sha256", bytes: Uint8Array): string =>
-  createHash(algorithm).update(bytes).digest("hex")
+/** In hex. On this thread: the other ways copy the bytes first, and the copies take more memory than the parts. */
+const hashOf = <E, R>(
+  algorithm: "md5" | "sha256",
+  bytes: Stream.Stream<Uint8Array, E, R>
+): Effect.Effect<string, E, R> =>
+  Effect.suspend(() => {
+    const hash = createHash(algorithm)
+    const whole = ByteStream.forEach(bytes, (chunk) => Effect.sync(() => hash.update(chunk)))
+    return Effect.map(whole, () => hash.digest("hex"))
+  })
