@@ -1,5 +1,4 @@
 /** What the library does to stage an archive: it hashes it, asks the store, and sends the parts that are missing. */
-import * as v8 from "node:v8"
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Effect from "effect/Effect"
@@ -8,10 +7,6 @@ import * as Archive from "../../src/archive/Archive.ts"
 import * as ArchiveStaging from "../../src/staging/ArchiveStaging.ts"
 import * as S3ObjectStore from "../../src/staging/S3ObjectStore.ts"
 import * as UploadHttpClient from "../../src/transfer/UploadHttpClient.ts"
-
-// As the command does: see src/cli/bin.ts and src/cli/internal/uploading.ts.
-v8.setFlagsFromString("--semi-space-growth-factor=1")
-v8.setFlagsFromString("--optimize-for-size")
 
 const [path = ""] = process.argv.slice(2)
 

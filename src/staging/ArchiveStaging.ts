@@ -83,7 +83,9 @@ export interface StageOptions {
    * with fewer of them at once.
    */
   readonly partBytes?: number | undefined
-  /** How many parts are in memory and on their way at once. Default 4. */
+  /**
+   * How many parts are read and on their way at once. Default 4. Of a source that is no file, so many are in memory.
+   */
   readonly concurrency?: number | undefined
 }
 
@@ -107,9 +109,12 @@ const objectName = (name: string): string => {
  * Brings the archive into the store, unless it is there. Parts that an earlier run or another machine has sent are kept when
  * their bytes are the right ones; nothing that arrived whole is sent again. Two machines may stage the same archive at once.
  *
- * The archive is read once (twice where `digest` is not given), and held in memory by `concurrency` parts. A failure leaves
- * the parts in the store for the next run: `abandon` drops them. `ArchiveChanged` where the archive is no longer what was
- * digested; then no object is made.
+ * An archive is read once to hash its parts, and once before that where `digest` is not given. Each part of a file is read once
+ * more as it is sent, while the system has it in its cache: none is held in memory. A source of another kind may be far away,
+ * so it is not read again, but held in memory by `concurrency` parts.
+ *
+ * A failure leaves the parts in the store for the next run: `abandon` drops them. `ArchiveChanged` where the archive is no
+ * longer what was digested; then no object is made.
  *
  * @example
  * ```ts

@@ -5,6 +5,9 @@
  * Requests go through the `HttpClient` in the context, so its limits, proxy, certificates and bandwidth apply. They are signed
  * with Signature Version 4, and the SHA-256 of each part is signed with them: the store refuses other bytes.
  *
+ * The client of `UploadHttpClient.layer` sends a part as it is read. Of others it is not known whether they send a stream under
+ * its length, so they are given each part in one piece, which is in memory as long as it is sent.
+ *
  * Uses CreateMultipartUpload, UploadPart, ListParts, ListMultipartUploads, CompleteMultipartUpload, AbortMultipartUpload,
  * GetObject and DeleteObject of the S3 API (2006-03-01).
  *
