@@ -17,11 +17,23 @@ import { sha256 } from "../support/upload/world.ts"
 const mebibyte = 1024 * 1024
 const small = { partBytes }
 
-/** The archive with another way to read it. */
-const reading = <R>(archive: Archive.Archive<R>, read: Archive.Archive<R>["read"]): Archive.Archive<R> => ({
-  ...archive,
-  read
-})
+type Read<R> = Archive.Archive<R>["read"]
+
+/** The archive with something else in place of a reading of it, each time that one begins; 1 is the first. */
+const reading = <R>(
+  archive: Archive.Archive<R>,
+  readInstead: (count: number, options: Parameters<Read<R>>[0]) => ReturnType<Read<R>>
+): Archive.Archive<R> => {
+  let count = 0
+  return {
+    ...archive,
+    read: (options) =>
+      Stream.suspend(() => {
+        count += 1
+        return readInstead(count, options)
+      })
+  }
+}
 
 const keyOf = (bytes: Uint8Array, name = "dictionaries.zip") => `elastic/${sha256(bytes)}/${name}`
 
@@ -157,7 +169,7 @@ describe("stage", () => {
       const { archive, bytes } = yield* fileOf(6)
       const digest = yield* Effect.provide(ArchiveDigest.compute(archive), Files)
       const offsets: Array<number> = []
-      const noted = reading(archive, (options) => {
+      const noted = reading(archive, (_, options) => {
         offsets.push(options.offset)
         return archive.read(options)
       })
@@ -359,13 +371,11 @@ describe("a file that changes between the moments at which it is hashed and sent
       const other = Uint8Array.from(bytes)
       other[partBytes] = (bytes[partBytes] ?? 0) ^ 1
       // The first reading is the one that is hashed, and then each part has one.
-      let readings = 0
-      const changing = reading(archive, (options) => {
-        readings += 1
-        return readings === 3
+      const changing = reading(archive, (count, options) =>
+        count === 3
           ? Stream.unwrap(Effect.as(Effect.orDie(act(fs, path, other)), archive.read(options)))
           : archive.read(options)
-      })
+      )
       const failure = yield* Effect.flip(stageOn(store, changing, { digest, concurrency: 1 }))
       expect(failure).toMatchObject({ _tag: "ArchiveChanged", reason, detail: expect.stringMatching(detail) })
       expect(store.takenParts).toEqual([1])
@@ -381,6 +391,44 @@ describe("a file that changes between the moments at which it is hashed and sent
     }).pipe(Effect.provide(Files))
   )
 
+  it.scopedLive.each([
+    { what: "and is sent in place of another part", fault: undefined, atReading: 2 },
+    {
+      what: "and becomes what the store has in place of the part that was lost on the way",
+      fault: { _tag: "Cut", afterBytes: partBytes },
+      atReading: 3
+    }
+  ] as const)("is told when nothing but its bytes tells: it is written over $what", ({ atReading, fault }) =>
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const store = yield* objectStore()
+      const { archive, bytes, path } = yield* fileOf(4)
+      const digest = yield* ArchiveDigest.compute(archive)
+      const old = Buffer.alloc(partBytes, 1)
+      store.put(leave(store, bytes, [1]), 2, old)
+      if (fault !== undefined) store.plan("UploadPart", fault, { part: 2 })
+      const other = Uint8Array.from(bytes)
+      other.set(old, partBytes)
+      const act = Effect.zipRight(
+        fs.writeFile(path, other, { flag: "r+" }),
+        fs.utimes(path, longAgo, longAgo)
+      )
+      // The first is the one that is hashed. The store has the first part, so the next ones are of the second.
+      const changing = reading(archive, (count, options) =>
+        count === atReading
+          ? Stream.unwrap(Effect.as(Effect.orDie(act), archive.read(options)))
+          : archive.read(options)
+      )
+      const failure = yield* Effect.flip(stageOn(store, changing, { digest, concurrency: 1 }))
+      expect(failure).toMatchObject({
+        _tag: "ArchiveChanged",
+        detail: `bytes ${partBytes} to ${2 * partBytes} are not those that were digested`
+      })
+      expect(store.takenParts).toEqual([])
+      expect(store.objects.size).toBe(0)
+    }).pipe(Effect.provide(Files))
+  )
+
   it.scopedLive("is told in the middle of a part, of which the store takes nothing", () =>
     Effect.gen(function* () {
       const fs = yield* FileSystem.FileSystem
@@ -389,11 +437,9 @@ describe("a file that changes between the moments at which it is hashed and sent
       const path = yield* writeTemp(bytes)
       const archive = Archive.file(path)
       const digest = yield* ArchiveDigest.compute(archive)
-      let readings = 0
       let isWhole = true
-      const changing = reading(archive, (options) => {
-        readings += 1
-        if (readings !== 3) return archive.read(options)
+      const changing = reading(archive, (count, options) => {
+        if (count !== 3) return archive.read(options)
         return Stream.tap(archive.read(options), () =>
           Effect.orDie(
             Effect.suspend(() => {

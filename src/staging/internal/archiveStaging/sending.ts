@@ -163,16 +163,15 @@ const dropLeftovers = (leftovers: ReadonlyArray<Candidate>) =>
     )
   )
 
-/** A part whose bytes were read once. */
+/** A part whose bytes were read once, and were those of the digest. */
 interface Part<out R> {
   readonly number: number
   /** In bytes. */
   readonly size: number
-  /** What the store has of this number and size. */
-  readonly there: Option.Option<StoredPart>
-  /** In hex: the MD5 to compare with what is there, or the SHA-256 where nothing is. */
-  readonly hash: string
-  /** Read anew with each run, one after the other. */
+  readonly sha256: string
+  /** What the store has already of exactly these bytes. */
+  readonly kept: Option.Option<StoredPart>
+  /** Read anew with each run, one after the other. Of a file they are not certain to be the same. */
   readonly bytes: Stream.Stream<Uint8Array, ArchiveError, R>
 }
 
@@ -203,9 +202,9 @@ const sendParts = Effect.fnUntraced(function* <R>(
   /** What takes the bytes of the next part: nothing is read for a part before there is room for it. */
   const begin = (number: number) =>
     Effect.map(berths.take, (berth) => {
-      const there = Option.fromNullable(listed.get(number))
+      const there = listed.get(number)
       const size = sizeOfPart(plan, number)
-      const hash = createHash(Option.isSome(there) ? "md5" : "sha256")
+      const hash = makeHash(there !== undefined)
       let filled = 0
       return {
         /** Takes what belongs to the part, and tells what is left. */
@@ -217,9 +216,11 @@ const sendParts = Effect.fnUntraced(function* <R>(
           return bytes.subarray(piece.length)
         },
         isWhole: () => filled === size,
-        dispatch: Effect.suspend(() =>
-          dispatch({ number, size, there, hash: hash.digest("hex"), bytes: berth.bytesOf(number) }, berth)
-        )
+        dispatch: Effect.suspend(() => {
+          const { md5, sha256 } = hash.digest()
+          const kept = Option.filter(Option.fromNullable(there), (part) => isMd5(part, md5))
+          return dispatch({ number, size, sha256, kept, bytes: berth.bytesOf(number) }, berth)
+        })
       }
     })
 
@@ -259,14 +260,13 @@ const partDelivery = Effect.fnUntraced(function* <R>(job: Job<R>, upload: Unfini
     return onEvent({ _tag: "StagingProgress", bytes: progress, total: job.plan.size })
   }
 
-  return Effect.fnUntraced(function* ({ bytes, hash, number, size, there }: Part<R>) {
-    if (Option.isSome(there) && isMd5(there.value, hash)) {
+  return Effect.fnUntraced(function* ({ bytes, kept, number, sha256, size }: Part<R>) {
+    if (Option.isSome(kept)) {
       yield* emit({ _tag: "PartKept", part: number, bytes: size })
       yield* moved(size)
-      return there.value
+      return kept.value
     }
 
-    const sha256 = Option.isSome(there) ? yield* hashOf("sha256", bytes) : hash
     let written = 0
     let hasArrived = false
     const startOver = () => {
@@ -281,9 +281,9 @@ const partDelivery = Effect.fnUntraced(function* <R>(job: Job<R>, upload: Unfini
       job.bytesSent += more
       return moved(more)
     }
-    /** Other bytes than those that were hashed may be the line's doing, or the archive's. */
-    const requireUnchanged = Effect.flatMap(hashOf("sha256", bytes), (now) => {
-      if (now === sha256) return Effect.void
+    /** The MD5 of the part, which is still the same one. */
+    const md5Again = Effect.flatMap(hashesOf(bytes), (again): Effect.Effect<string, ArchiveChanged> => {
+      if (again.sha256 === sha256) return Effect.succeed(again.md5)
       const start = offsetOfPart(job.plan, number)
       const detail = `bytes ${start} to ${start + size} are not those that were digested`
       return new ArchiveChanged({ path: job.archive.path, reason: "Modified", detail })
@@ -297,15 +297,16 @@ const partDelivery = Effect.fnUntraced(function* <R>(job: Job<R>, upload: Unfini
           hasArrived = written === size
         })
       ),
+      // That may be the line's doing, or the archive's.
       Effect.tapErrorTag("StorePartRefused", ({ reason }) =>
-        reason === "WrongBytes" ? requireUnchanged : Effect.void
+        reason === "WrongBytes" ? md5Again : Effect.void
       )
     )
     // A part whose answer was lost is asked for before it is sent again.
     const found = Effect.gen(function* () {
       const part = yield* store.part(upload, number)
       if (!Option.exists(part, (found) => found.size === size)) return Option.none()
-      const md5 = yield* hashOf("md5", bytes)
+      const md5 = yield* md5Again
       return Option.filter(part, (found) => isMd5(found, md5))
     })
     const attempt = Effect.suspend(() =>
@@ -322,13 +323,29 @@ const partDelivery = Effect.fnUntraced(function* <R>(job: Job<R>, upload: Unfini
 
 const isMd5 = ({ etag }: StoredPart, md5: string): boolean => etag.toLowerCase() === md5
 
-/** In hex. On this thread: the other ways copy the bytes first, and the copies take more memory than the parts. */
-const hashOf = <E, R>(
-  algorithm: "md5" | "sha256",
-  bytes: Stream.Stream<Uint8Array, E, R>
-): Effect.Effect<string, E, R> =>
+/** What a part is recognised by, in hex. */
+interface Hashes {
+  readonly sha256: string
+  /** Empty where it was not asked for: it takes more time than the other. */
+  readonly md5: string
+}
+
+/** On this thread: the other ways copy the bytes first, and the copies take more memory than the parts. */
+const makeHash = (isMd5Wanted: boolean) => {
+  const sha256 = createHash("sha256")
+  const md5 = isMd5Wanted ? createHash("md5") : undefined
+  return {
+    update: (bytes: Uint8Array): void => {
+      sha256.update(bytes)
+      md5?.update(bytes)
+    },
+    digest: (): Hashes => ({ sha256: sha256.digest("hex"), md5: md5?.digest("hex") ?? "" })
+  }
+}
+
+const hashesOf = <E, R>(bytes: Stream.Stream<Uint8Array, E, R>): Effect.Effect<Hashes, E, R> =>
   Effect.suspend(() => {
-    const hash = createHash(algorithm)
+    const hash = makeHash(true)
     const whole = ByteStream.forEach(bytes, (chunk) => Effect.sync(() => hash.update(chunk)))
-    return Effect.map(whole, () => hash.digest("hex"))
+    return Effect.map(whole, hash.digest)
   })
