@@ -29,7 +29,7 @@ import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import type { AddressInUse, EngineMismatch, EngineUnavailable } from "./EngineError.ts"
 import { layerDatabase, layerInsight, unlessMismatched } from "./internal/cluster.ts"
-import { exclusively, layerAddress } from "./internal/database.ts"
+import { exclusively, layerAddress, saveEnd } from "./internal/database.ts"
 import { layerOrUnavailable, toUnavailable } from "./internal/engine.ts"
 import { layerTogether } from "./internal/shardLocks.ts"
 import { layerLasting, layerOwnership } from "./internal/storage.ts"
@@ -187,7 +187,7 @@ const storage = (
   const resource = nameOf(options.url)
   const { namespace = "default", releasesAtOnce, retention = "90 days", transfersAtOnce } = options
   const tables = Layer.mergeAll(
-    layerLasting(SqlMessageStorage.layer, { exclusively, releasesAtOnce }),
+    layerLasting(SqlMessageStorage.layer, { exclusively, releasesAtOnce, saveEnd }),
     settingsOf(options).shardLockDisableAdvisory
       ? layerTogether(SqlRunnerStorage.layer)
       : SqlRunnerStorage.layer

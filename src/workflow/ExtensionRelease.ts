@@ -452,9 +452,16 @@ const takePlace = Effect.fnUntraced(function* (payload: ReleasePayload) {
   const { isKnown, records, turns } = yield* EngineInsight
   const id = yield* executionId(payload)
   if (yield* isKnown(workflow, id)) return
-  yield* records.enter(id, payload)
-  if (payload.version > currentVersion) return
-  yield* turns.enter(laneOf(payload.extension), id, payload.policy)
+  yield* Effect.all(
+    [
+      records.enter(id, payload),
+      Effect.when(
+        turns.enter(laneOf(payload.extension), id, payload.policy),
+        () => payload.version <= currentVersion
+      )
+    ],
+    { concurrency: "unbounded", discard: true }
+  )
 })
 
 /** Goes on when no other release of the extension is ahead. Until then the release is suspended, and costs nothing. */
@@ -462,8 +469,7 @@ const takeTurn = Effect.fnUntraced(function* (lane: string, { policy }: ReleaseP
   const { turns } = yield* EngineInsight
   const instance = yield* WorkflowInstance
   const { executionId } = instance
-  yield* turns.enter(lane, executionId, policy)
-  const turn = yield* turns.ask(lane, executionId)
+  const turn = yield* turns.ask(lane, executionId, policy)
   switch (turn._tag) {
     case "Begun":
       return
@@ -487,8 +493,7 @@ const leave = (executionId: string, exit: Exit.Exit<unknown, unknown>) =>
         Clock.currentTimeMillis.pipe(
           Effect.flatMap((now) => records.note(executionId, endOf(exit, now))),
           Effect.zipRight(turns.leave(executionId)),
-          // The care for all releases would come to it as well, a little later.
-          Effect.tap((next) => Effect.forkDaemon(Effect.forEach(next, (id) => workflow.resume(id))))
+          Effect.zipRight(Effect.forkDaemon(wakeNext(executionId)))
         )
       ).pipe(
         Effect.sandbox,
@@ -496,6 +501,12 @@ const leave = (executionId: string, exit: Exit.Exit<unknown, unknown>) =>
         Effect.catchAll((cause) => Effect.logWarning("The turn could not be passed on yet.", cause)),
         Effect.interruptible
       )
+
+/** The care for all releases would come to it as well, a little later. */
+const wakeNext = (executionId: string) =>
+  Effect.flatMap(EngineInsight, ({ turns }) =>
+    Effect.flatMap(turns.next(executionId), (next) => Effect.forEach(next, (id) => workflow.resume(id)))
+  )
 
 /** An extension that is named by its id alone tells only later what it is. */
 const expectedBy = (extension: ReleaseTarget) => (extension._tag === "Named" ? extension : undefined)

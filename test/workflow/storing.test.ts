@@ -1,6 +1,7 @@
 /** A database that takes no results for a while, on the settings that ship: releases go on as soon as it takes them again. */
 import { join } from "node:path"
 import * as MessageStorage from "@effect/cluster/MessageStorage"
+import * as Reply from "@effect/cluster/Reply"
 import * as ShardingConfig from "@effect/cluster/ShardingConfig"
 import * as Snowflake from "@effect/cluster/Snowflake"
 import * as SqlMessageStorage from "@effect/cluster/SqlMessageStorage"
@@ -13,7 +14,7 @@ import { Context, Effect, Fiber, Layer, Redacted, Schedule, Schema } from "effec
 import * as EnginePostgres from "../../src/workflow/EnginePostgres.ts"
 import * as EngineSqlite from "../../src/workflow/EngineSqlite.ts"
 import * as ExtensionRelease from "../../src/workflow/ExtensionRelease.ts"
-import { exclusively } from "../../src/workflow/internal/database.ts"
+import { exclusively, saveEnd } from "../../src/workflow/internal/database.ts"
 import { layerLasting } from "../../src/workflow/internal/storage.ts"
 import { held, sha256 } from "../support/upload/world.ts"
 import { detour } from "../support/workflow/gateway.ts"
@@ -72,7 +73,7 @@ const onPostgres = (url: string) =>
 /** One run that nobody has answered, and the messages of its database. */
 const storedRun = (url: string) =>
   Effect.gen(function* () {
-    const tables = layerLasting(SqlMessageStorage.layer, { exclusively }).pipe(
+    const tables = layerLasting(SqlMessageStorage.layer, { exclusively, saveEnd }).pipe(
       Layer.provideMerge(PgClient.layer({ url: Redacted.make(url) })),
       Layer.provide(ShardingConfig.layer())
     )
@@ -93,7 +94,63 @@ const untilBlocked = (url: string) =>
     { until: ([sessions]) => (sessions?.count ?? 0) > 0, schedule: Schedule.spaced("20 millis") }
   )
 
+const endOfRun = Reply.ReplyWithContext.fromDefect({
+  id: Snowflake.Snowflake("2"),
+  requestId: Snowflake.Snowflake("1"),
+  defect: "it's over"
+})
+
+const AnyRow = Schema.Record({ key: Schema.String, value: Schema.Unknown })
+
+/** Everything that the engine keeps about the run. */
+const keptOf = (url: string) =>
+  rows(
+    url,
+    AnyRow,
+    `SELECT to_jsonb(m) AS message, to_jsonb(r) - 'rowid' AS reply
+     FROM cluster_messages m LEFT JOIN cluster_replies r ON r.request_id = m.request_id`
+  )
+
 describe.skipIf(!(await Effect.runPromise(canPostgres)))("a PostgreSQL", () => {
+  it.scopedLive("keeps the end of a run as the cluster would have stored it", () =>
+    Effect.gen(function* () {
+      const { url } = yield* postgres
+      const ours = yield* storedRun(url)
+      yield* ours.messages.saveReply(endOfRun)
+      const kept = yield* keptOf(url)
+      expect(kept).toMatchObject([{ message: { processed: true }, reply: { id: 2, kind: 0 } }])
+      yield* ours.sql`DELETE FROM cluster_replies`
+      yield* ours.sql`UPDATE cluster_messages SET processed = FALSE, last_reply_id = NULL`
+      const theirs = yield* Layer.build(
+        SqlMessageStorage.layer.pipe(
+          Layer.provide(PgClient.layer({ url: Redacted.make(url) })),
+          Layer.provide(ShardingConfig.layer())
+        )
+      )
+      yield* Context.get(theirs, MessageStorage.MessageStorage).saveReply(endOfRun)
+      expect(kept).toEqual(yield* keptOf(url))
+    })
+  )
+
+  it.scopedLive("in which somebody wakes a run while its end is stored keeps the end", () =>
+    Effect.gen(function* () {
+      const { url } = yield* postgres
+      const { messages, sql } = yield* storedRun(url)
+      const isWaking = yield* Effect.makeLatch()
+      const storing = yield* Effect.fork(Effect.zipRight(isWaking.await, messages.saveReply(endOfRun)))
+      yield* Effect.gen(function* () {
+        // What `exclusively` and the cluster do to wake a run, held in its middle.
+        yield* sql`SELECT 1 FROM cluster_messages WHERE request_id = 1 FOR UPDATE`
+        yield* isWaking.open
+        yield* untilBlocked(url)
+        yield* sql`DELETE FROM cluster_replies WHERE request_id = 1 AND kind = 0`
+        yield* sql`UPDATE cluster_messages SET processed = FALSE, last_reply_id = NULL WHERE request_id = 1`
+      }).pipe(sql.withTransaction)
+      yield* Fiber.join(storing)
+      expect(yield* keptOf(url)).toMatchObject([{ message: { processed: true }, reply: { id: 2 } }])
+    })
+  )
+
   it.scopedLive("in which the end of a run is stored while somebody wakes the run keeps the end", () =>
     Effect.gen(function* () {
       const { url } = yield* postgres

@@ -129,7 +129,7 @@ export const makeFileStore = Effect.fnUntraced(function* (directory: string) {
         onTrue: () =>
           failed("lock")(held.rouse).pipe(Effect.zipRight(checkContent), Effect.zipLeft(held.wake))
       })
-      return { check, confirm }
+      return { check, confirm, write: (text: string) => Effect.zipRight(check, store.write(id, text)) }
     },
     Effect.mapError((error) =>
       error._tag === "JournalLocked" ? error : unavailable(directory, "lock")(error)

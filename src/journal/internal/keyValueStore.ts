@@ -83,7 +83,11 @@ export const makeKeyValueStore = Effect.gen(function* () {
         onFailure: (error) => (error._tag === "JournalLocked" ? error : unavailable(location, "lock")(error)),
         onSuccess: ({ holder, renewal, token }) => {
           const check = checkHeldBy(token, location, failed("lock")(holder))
-          return { check, confirm: Effect.zipRight(renewal, check) }
+          return {
+            check,
+            confirm: Effect.zipRight(renewal, check),
+            write: (text) => Effect.zipRight(check, write(id, text))
+          }
         }
       }),
     lockedBy: (id) => failed("lock")(leases.lockedBy(id)),

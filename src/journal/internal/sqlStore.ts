@@ -110,6 +110,15 @@ export const makeSqlStore = Effect.fnUntraced(function* (lease: Duration.Duratio
       ({ length }) => length > 0
     )
 
+  /** Likewise in one statement with that question. */
+  const writeHeld = (id: JournalId, token: string, content: string) =>
+    Effect.map(
+      sql`INSERT INTO ${records} (name, content)
+        SELECT ${id}, ${content} FROM ${locks} WHERE id = ${id} AND token = ${token}
+        ON CONFLICT (name) DO UPDATE SET content = excluded.content RETURNING name`,
+      ({ length }) => length > 0
+    )
+
   const lock: JournalStore["lock"] = Effect.fnUntraced(
     function* (id, extensionId) {
       const owner = yield* makeOwner(extensionId)
@@ -126,7 +135,11 @@ export const makeSqlStore = Effect.fnUntraced(function* (lease: Duration.Duratio
       const check = Effect.flatMap(failed("lock")(renew(id, owner.token)), (isOurs) =>
         isOurs ? Effect.void : lost
       )
-      return { check, confirm: check }
+      const write = (text: string) =>
+        Effect.flatMap(failed("write")(writeHeld(id, owner.token, text)), (isOurs) =>
+          isOurs ? Effect.void : lost
+        )
+      return { check, confirm: check, write }
     },
     Effect.uninterruptible,
     Effect.catchTag("SqlError", (error) => failed("lock")(Effect.fail(error)))

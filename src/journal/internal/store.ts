@@ -47,6 +47,8 @@ export interface JournalLock {
   readonly check: Effect.Effect<void, JournalLocked | JournalUnavailable>
   /** The same at this very moment, and for a while from now on: nobody is about to take us for dead. */
   readonly confirm: Effect.Effect<void, JournalLocked | JournalUnavailable>
+  /** Writes the record of the lock as `JournalStore.write` does, unless `check` fails. */
+  readonly write: (text: string) => Effect.Effect<void, JournalLocked | JournalUnavailable>
 }
 
 /** Whoever a lock says holds it. */

@@ -173,8 +173,7 @@ const makeSession = Effect.fnUntraced(function* (
   const put = Effect.fnUntraced(function* (next: JournalRecord) {
     if (next.id !== id) return yield* Effect.dieMessage(`Record ${next.id} was saved to upload ${id}`)
     const stamped = { ...next, updatedAtMillis: yield* Clock.currentTimeMillis }
-    yield* lock.check
-    yield* store.write(id, yield* encode(stamped))
+    yield* lock.write(yield* encode(stamped))
     yield* Ref.set(state, Option.some(stamped))
   })
 

@@ -15,12 +15,13 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import { AddressInUse, EngineMismatch, type EngineUnavailable, UnreadableRelease } from "../EngineError.ts"
+import type { ReleasePolicy } from "../ReleasePayload.ts"
 import { endedStates } from "../ReleaseRecord.ts"
 import { type EndOf, toUnavailable } from "./engine.ts"
 import { endOf, type Records } from "./records.ts"
 import { makeSlotTable } from "./slots.ts"
 import { makeRecordTables } from "./sqlRecords.ts"
-import type { Exclusively } from "./storage.ts"
+import type { Exclusively, SaveEnd } from "./storage.ts"
 import type { Turn, Turns } from "./turns.ts"
 
 const makeTables = Effect.fnUntraced(function* (sql: SqlClient.SqlClient) {
@@ -40,6 +41,9 @@ const makeTables = Effect.fnUntraced(function* (sql: SqlClient.SqlClient) {
     address VARCHAR(255) PRIMARY KEY, token VARCHAR(36) NOT NULL, renewed_at BIGINT NOT NULL
   )`
   yield* sql`CREATE INDEX IF NOT EXISTS release_messages_entity ON cluster_messages (entity_id)`
+  // A runner reads what is new for each of its shards: a look for every shard, or one through these few.
+  yield* sql`CREATE INDEX IF NOT EXISTS release_messages_new ON cluster_messages (id)
+    WHERE processed = ${falseOf(sql)}`
   yield* sql`CREATE INDEX IF NOT EXISTS release_replies_unread ON cluster_replies (request_id)
     WHERE kind = 0 AND ${suspensionsOf(sql).because}`
   yield* makeSlotTable(sql)
@@ -56,6 +60,9 @@ export const millisNow = (sql: SqlClient.SqlClient): string =>
     pg: () => "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)",
     orElse: () => "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
   })
+
+const falseOf = (sql: SqlClient.SqlClient) =>
+  sql.literal(sql.onDialectOrElse({ pg: () => "FALSE", orElse: () => "0" }))
 
 /** Milliseconds by the clock of the database. */
 export const nowOf = (sql: SqlClient.SqlClient) => sql.literal(millisNow(sql))
@@ -97,6 +104,26 @@ const locking = (sql: SqlClient.SqlClient, requestId: Snowflake) =>
     // There is one connection, and a transaction has it alone.
     orElse: () => Effect.void
   })
+
+/**
+ * As the cluster does it, in one statement where that takes four: each step of a release waits for it. The row of the request
+ * comes first here as well.
+ */
+export const saveEnd: Effect.Effect<SaveEnd, never, SqlClient.SqlClient> = Effect.map(
+  SqlClient.SqlClient,
+  (sql) =>
+    ({ exit, id, requestId }) =>
+      sql`WITH request AS (
+          UPDATE cluster_messages SET processed = TRUE, last_reply_id = ${id} WHERE request_id = ${requestId} RETURNING 1
+        )
+        INSERT INTO cluster_replies (id, kind, request_id, payload)
+        SELECT CAST(${id} AS BIGINT), 0, CAST(${requestId} AS BIGINT), ${JSON.stringify(exit)}
+        WHERE (SELECT count(*) FROM request) >= 0`.pipe(
+        Effect.asVoid,
+        Effect.withTracerEnabled(false),
+        PersistenceError.refail
+      )
+)
 
 /** In order of submission, one at a time in each lane. */
 export const makeTurns = (sql: SqlClient.SqlClient): Turns => {
@@ -147,21 +174,26 @@ export const makeTurns = (sql: SqlClient.SqlClient): Turns => {
       WHERE other.lane = t.lane AND other.state = 'waiting' AND other.place < t.place
     )`
 
+  const enter = (lane: string, executionId: string, policy: ReleasePolicy) =>
+    sql`INSERT INTO release_turns (lane, execution_id, place, state, entered_at)
+      SELECT ${lane}, ${executionId}, COALESCE(MAX(place), 0) + 1, 'waiting', ${now}
+      FROM release_turns WHERE lane = ${lane}
+      ON CONFLICT (lane, execution_id) DO NOTHING`.pipe(
+      Effect.zipRight(Effect.when(supersede(lane, executionId), () => policy === "supersede"))
+    )
+
+  const begun = (rows: ReadonlyArray<unknown>) => rows.length > 0
+
   return {
-    enter: (lane, executionId, policy) =>
-      sql`INSERT INTO release_turns (lane, execution_id, place, state, entered_at)
-        SELECT ${lane}, ${executionId}, COALESCE(MAX(place), 0) + 1, 'waiting', ${now}
-        FROM release_turns WHERE lane = ${lane}
-        ON CONFLICT (lane, execution_id) DO NOTHING`.pipe(
-        Effect.zipRight(Effect.when(supersede(lane, executionId), () => policy === "supersede")),
-        orDie
-      ),
-    ask: (lane, executionId): Effect.Effect<Turn> =>
-      orDie(
-        Effect.flatMap(begin(lane, executionId), ({ length }) =>
-          length > 0 ? Effect.succeed<Turn>({ _tag: "Begun" }) : look(lane, executionId)
-        )
-      ),
+    enter: (lane, executionId, policy) => orDie(enter(lane, executionId, policy)),
+    // Most have a place since they were submitted, and nobody ahead.
+    ask: (lane, executionId, policy) =>
+      Effect.gen(function* () {
+        if (begun(yield* begin(lane, executionId))) return { _tag: "Begun" } satisfies Turn
+        yield* enter(lane, executionId, policy)
+        if (begun(yield* begin(lane, executionId))) return { _tag: "Begun" } satisfies Turn
+        return yield* look(lane, executionId)
+      }).pipe(orDie),
     // A release whose end is lost before it is stored is read again, and has to come to the same end: what was superseded
     // stays so, and what left without its turn has had none.
     leave: (executionId) =>
@@ -171,11 +203,9 @@ export const makeTurns = (sql: SqlClient.SqlClient): Turns => {
           SELECT other.execution_id FROM release_turns other
           WHERE other.lane = release_turns.lane AND other.state = 'begun' AND release_turns.state = 'waiting'
         )
-        WHERE execution_id = ${executionId} AND state IN ('waiting', 'begun')`.pipe(
-        Effect.zipRight(behind(executionId)),
-        Effect.map((rows) => rows.map(({ execution_id }) => execution_id)),
-        orDie
-      )
+        WHERE execution_id = ${executionId} AND state IN ('waiting', 'begun')`.pipe(Effect.asVoid, orDie),
+    next: (executionId) =>
+      orDie(Effect.map(behind(executionId), (rows) => rows.map(({ execution_id }) => execution_id)))
   }
 }
 

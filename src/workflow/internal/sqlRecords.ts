@@ -161,8 +161,8 @@ const newsOf = (change: Exclude<Change, Step>): News => {
   }
 }
 
-/** So long news are collected. */
-const collecting = "50 millis"
+/** So long news are collected: a small release is over by then, and written once instead of step by step. */
+const collecting = "250 millis"
 
 const batchSize = 200
 
@@ -239,7 +239,7 @@ export const makeRecords = Effect.fnUntraced(function* (
   const writeBatch = Effect.fnUntraced(function* () {
     const someReleases = [...releases].slice(0, batchSize)
     const someSteps = [...steps].slice(0, batchSize)
-    if (someReleases.length + someSteps.length === 0) return false
+    if (someReleases.length + someSteps.length === 0) return
     const write = Effect.gen(function* () {
       // Always in this order: two runners that write about the same releases must not wait for each other.
       const sorted = someReleases.toSorted(([a], [b]) => (a < b ? -1 : 1))
@@ -260,13 +260,12 @@ export const makeRecords = Effect.fnUntraced(function* (
     yield* sql.withTransaction(write)
     for (const [key, news] of someReleases) if (releases.get(key) === news) releases.delete(key)
     for (const [key, news] of someSteps) if (steps.get(key) === news) steps.delete(key)
-    return true
   })
 
-  const writeAll = Effect.repeat(writeBatch(), { until: (wroteSome) => !wroteSome }).pipe(
-    Effect.uninterruptible,
-    writing.withPermits(1)
-  )
+  /** What there is now. What is noted meanwhile has its own signal. */
+  const writeAll = Effect.suspend(() =>
+    Effect.repeatN(writeBatch(), Math.floor(Math.max(releases.size, steps.size) / batchSize))
+  ).pipe(Effect.uninterruptible, writing.withPermits(1))
 
   /** A connection that was cut off does not say so for a long time: whoever waits is let go, and it is left to itself. */
   const flush = (limit: Duration.DurationInput) => Effect.disconnect(writeAll).pipe(Effect.timeout(limit))

@@ -60,17 +60,24 @@ export type Exclusively = (
   requestId: Snowflake
 ) => <A>(effect: Effect.Effect<A, PersistenceError>) => Effect.Effect<A, PersistenceError>
 
+/** Stores the end of a request: all of it or nothing. */
+export type SaveEnd = (end: Reply.WithExitEncoded<Rpc.Any>) => Effect.Effect<void, PersistenceError>
+
 export interface LastingOptions<R> {
   readonly exclusively: Effect.Effect<Exclusively, never, R>
+  /** In place of what the cluster does, where the database has a shorter way. */
+  readonly saveEnd?: Effect.Effect<SaveEnd, never, R> | undefined
   /** How many releases a runner has at work at once. Default: enough for every slot of a transfer to be taken up again at once. */
   readonly releasesAtOnce?: number | undefined
 }
 
 const make = Effect.fnUntraced(function* <R>({
   exclusively: makeExclusively,
-  releasesAtOnce = 16
+  releasesAtOnce = 16,
+  saveEnd: makeSaveEnd
 }: LastingOptions<R>) {
   const inner = yield* MessageStorage.MessageStorage
+  const saveReply = makeSaveEnd === undefined ? inner.saveReply : savingWith(inner, yield* makeSaveEnd)
   const exclusively = yield* makeExclusively
   const admission = makeAdmission(releasesAtOnce)
   const owns = yield* Ownership
@@ -177,7 +184,7 @@ const make = Effect.fnUntraced(function* <R>({
 
   const outer: MessageStorage.MessageStorage["Type"] = yield* MessageStorage.make({
     ...inner,
-    saveReply: (reply) => settle(reply, inner.saveReply(reply)),
+    saveReply: (reply) => settle(reply, saveReply(reply)),
     // The cluster does not look at whether this failed: a release would have been woken, and sleep on.
     clearReplies: (requestId) =>
       Effect.zipRight(
@@ -203,6 +210,13 @@ const make = Effect.fnUntraced(function* <R>({
   })
   return outer
 })
+
+const savingWith =
+  (inner: MessageStorage.MessageStorage["Type"], saveEnd: SaveEnd): typeof inner.saveReply =>
+  (reply) =>
+    Effect.flatMap(Reply.serialize(reply), (encoded) =>
+      encoded._tag === "WithExit" ? saveEnd(encoded) : inner.saveReply(reply)
+    )
 
 /**
  * A release whose payload this runner cannot read would end here for good. It waits instead, and says why: a runner of another

@@ -14,17 +14,20 @@ export type Turn =
 export interface Turns {
   /** Takes a place at the end of the lane, unless the release has one. */
   readonly enter: (lane: string, executionId: string, policy: ReleasePolicy) => Effect.Effect<void>
-  /** Begins the turn, if it has come. */
-  readonly ask: (lane: string, executionId: string) => Effect.Effect<Turn>
-  /** Lets go of every lane, and tells whose turn it is now, if nobody has told them. */
-  readonly leave: (executionId: string) => Effect.Effect<ReadonlyArray<string>>
+  /** Begins the turn, if it has come. A release that has no place in this lane takes one. */
+  readonly ask: (lane: string, executionId: string, policy: ReleasePolicy) => Effect.Effect<Turn>
+  /** Lets go of every lane. */
+  readonly leave: (executionId: string) => Effect.Effect<void>
+  /** Whose turn it is since this release has left, if nobody has told them. */
+  readonly next: (executionId: string) => Effect.Effect<ReadonlyArray<string>>
 }
 
 /** Where nobody else writes. */
 export const noTurns: Turns = {
   enter: () => Effect.void,
   ask: () => Effect.succeed({ _tag: "Begun" }),
-  leave: () => Effect.succeed([])
+  leave: () => Effect.void,
+  next: () => Effect.succeed([])
 }
 
 interface Place {
@@ -37,27 +40,30 @@ interface Place {
 export const memoryTurns = (onLeft: (executionId: string) => Effect.Effect<void>): Turns => {
   const lanes = new Map<string, Array<Place>>()
   const laneOf = (lane: string) => lanes.get(lane) ?? []
+  const enter: Turns["enter"] = (lane, executionId, policy) =>
+    Effect.suspend(() => {
+      const places = laneOf(lane)
+      if (places.some((place) => place.executionId === executionId)) return Effect.void
+      const passed = policy === "supersede" ? places.filter(({ state }) => state === "Behind") : []
+      for (const place of passed) Object.assign(place, { state: "Superseded", by: executionId })
+      lanes.set(lane, [...places, { executionId, state: "Behind", by: "" }])
+      return Effect.forEach(passed, (place) => onLeft(place.executionId), { discard: true })
+    })
+  const begin = (lane: string, executionId: string) =>
+    Effect.sync((): Turn => {
+      const places = laneOf(lane)
+      const own = places.find((place) => place.executionId === executionId)
+      if (own === undefined || own.state === "Begun") return { _tag: "Begun" }
+      if (own.state === "Superseded") return { _tag: "Superseded", by: own.by }
+      const first = places.find(({ state }) => state !== "Superseded")
+      if (first !== own) return { _tag: "Behind", of: first?.executionId ?? "" }
+      own.state = "Begun"
+      return { _tag: "Begun" }
+    })
   return {
-    enter: (lane, executionId, policy) =>
-      Effect.suspend(() => {
-        const places = laneOf(lane)
-        if (places.some((place) => place.executionId === executionId)) return Effect.void
-        const passed = policy === "supersede" ? places.filter(({ state }) => state === "Behind") : []
-        for (const place of passed) Object.assign(place, { state: "Superseded", by: executionId })
-        lanes.set(lane, [...places, { executionId, state: "Behind", by: "" }])
-        return Effect.forEach(passed, (place) => onLeft(place.executionId), { discard: true })
-      }),
-    ask: (lane, executionId) =>
-      Effect.sync((): Turn => {
-        const places = laneOf(lane)
-        const own = places.find((place) => place.executionId === executionId)
-        if (own === undefined || own.state === "Begun") return { _tag: "Begun" }
-        if (own.state === "Superseded") return { _tag: "Superseded", by: own.by }
-        const first = places.find(({ state }) => state !== "Superseded")
-        if (first !== own) return { _tag: "Behind", of: first?.executionId ?? "" }
-        own.state = "Begun"
-        return { _tag: "Begun" }
-      }),
+    enter,
+    ask: (lane, executionId, policy) =>
+      Effect.zipRight(enter(lane, executionId, policy), begin(lane, executionId)),
     leave: (executionId) =>
       Effect.suspend(() => {
         const next: Array<string> = []
@@ -68,8 +74,9 @@ export const memoryTurns = (onLeft: (executionId: string) => Effect.Effect<void>
           else lanes.set(lane, left)
           next.push(...left.slice(0, 1).map((place) => place.executionId))
         }
-        return Effect.as(Effect.forEach(next, onLeft), [])
-      })
+        return Effect.forEach(next, onLeft, { discard: true })
+      }),
+    next: () => Effect.succeed([])
   }
 }
 
