@@ -1,5 +1,4 @@
 /** An upload as a command: its events shown, and the command that resumes it when it stops half-way. */
-import * as v8 from "node:v8"
 import * as Path from "@effect/platform/Path"
 import * as Cause from "effect/Cause"
 import * as Config from "effect/Config"
@@ -35,7 +34,6 @@ export const withReport = <A, E extends PublishError, R>(
 ): Effect.Effect<A, E | Resumable, R | Output | Stdio> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
-      yield* compactWhenStaging
       const hasBegun = yield* Ref.make(false)
       const canResume = yield* Ref.make(false)
       const report = yield* makeReport
@@ -61,20 +59,6 @@ export const withReport = <A, E extends PublishError, R>(
       )
     }).pipe(Effect.scoped)
   )
-
-/**
- * Parts that are sent beside each other leave more garbage than one body. Collecting it early saves up to a tenth of the memory for
- * a twentieth of the processor time. A single body would take a quarter more of it, so it is left as it is.
- */
-const compactWhenStaging = Config.option(Config.nonEmptyString("EC_UPLOAD_STAGE")).pipe(
-  Effect.orElseSucceed(Option.none),
-  Effect.tap((store) =>
-    Effect.when(
-      Effect.sync(() => v8.setFlagsFromString("--optimize-for-size")),
-      () => Option.isSome(store)
-    )
-  )
-)
 
 /** Where npx has started this program, a shell does not find it without. */
 const launcher: Effect.Effect<string> = Config.string("npm_command").pipe(
