@@ -272,8 +272,8 @@ export const resume = (
 
 /**
  * Cancels a release, which then ends as `ReleaseCancelled`: at once where it waits, within seconds while bytes travel,
- * else before its next step. What was sent is given up; an archive that was stored stays. Without effect on a release that
- * has ended.
+ * else before the next step that changes anything. What was sent is given up; an archive that was stored stays. Without
+ * effect on a release that has ended.
  *
  * @since 0.1.0
  * @category operating

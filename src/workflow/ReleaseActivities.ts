@@ -339,7 +339,7 @@ const work = Effect.fnUntraced(function* <
   yield* onEvent({ _tag: "StepStarted", ...at })
   const exit = yield* recorded(
     at,
-    inItsTurn(step, measured(step)(Effect.zipRight(stopIfCancelled, self))),
+    inItsTurn(step, measured(step)(changing.has(step) ? Effect.zipRight(stopIfCancelled, self) : self)),
     facts
   ).pipe(
     spanned(`ExtensionRelease.${step}`, {
@@ -379,6 +379,15 @@ const inItsTurn = Effect.fnUntraced(function* <A, E, R>(step: ReleaseStep, self:
   const slots = yield* PreparationSlots
   return yield* preparations.has(step) ? slots.withPermits(1)(drain.step(self)) : drain.step(self)
 })
+
+/** They must not begin once the release is cancelled. Others only look, and the next of these comes right after them. */
+const changing: ReadonlySet<ReleaseStep> = new Set<ReleaseStep>([
+  "ensure",
+  "transfer",
+  "request-approval",
+  "announce",
+  "watch"
+])
 
 const preparations: ReadonlySet<ReleaseStep> = new Set<ReleaseStep>(["inspect", "digest", "ensure"])
 

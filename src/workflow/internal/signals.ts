@@ -32,7 +32,7 @@ export const stopIfCancelled: Effect.Effect<void, ReleaseCancelled, WorkflowEngi
     if (isCancelled) return yield* new ReleaseCancelled({ executionId })
   })
 
-/** Runs what may take long in a step, which looks before it begins, and interrupts it when the release is cancelled. */
+/** Runs what may take long in a step, and interrupts it within seconds when the release is cancelled. */
 export const unlessCancelled = <A, E, R>(self: Effect.Effect<A, E, R>) =>
   Effect.raceFirst(
     self,
