@@ -32,7 +32,7 @@ import { layerDatabase, layerInsight, unlessMismatched } from "./internal/cluste
 import { exclusively, layerAddress, saveEnd } from "./internal/database.ts"
 import { layerOrUnavailable, toUnavailable } from "./internal/engine.ts"
 import { layerTogether } from "./internal/shardLocks.ts"
-import { layerLasting, layerOwnership } from "./internal/storage.ts"
+import { layerLasting, layerLateSharding } from "./internal/storage.ts"
 
 /**
  * A host name or IP address, and a port.
@@ -304,4 +304,4 @@ const listening = ({ listen, runner, url }: PostgresRunnerOptions) => {
   )
 }
 
-const engine = Layer.mergeAll(ClusterWorkflowEngine.layer, layerInsight, layerOwnership)
+const engine = Layer.mergeAll(ClusterWorkflowEngine.layer, layerInsight, layerLateSharding)

@@ -35,7 +35,7 @@ import { EngineLocked, type EngineMismatch, EngineUnavailable } from "./EngineEr
 import { layerDatabase, layerInsight, unlessMismatched } from "./internal/cluster.ts"
 import { exclusively } from "./internal/database.ts"
 import { layerOrUnavailable, toUnavailable } from "./internal/engine.ts"
-import { layerLasting, layerOwnership } from "./internal/storage.ts"
+import { layerLasting, layerLateSharding } from "./internal/storage.ts"
 
 /**
  * How the file is watched.
@@ -100,7 +100,7 @@ const onFile = (
           Layer.merge(layerLock(absolute, absolute, resource), layerLock(absolute, lockFile, resource))
         )
       )
-      return Layer.mergeAll(ClusterWorkflowEngine.layer, layerInsight, layerOwnership).pipe(
+      return Layer.mergeAll(ClusterWorkflowEngine.layer, layerInsight, layerLateSharding).pipe(
         Layer.provide(runner(options, resource, config)),
         Layer.provide(layerFile(absolute, resource, busyLimitMillis)),
         unlessMismatched(resource),

@@ -29,12 +29,16 @@ import * as Schema from "effect/Schema"
 import { attribute } from "../../telemetry.ts"
 import { UnreadableRelease } from "../EngineError.ts"
 import { makeAdmission } from "./admission.ts"
+import { makeAnswers } from "./answers.ts"
 import { isDatabaseFailure, toUnavailable } from "./engine.ts"
 
-/** Whether this runner still has a shard. The store is made before the sharding is, which tells it here. */
-class Ownership extends Context.Tag("effect-elastic-extensions/workflow/Ownership")<
-  Ownership,
-  Ref.Ref<(shardId: ShardId) => boolean>
+/** What the store asks of the sharding, which is made after it. */
+type Asked = Pick<Sharding.Sharding["Type"], "hasShardId" | "pollStorage">
+
+/** The sharding, as soon as there is one. */
+class LateSharding extends Context.Tag("effect-elastic-extensions/workflow/LateSharding")<
+  LateSharding,
+  Ref.Ref<Asked>
 >() {}
 
 type Storing = Effect.Effect<void, PersistenceError | MalformedMessage>
@@ -45,6 +49,8 @@ type StoringError = PersistenceError | MalformedMessage | Unanswered
 
 /** A statement that is not answered within this time is taken for lost, and made again. */
 export const answerLimit = "10 seconds"
+
+const notStored = "A result could not be stored. It is kept, and tried again."
 
 const soon = Schedule.exponential("200 millis").pipe(Schedule.union(Schedule.spaced("1 second")))
 
@@ -80,7 +86,9 @@ const make = Effect.fnUntraced(function* <R>({
   const saveReply = makeSaveEnd === undefined ? inner.saveReply : savingWith(inner, yield* makeSaveEnd)
   const exclusively = yield* makeExclusively
   const admission = makeAdmission(releasesAtOnce)
-  const owns = yield* Ownership
+  const answers = makeAnswers()
+  const sharding = yield* LateSharding
+  const readSoon = Effect.flatMap(Ref.get(sharding), ({ pollStorage }) => pollStorage)
   const mayBeUnread = yield* Ref.make(false)
 
   /**
@@ -128,48 +136,63 @@ const make = Effect.fnUntraced(function* <R>({
           envelope: message.envelope,
           lastSentReply: message.lastSentReply,
           respond: (reply) =>
-            untilStored(
-              message,
-              Effect.suspend(() => Effect.flatMap(readableBySome(message, reply), outer.saveReply))
-            ).pipe(Effect.ensuring(Effect.sync(() => admission.leave(message.envelope.requestId))))
+            answering(
+              message.envelope.requestId,
+              untilStored(
+                message,
+                Effect.suspend(() => Effect.flatMap(readableBySome(message, reply), outer.saveReply))
+              )
+            )
         })
       : message
+
+  const answering = (request: Snowflake, storing: Storing): Storing =>
+    Effect.suspend(() => {
+      answers.begin(request)
+      return storing
+    }).pipe(
+      Effect.ensuring(
+        Effect.suspend(() => {
+          admission.leave(request)
+          return answers.end(request) ? readSoon : Effect.void
+        })
+      )
+    )
 
   /**
    * Tries until the result is stored, or this runner has lost the shard and the next one will come to the result itself. In a
    * fiber of its own: whoever answers cannot be interrupted, and a statement that hangs has to be.
    */
-  const untilStored = Effect.fnUntraced(
-    function* <R extends Rpc.Any>({ envelope }: Message.IncomingRequest<R>, store: Storing) {
-      const isOurs = Effect.map(Ref.get(owns), (has) => has(envelope.address.shardId))
-      const failures = yield* Ref.make(0)
-      const note = (error: StoringError) =>
-        Effect.flatMap(
-          Ref.getAndUpdate(failures, (n) => n + 1),
-          (before) =>
-            (before === 0 ? Effect.logWarning : Effect.logDebug)(
-              "A result could not be stored. It is kept, and tried again.",
-              error
-            )
-        )
-      const storing = Effect.disconnect(store).pipe(
-        Effect.timeoutFail({ duration: answerLimit, onTimeout: (): StoringError => new Unanswered() }),
-        Effect.tapError(note),
-        Effect.retry({
-          schedule: soon,
-          while: (error) => (error._tag === "MalformedMessage" ? Effect.succeed(false) : isOurs)
+  const untilStored = <R extends Rpc.Any>(
+    { envelope: { address, tag } }: Message.IncomingRequest<R>,
+    store: Storing
+  ): Storing => {
+    const attempt = Effect.disconnect(store).pipe(
+      Effect.timeoutFail({ duration: answerLimit, onTimeout: (): StoringError => new Unanswered() })
+    )
+    const isWorthwhile = (error: StoringError) =>
+      error._tag === "MalformedMessage"
+        ? Effect.succeed(false)
+        : Effect.map(Ref.get(sharding), ({ hasShardId }) => hasShardId(address.shardId))
+    const tryAgain = attempt.pipe(
+      Effect.tapError((error) => Effect.logDebug(notStored, error)),
+      Effect.retry({ schedule: soon, while: isWorthwhile }),
+      Effect.delay("200 millis"),
+      Effect.zipLeft(Effect.logInfo("The result is stored now."))
+    )
+    const storing = Effect.catchAll(attempt, (error) =>
+      Effect.logWarning(notStored, error).pipe(
+        Effect.zipRight(isWorthwhile(error)),
+        Effect.flatMap((worthwhile) => (worthwhile ? tryAgain : Effect.fail(error))),
+        Effect.annotateLogs({
+          [attribute.releaseExecution]: address.entityId,
+          [attribute.releaseMessage]: tag
         }),
         Effect.catchTags({ PersistenceError: () => Effect.interrupt, Unanswered: () => Effect.interrupt })
       )
-      yield* Effect.flatMap(Effect.forkDaemon(Effect.interruptible(storing)), Fiber.join)
-      if ((yield* Ref.get(failures)) > 0) yield* Effect.logInfo("The result is stored now.")
-    },
-    (self, { envelope }) =>
-      Effect.annotateLogs(self, {
-        [attribute.releaseExecution]: envelope.address.entityId,
-        [attribute.releaseMessage]: envelope.tag
-      })
-  )
+    )
+    return Effect.flatMap(Effect.forkDaemon(Effect.interruptible(storing)), Fiber.join)
+  }
 
   /** Releases that could not begin when they were read. */
   const waited = Effect.fnUntraced(function* (shards: ReadonlyArray<ShardId>) {
@@ -182,6 +205,11 @@ const make = Effect.fnUntraced(function* <R>({
     return read
   })
 
+  const keptBack = Effect.suspend(() => {
+    const kept = answers.takeKept()
+    return kept.length === 0 ? Effect.succeed([]) : inner.unprocessedMessagesById(kept)
+  })
+
   const outer: MessageStorage.MessageStorage["Type"] = yield* MessageStorage.make({
     ...inner,
     saveReply: (reply) => settle(reply, saveReply(reply)),
@@ -191,19 +219,21 @@ const make = Effect.fnUntraced(function* <R>({
         Effect.sync(() => admission.prefer(requestId)),
         Effect.retry(clearUnlessEnded(requestId), soon)
       ),
-    unprocessedMessages: (shards) => {
-      const ours = Array.from(shards)
-      return makeReadable(ours).pipe(
-        Effect.zipRight(
-          Effect.zipWith(waited(ours), inner.unprocessedMessages(ours), (due, read) => [
+    unprocessedMessages: (shards) =>
+      Effect.suspend(() => {
+        const ours = Array.from(shards)
+        answers.beginReading()
+        return makeReadable(ours).pipe(
+          Effect.zipRight(Effect.all([waited(ours), keptBack, inner.unprocessedMessages(ours)])),
+          Effect.map(([due, kept, read]) => [
             ...due,
-            ...admission.admit(read)
-          ])
-        ),
-        orReadAgain,
-        Effect.map(Arr.map(incoming))
-      )
-    },
+            ...admission.admit(answers.keepBack([...kept, ...read]))
+          ]),
+          orReadAgain,
+          Effect.zipLeft(Effect.when(readSoon, answers.isWorthReading)),
+          Effect.map(Arr.map(incoming))
+        )
+      }),
     unprocessedMessagesById: (ids) =>
       Effect.map(orReadAgain(inner.unprocessedMessagesById(ids)), Arr.map(incoming)),
     resetShards: (shards) => orReadAgain(inner.resetShards(shards))
@@ -268,24 +298,22 @@ const obstacleIn =
 
 const encodeSuspended = Schema.encodeSync(Suspended)
 
-/** The store over the one given, and whoever tells it which shards this runner has. */
+/** The store over the one given, and whoever tells it of the sharding. */
 export const layerLasting = <E, R, R2>(
   storage: Layer.Layer<MessageStorage.MessageStorage, E, R>,
   options: LastingOptions<R2>
-): Layer.Layer<MessageStorage.MessageStorage | Ownership, E, R | R2> =>
+): Layer.Layer<MessageStorage.MessageStorage | LateSharding, E, R | R2> =>
   Layer.effect(MessageStorage.MessageStorage, make(options)).pipe(
     Layer.provide(storage),
     Layer.provideMerge(
-      Layer.effect(
-        Ownership,
-        Ref.make<(shardId: ShardId) => boolean>(() => true)
-      )
+      Layer.effect(LateSharding, Ref.make<Asked>({ hasShardId: () => true, pollStorage: Effect.void }))
     )
   )
 
-/** Tells the store which shards this runner has. */
-export const layerOwnership: Layer.Layer<never, never, Ownership | Sharding.Sharding> = Layer.effectDiscard(
-  Effect.flatMap(Ownership, (owns) =>
-    Effect.flatMap(Sharding.Sharding, ({ hasShardId }) => Ref.set(owns, hasShardId))
+/** Tells the store of the sharding. */
+export const layerLateSharding: Layer.Layer<never, never, LateSharding | Sharding.Sharding> =
+  Layer.effectDiscard(
+    Effect.flatMap(LateSharding, (asked) =>
+      Effect.flatMap(Sharding.Sharding, (sharding) => Ref.set(asked, sharding))
+    )
   )
-)
