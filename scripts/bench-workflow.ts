@@ -53,5 +53,5 @@ const bench = Command.make("bench-workflow", options, ({ quick, write }) =>
 Command.run(bench, { name: "bench-workflow", version: "0.1.0" })(process.argv).pipe(
   Effect.provide(NodeContext.layer),
   Effect.provide(Logger.remove(Logger.defaultLogger)),
-  NodeRuntime.runMain()
+  NodeRuntime.runMain({ disablePrettyLogger: true })
 )
