@@ -107,7 +107,7 @@ const locking = (sql: SqlClient.SqlClient, requestId: Snowflake) =>
 
 /**
  * As the cluster does it, in one statement where that takes four: each step of a release waits for it. The row of the request
- * comes first here as well.
+ * comes first here as well, because the insertion has to ask for it, whatever the answer.
  */
 export const saveEnd: Effect.Effect<SaveEnd, never, SqlClient.SqlClient> = Effect.map(
   SqlClient.SqlClient,
