@@ -14,7 +14,7 @@ import type { StagedArchive, StageOptions } from "../../ArchiveStaging.ts"
 import { ObjectStore, type StoredPart, type UnfinishedUpload } from "../../ObjectStore.ts"
 import { StagedArchiveDiffers, type StagingError, type StoreUploadLost } from "../../StagingError.ts"
 import { emit, nobody, retrying, StagingEvents } from "../../StagingEvent.ts"
-import * as Berths from "./berths.ts"
+import * as PartSources from "./partSources.ts"
 import {
   type Candidate,
   candidates,
@@ -182,26 +182,26 @@ const sendParts = Effect.fnUntraced(function* <R>(
   fitting: ReadonlyArray<StoredPart>
 ) {
   const { archive, digest, plan } = job
-  const berths = Berths.make(archive, digest, plan)
+  const sources = PartSources.make(archive, digest, plan)
   const listed = new Map(fitting.map((part) => [part.number, part]))
   const sending = yield* FiberSet.make<void, StagingError | ArchiveError>()
   const deliverPart = yield* partDelivery(job, upload)
   const stored: Array<StoredPart> = []
 
-  const dispatch = (part: Part<R>, berth: Berths.Berth<R>) =>
+  const dispatch = (part: Part<R>, source: PartSources.PartSource<R>) =>
     deliverPart(part).pipe(
       Effect.flatMap((taken) =>
         Effect.sync(() => {
           stored.push(taken)
         })
       ),
-      Effect.ensuring(berths.give(berth)),
+      Effect.ensuring(sources.give(source)),
       FiberSet.run(sending)
     )
 
   /** What takes the bytes of the next part: nothing is read for a part before there is room for it. */
   const begin = (number: number) =>
-    Effect.map(berths.take, (berth) => {
+    Effect.map(sources.take, (source) => {
       const there = listed.get(number)
       const size = sizeOfPart(plan, number)
       const hash = makeHash(there !== undefined)
@@ -211,7 +211,7 @@ const sendParts = Effect.fnUntraced(function* <R>(
         accept: (bytes: Uint8Array): Uint8Array => {
           const piece = bytes.subarray(0, size - filled)
           hash.update(piece)
-          berth.accept(piece, filled)
+          source.accept(piece, filled)
           filled += piece.length
           return bytes.subarray(piece.length)
         },
@@ -219,7 +219,7 @@ const sendParts = Effect.fnUntraced(function* <R>(
         dispatch: Effect.suspend(() => {
           const { md5, sha256 } = hash.digest()
           const kept = Option.filter(Option.fromNullable(there), (part) => isMd5(part, md5))
-          return dispatch({ number, size, sha256, kept, bytes: berth.bytesOf(number) }, berth)
+          return dispatch({ number, size, sha256, kept, bytes: source.bytesOf(number) }, source)
         })
       }
     })
@@ -240,7 +240,7 @@ const sendParts = Effect.fnUntraced(function* <R>(
   }
 
   const failure = FiberSet.join(sending)
-  const bytes = ArchiveDigest.verifying(digest, archive, { offset: 0, ...berths.reading })
+  const bytes = ArchiveDigest.verifying(digest, archive, { offset: 0, ...sources.reading })
   const reading = ByteStream.forEach(bytes, accept).pipe(
     Effect.zipRight(FiberSet.awaitEmpty(sending)),
     // The last fiber may have gone because it failed.

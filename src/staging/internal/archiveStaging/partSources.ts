@@ -9,7 +9,7 @@ import { chunksInUse } from "../../../transfer/UploadHttpClient.ts"
 import { offsetOfPart, type Plan, sizeOfPart } from "./parts.ts"
 
 /** Room for one part at a time, used again by the next one. */
-export interface Berth<out R> {
+export interface PartSource<out R> {
   /** Takes the next bytes of the part, which may be overwritten afterwards. `at` is where in the part they begin. */
   readonly accept: (bytes: Uint8Array, at: number) => void
   /** All bytes of the part that was accepted, as often as they are wanted, but not twice at a time. */
@@ -17,12 +17,12 @@ export interface Berth<out R> {
 }
 
 /** As many as parts may be under way. */
-export interface Berths<R> {
+export interface PartSources<R> {
   /** How the archive is to be read, once, for its parts to be accepted. */
   readonly reading: Pick<ReadOptions, "into">
   /** Waits until one is free. */
-  readonly take: Effect.Effect<Berth<R>>
-  readonly give: (berth: Berth<R>) => Effect.Effect<void>
+  readonly take: Effect.Effect<PartSource<R>>
+  readonly give: (source: PartSource<R>) => Effect.Effect<void>
 }
 
 /** How much of a file is read at a time to be hashed, in bytes. */
@@ -32,26 +32,26 @@ const hashedAtOnce = 512 * 1024
 const sentAtOnce = 256 * 1024
 
 /** Made per run, inside an Effect. */
-export const make = <R>(archive: Archive<R>, { stat }: ArchiveDigest, plan: Plan): Berths<R> => {
+export const make = <R>(archive: Archive<R>, { stat }: ArchiveDigest, plan: Plan): PartSources<R> => {
   const permits = Effect.unsafeMakeSemaphore(plan.concurrency)
-  const free: Array<Berth<R>> = []
-  const { makeBerth, reading } =
+  const free: Array<PartSource<R>> = []
+  const { makeSource, reading } =
     stat.file === undefined
-      ? { makeBerth: () => inMemory(plan), reading: {} }
-      : { makeBerth: () => inFile(archive, stat, plan), reading: { into: turns(1, hashedAtOnce, plan) } }
+      ? { makeSource: () => inMemory(plan), reading: {} }
+      : { makeSource: () => inFile(archive, stat, plan), reading: { into: turns(1, hashedAtOnce, plan) } }
   return {
     reading,
-    take: Effect.map(permits.take(1), () => free.pop() ?? makeBerth()),
-    give: (berth) =>
+    take: Effect.map(permits.take(1), () => free.pop() ?? makeSource()),
+    give: (source) =>
       Effect.suspend(() => {
-        free.push(berth)
+        free.push(source)
         return permits.release(1)
       })
   }
 }
 
 /** A source that is no file may be far away, or not be there a second time. */
-const inMemory = (plan: Plan): Berth<never> => {
+const inMemory = (plan: Plan): PartSource<never> => {
   const buffer = new Uint8Array(sizeOfPart(plan, 1))
   return {
     accept: (bytes, at) => buffer.set(bytes, at),
@@ -66,7 +66,7 @@ const inMemory = (plan: Plan): Berth<never> => {
  * The buffers are its own. Those of the pool that readings share would be new ones for each part; and a reading that is sent
  * would wait for those of another that is hashed, while that one waits for its part to be sent.
  */
-const inFile = <R>(archive: Archive<R>, expected: ArchiveDigest["stat"], plan: Plan): Berth<R> => {
+const inFile = <R>(archive: Archive<R>, expected: ArchiveDigest["stat"], plan: Plan): PartSource<R> => {
   const into = turns(chunksInUse, sentAtOnce, plan)
   return {
     accept: () => undefined,
