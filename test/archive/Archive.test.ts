@@ -15,6 +15,7 @@ import {
   fromChunks,
   layer,
   longAgo,
+  readingBy,
   sources,
   writeTemp
 } from "../support/archive/sources.ts"
@@ -226,18 +227,7 @@ describe("Archive.file", () => {
         const bytes = content(2.5 * MiB)
         const archive = Archive.file(yield* writeTemp(bytes))
         const expected = yield* archive.stat
-        const fs = yield* FileSystem.FileSystem
-        const slowly = FileSystem.FileSystem.of({
-          ...fs,
-          open: (path, options) =>
-            Effect.map(fs.open(path, options), (file) => ({
-              ...file,
-              [FileSystem.FileTypeId]: FileSystem.FileTypeId,
-              stat: file.stat,
-              seek: (offset, from) => file.seek(offset, from),
-              read: (buffer) => file.read(buffer.subarray(0, 300_000))
-            }))
-        })
+        const slowly = yield* readingBy((file, buffer) => file.read(buffer.subarray(0, 300_000)))
         const buffers = [new Uint8Array(MiB), new Uint8Array(MiB), new Uint8Array(MiB)]
         let given = 0
         const into = Effect.sync(() => buffers[given++] ?? new Uint8Array(0))

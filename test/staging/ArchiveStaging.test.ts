@@ -8,7 +8,14 @@ import * as ArchiveDigest from "../../src/archive/ArchiveDigest.ts"
 import type { ArchiveChanged } from "../../src/archive/ArchiveError.ts"
 import * as ArchiveStaging from "../../src/staging/ArchiveStaging.ts"
 import { planOf, sizeOfPart } from "../../src/staging/internal/archiveStaging/parts.ts"
-import { chunked, content, layer as Files, longAgo, writeTemp } from "../support/archive/sources.ts"
+import {
+  chunked,
+  content,
+  layer as Files,
+  longAgo,
+  readingBy,
+  writeTemp
+} from "../support/archive/sources.ts"
 import { archiveOf, fileOf, kinds, machine, partBytes, watched } from "../support/staging/machine.ts"
 import { type ObjectStoreServer, objectStore } from "../support/staging/objectStore.ts"
 import { recordingTracer, traceHeaders } from "../support/upload/tracer.ts"
@@ -208,21 +215,10 @@ describe("stage", () => {
       const bytes = content(24 * mebibyte)
       const archive = Archive.file(yield* writeTemp(bytes))
       const digest = yield* ArchiveDigest.compute(archive)
-      const fs = yield* FileSystem.FileSystem
       const buffers = new Set<ArrayBufferLike>()
-      const observed = FileSystem.FileSystem.of({
-        ...fs,
-        open: (path, options) =>
-          Effect.map(fs.open(path, options), (file) => ({
-            ...file,
-            [FileSystem.FileTypeId]: FileSystem.FileTypeId,
-            stat: file.stat,
-            seek: (offset, from) => file.seek(offset, from),
-            read: (buffer) => {
-              buffers.add(buffer.buffer)
-              return file.read(buffer)
-            }
-          }))
+      const observed = yield* readingBy((file, buffer) => {
+        buffers.add(buffer.buffer)
+        return file.read(buffer)
       })
       yield* ArchiveStaging.stage(archive, { digest, partBytes: mebibyte }).pipe(
         Effect.provide(machine(store)),

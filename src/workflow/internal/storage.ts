@@ -2,7 +2,8 @@
  * The message store of a cluster, made to outlast its database, and to hand out no more than a runner can bear.
  *
  * The cluster itself gives up on what it could not store within 0.8 seconds, on wake-ups that it could not note down, and for
- * ten minutes on messages whose reading was cut off. In each case the release would stand still, and nobody would be told.
+ * ten minutes on messages whose reading was cut off, and on runs that are woken while it notes that they were answered. In each
+ * case the release would stand still, and nobody would be told.
  */
 import type { MalformedMessage, PersistenceError } from "@effect/cluster/ClusterError"
 import * as Message from "@effect/cluster/Message"
@@ -52,7 +53,9 @@ export const answerLimit = "10 seconds"
 
 const notStored = "A result could not be stored. It is kept, and tried again."
 
-const soon = Schedule.exponential("200 millis").pipe(Schedule.union(Schedule.spaced("1 second")))
+const firstWait = "200 millis"
+
+const soon = Schedule.exponential(firstWait).pipe(Schedule.union(Schedule.spaced("1 second")))
 
 const isSuspended = Predicate.isTagged("Suspended")
 
@@ -177,7 +180,7 @@ const make = Effect.fnUntraced(function* <R>({
     const tryAgain = attempt.pipe(
       Effect.tapError((error) => Effect.logDebug(notStored, error)),
       Effect.retry({ schedule: soon, while: isWorthwhile }),
-      Effect.delay("200 millis"),
+      Effect.delay(firstWait),
       Effect.zipLeft(Effect.logInfo("The result is stored now."))
     )
     const storing = Effect.catchAll(attempt, (error) =>

@@ -86,3 +86,21 @@ export const drain = <E, R>(stream: Stream.Stream<Uint8Array, E, R>) =>
     )
     return { bytes: concat(received), chunks: received, exit }
   })
+
+/** The file system, whose files are read in another way. */
+export const readingBy = (
+  read: (file: FileSystem.File, buffer: Uint8Array) => ReturnType<FileSystem.File["read"]>
+) =>
+  Effect.map(FileSystem.FileSystem, (fs) =>
+    FileSystem.FileSystem.of({
+      ...fs,
+      open: (path, options) =>
+        Effect.map(fs.open(path, options), (file) => ({
+          ...file,
+          [FileSystem.FileTypeId]: FileSystem.FileTypeId,
+          stat: file.stat,
+          seek: (offset, from) => file.seek(offset, from),
+          read: (buffer) => read(file, buffer)
+        }))
+    })
+  )
