@@ -22,6 +22,7 @@ import { medians } from "./bench/contest.ts"
 import { describeMachine } from "./bench/document.ts"
 import { cell, formatMemory, formatRatio, formatSeconds, markdownTable } from "./bench/format.ts"
 import { measure, type Usage } from "./bench/usage.ts"
+import { serveFile } from "./bench-staging/fileServer.ts"
 import { fillMarks } from "./support/docs/marks.ts"
 import { bundleProgram } from "./support/program.ts"
 
@@ -46,7 +47,7 @@ const folderOf = (name: string) => resolve(import.meta.dirname, "bench-staging",
 /** The reference, and the one to compare with: the digest is part of the work. */
 const sdk = "openssl dgst -sha256 && @aws-sdk/lib-storage"
 
-const makeContenders = (folder: string, archive: string) =>
+const makeContenders = (folder: string, archive: string, address: string) =>
   Effect.gen(function* () {
     const server = yield* ObjectServer.ObjectServer
     const bundled = (source: string) =>
@@ -76,6 +77,11 @@ const makeContenders = (folder: string, archive: string) =>
         name: "this library",
         digest: true,
         commands: [variables(Command.make(process.execPath, library, archive))]
+      },
+      {
+        name: "this library, from an address",
+        digest: true,
+        commands: [variables(Command.make(process.execPath, library, address))]
       },
       { name: sdk, digest: true, commands: [Command.make("openssl", "dgst", "-sha256", archive), viaSdk] },
       { name: "@aws-sdk/lib-storage", digest: false, commands: [viaSdk] },
@@ -172,10 +178,11 @@ const bench = CliCommand.make("bench-staging", options, ({ quick, runs: wanted, 
     const archive = yield* Archives.make(folder, plan.size)
     yield* Console.error("warming up")
     const small = yield* Archives.make(folder, 16 * 1024 ** 2)
-    yield* contest(yield* makeContenders(folder, small.path), small.size, 1)
+    const contendersFor = ({ path, size }: Archives.ArchiveOnDisk) =>
+      Effect.flatMap(serveFile(path, size), (address) => makeContenders(folder, path, address))
+    yield* contest(yield* contendersFor(small), small.size, 1)
     yield* Console.error("measuring")
-    const contenders = yield* makeContenders(folder, archive.path)
-    const results = yield* contest(contenders, archive.size, plan.runs)
+    const results = yield* contest(yield* contendersFor(archive), archive.size, plan.runs)
     const figures = `${describeMachine(plan)}\n\n${table(results)}`
     yield* Console.log(figures)
     if (write) yield* fillMarks("docs/staging.md", [["staging", figures]])

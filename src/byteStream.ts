@@ -6,8 +6,11 @@
  */
 import type * as Chunk from "effect/Chunk"
 import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
+import * as Runtime from "effect/Runtime"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 
@@ -101,6 +104,95 @@ export const take = <E, R>(stream: ByteStream<E, R>, bytes: number): ByteStream<
         return taken
       })
       return Effect.suspend(() => (left === 0 ? Effect.fail(Option.none()) : next))
+    })
+  )
+
+/** How long a chunk may take, in milliseconds. */
+export interface TimeoutOptions<out E> {
+  readonly limitMillis: number
+  /** When all of it has to be there, in milliseconds on the clock that `Monotonic` reads. Default: any time. */
+  readonly deadlineAt?: number | undefined
+  readonly onTimeout: () => E
+}
+
+/**
+ * Fails when a chunk takes too long. One fiber watches over the whole reading, so that no chunk pays for a timer of its own: it
+ * sleeps until one could first be late.
+ */
+export const timeoutFail = <E, R, E2>(
+  stream: ByteStream<E, R>,
+  { deadlineAt = Number.POSITIVE_INFINITY, limitMillis, onTimeout }: TimeoutOptions<E2>
+): ByteStream<E | E2, R> =>
+  make(
+    Effect.gen(function* () {
+      const pull = yield* begin<E | E2, R>(stream)
+      if (limitMillis === Number.POSITIVE_INFINITY && deadlineAt === limitMillis) return pull
+
+      const fork = Runtime.runFork(yield* Effect.runtime())
+      const clock = yield* Effect.clock
+      const now = () => Number(clock.unsafeCurrentTimeNanos()) / 1_000_000
+      const late = Effect.suspend(() => Effect.fail(Option.some(onTimeout())))
+      let waiting: { readonly since: number; readonly giveUp: () => void } | undefined
+
+      const watch: Effect.Effect<void> = Effect.suspend(() => {
+        const time = now()
+        const left = Math.min((waiting?.since ?? time) + limitMillis, deadlineAt) - time
+        if (left > 0) return Effect.zipRight(Effect.sleep(Duration.millis(Math.ceil(left))), watch)
+        waiting?.giveUp()
+        return Effect.void
+      })
+      yield* Effect.forkScoped(watch)
+
+      return Effect.suspend(() => {
+        if (now() >= deadlineAt) return late
+        // It runs here and now, until it has to wait.
+        const pulling = fork(Effect.exit(pull))
+        const exit = pulling.unsafePoll()
+        if (exit !== null) return Effect.flatten(exit)
+        return Effect.async<Uint8Array, Option.Option<E | E2>>((resume) => {
+          waiting = {
+            since: now(),
+            giveUp: () => resume(Effect.zipRight(Fiber.interrupt(pulling), late))
+          }
+          pulling.addObserver((exit) => {
+            waiting = undefined
+            resume(Effect.flatten(exit))
+          })
+          return Fiber.interrupt(pulling)
+        })
+      })
+    })
+  )
+
+/** The same bytes in buffers of the reader's own, which are full but for the last one. */
+export const into = <E, R>(
+  stream: ByteStream<E, R>,
+  nextBuffer: Effect.Effect<Uint8Array>
+): ByteStream<E, R> =>
+  make(
+    Effect.map(begin(stream), (pull) => {
+      let rest: Uint8Array = new Uint8Array(0)
+      let isOver = false
+      const fill = (buffer: Uint8Array, filled: number): Pull<E> => {
+        const piece = rest.subarray(0, buffer.length - filled)
+        buffer.set(piece, filled)
+        rest = rest.subarray(piece.length)
+        const length = filled + piece.length
+        if (length === buffer.length) return Effect.succeed(buffer)
+        return Effect.matchEffect(pull, {
+          onSuccess: (bytes) => {
+            rest = bytes
+            return fill(buffer, length)
+          },
+          onFailure: (end) => {
+            isOver = Option.isNone(end)
+            return isOver && length > 0 ? Effect.succeed(buffer.subarray(0, length)) : Effect.fail(end)
+          }
+        })
+      }
+      return Effect.suspend(() =>
+        isOver ? Effect.fail(Option.none()) : Effect.flatMap(nextBuffer, (buffer) => fill(buffer, 0))
+      )
     })
   )
 

@@ -1,6 +1,20 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Chunk, Context, Effect, Exit, FastCheck, Fiber, Option, Ref, type Scope, Stream } from "effect"
+import {
+  Chunk,
+  Context,
+  Duration,
+  Effect,
+  Exit,
+  FastCheck,
+  Fiber,
+  Option,
+  Ref,
+  type Scope,
+  Stream,
+  TestClock
+} from "effect"
 import * as ByteStream from "../src/byteStream.ts"
+import * as Monotonic from "../src/transfer/Monotonic.ts"
 
 class Unit extends Context.Tag("Unit")<Unit, number>() {}
 
@@ -105,6 +119,116 @@ describe("a stream that can be pulled", () => {
         }
       })
   )
+
+  it.effect.prop(
+    "gives the same bytes in full buffers",
+    { chunks: anyChunks, size: FastCheck.integer({ min: 1, max: 9 }) },
+    ({ chunks, size }) =>
+      Effect.gen(function* () {
+        const all = chunks.flatMap((chunk) => [...chunk])
+        for (const [name, source] of sources(chunks)) {
+          const buffers = Effect.sync(() => new Uint8Array(size))
+          const { exit, seen } = yield* pulled(ByteStream.into(source, buffers))
+          assert.isTrue(Exit.isSuccess(exit))
+          assert.deepStrictEqual(
+            seen.map((chunk) => [...chunk]),
+            Array.from({ length: Math.ceil(all.length / size) }, (_, index) =>
+              all.slice(index * size, (index + 1) * size)
+            ),
+            name
+          )
+          const failing = ByteStream.into(Stream.concat(source, Stream.fail("gone")), buffers)
+          const broken = yield* pulled(failing)
+          assert.deepStrictEqual(broken.exit, Exit.fail("gone"))
+          assert.strictEqual(broken.seen.length, Math.floor(all.length / size), name)
+        }
+      })
+  )
+
+  describe("with a limit for each chunk", () => {
+    const late = { limitMillis: 1000, onTimeout: () => "late" }
+    /** A chunk after each of these delays, in milliseconds. */
+    const delayed = (...delays: ReadonlyArray<number>) =>
+      Stream.mapEffect(Stream.fromIterable(delays), (delay) =>
+        Effect.as(Effect.sleep(delay), bytes(delay % 250))
+      )
+
+    /** How it ended, and how many milliseconds it took. */
+    const watched = <E>(stream: Stream.Stream<Uint8Array, E>) =>
+      Effect.gen(function* () {
+        const fiber = yield* Effect.fork(Effect.timed(pulled(stream)))
+        // Little by little, so that nothing is found out later than it happened.
+        for (let time = 0; time < 6000; time += 50) yield* TestClock.adjust(50)
+        const [took, { exit, seen }] = yield* Fiber.join(fiber)
+        return { took: Duration.toMillis(took), exit, seen: seen.length }
+      })
+
+    it.effect("lets chunks pass that come in time, for as long as they come", () =>
+      Effect.gen(function* () {
+        const inTime = yield* watched(ByteStream.timeoutFail(delayed(950, 0, 900, 0, 0, 950, 950), late))
+        assert.deepStrictEqual(inTime, { took: 3750, exit: Exit.void, seen: 7 })
+      })
+    )
+
+    it.effect("fails when one does not, whenever its turn comes, and interrupts what it waited for", () =>
+      Effect.gen(function* () {
+        const first = yield* watched(ByteStream.timeoutFail(delayed(1050), late))
+        assert.deepStrictEqual(first, { took: 1000, exit: Exit.fail("late"), seen: 0 })
+        let isInterrupted = false
+        const hung = Stream.fromEffect(
+          Effect.onInterrupt(Effect.never, () =>
+            Effect.sync(() => {
+              isInterrupted = true
+            })
+          )
+        )
+        const third = yield* watched(ByteStream.timeoutFail(Stream.concat(delayed(900, 700), hung), late))
+        assert.deepStrictEqual(third, { took: 2600, exit: Exit.fail("late"), seen: 2 })
+        assert.isTrue(isInterrupted)
+      })
+    )
+
+    it.effect("does not count the time in which nobody asks for one", () =>
+      Effect.gen(function* () {
+        const slowly = ByteStream.mapEffect(ByteStream.timeoutFail(delayed(500, 0, 900), late), (chunk) =>
+          Effect.as(Effect.sleep(1400), chunk)
+        )
+        assert.deepStrictEqual(yield* watched(slowly), { took: 5600, exit: Exit.void, seen: 3 })
+      })
+    )
+
+    it.effect("keeps to a deadline as well, which also those miss who ask after it", () =>
+      Effect.gen(function* () {
+        const deadlineAt = (yield* Monotonic.now) + 1500
+        const options = { ...late, deadlineAt }
+        const waiting = yield* Effect.fork(watched(ByteStream.timeoutFail(delayed(900, 900), options)))
+        const idle = ByteStream.mapEffect(ByteStream.timeoutFail(delayed(0, 0), options), (chunk) =>
+          Effect.as(Effect.sleep(2000), chunk)
+        )
+        assert.deepStrictEqual(yield* watched(idle), { took: 2000, exit: Exit.fail("late"), seen: 1 })
+        assert.deepStrictEqual(yield* Fiber.join(waiting), { took: 1500, exit: Exit.fail("late"), seen: 1 })
+      })
+    )
+
+    it.effect("fails as the stream does, and ends when it is interrupted", () =>
+      Effect.gen(function* () {
+        const failing = ByteStream.timeoutFail(Stream.concat(delayed(100), Stream.fail("gone")), late)
+        assert.deepStrictEqual(yield* watched(failing), { took: 100, exit: Exit.fail("gone"), seen: 1 })
+        let isInterrupted = false
+        const endless = Stream.fromEffect(
+          Effect.onInterrupt(Effect.never, () =>
+            Effect.sync(() => {
+              isInterrupted = true
+            })
+          )
+        )
+        const reading = yield* Effect.fork(pulled(ByteStream.timeoutFail(endless, late)))
+        yield* TestClock.adjust(500)
+        yield* Fiber.interrupt(reading)
+        assert.isTrue(isInterrupted)
+      })
+    )
+  })
 
   it.effect(
     "lets go of what it holds at its end, at a failure, when enough was read or taken, and when it is interrupted",

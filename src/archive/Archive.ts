@@ -54,9 +54,9 @@ export interface Archive<out R = never> {
   /** Fails when the source is missing, unreadable, a directory or empty. */
   readonly stat: Effect.Effect<ArchiveStat, ArchiveUnreadable, R>
   /**
-   * The bytes from `offset` to the expected size, never more, in chunks of at most 1 MiB and never an empty one. The
-   * last chunk is emitted only after the source was found unchanged at its end, so a receiver that counts bytes can
-   * not take a changed archive for whole.
+   * The bytes from `offset` to `end`, which is the expected size where it is not given; never more, in chunks of at most
+   * 1 MiB and never an empty one. The chunk that ends the archive is emitted only after the source was found unchanged at its
+   * end, so a receiver that counts bytes can not take a changed archive for whole.
    */
   readonly read: (options: ReadOptions) => Stream.Stream<Uint8Array, ArchiveUnreadable | ArchiveChanged, R>
 }
@@ -182,14 +182,14 @@ export const make = <E, R>(options: {
     name: internalSource.baseName(options.name),
     path: options.name,
     stat,
-    read: ({ expected, offset }) =>
+    read: (wanted) =>
       Stream.suspend(() => {
-        const change = internalSource.changeBetween(options.name, expected, actual)
+        const change = internalSource.changeBetween(options.name, wanted.expected, actual)
         if (change !== undefined) return Stream.fail(change)
-        internalSource.assertOffset(offset, expected)
-        return options.open(offset).pipe(
+        const reading = internalSource.within(wanted)
+        return options.open(reading.offset).pipe(
           Stream.mapError((cause) => unreadable("ReadFailed", internalSource.describe(cause))),
-          internalSource.ofLength(options.name, expected, offset)
+          internalSource.keptTo(options.name, reading)
         )
       })
   }

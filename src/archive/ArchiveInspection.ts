@@ -255,7 +255,9 @@ export const contentCodes: ReadonlyArray<ProblemCode> = ["damaged-entry", "bomb-
  * @since 0.1.0
  * @category models
  */
-export interface DigestingOptions<out E> extends Omit<ReadOptions, "offset">, ArchiveDigest.RunningOptions {
+export interface DigestingOptions<out E>
+  extends Omit<ReadOptions, "offset" | "end">,
+    ArchiveDigest.RunningOptions {
   /** Runs after a chunk was digested, and before it is emitted. */
   readonly onChunk?: ((digest: ArchiveDigest.RunningDigest) => Effect.Effect<void, E>) | undefined
   /** Runs when all is known, and before the last chunk is emitted. */

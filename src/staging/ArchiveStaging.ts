@@ -76,16 +76,17 @@ export interface Content {
  * @category models
  */
 export interface StageOptions {
-  /** The archive's digest, if it is known already. It is computed otherwise, which reads the archive once more. */
+  /**
+   * The archive's digest, if it is known already: best computed with `digestOptions`, because the archive is read once more where
+   * it does not tell of the parts.
+   */
   readonly digest?: ArchiveDigest.ArchiveDigest | undefined
   /**
    * Size of a part in bytes, within what the store takes. Default 8 MiB; larger for an archive that would have too many parts,
    * with fewer of them at once.
    */
   readonly partBytes?: number | undefined
-  /**
-   * How many parts are read and on their way at once. Default 4. Of a source that is no file, so many are in memory.
-   */
+  /** How many parts are read and on their way at once. Default 4. */
   readonly concurrency?: number | undefined
 }
 
@@ -109,9 +110,8 @@ const objectName = (name: string): string => {
  * Brings the archive into the store, unless it is there. Parts that an earlier run or another machine has sent are kept when
  * their bytes are the right ones; nothing that arrived whole is sent again. Two machines may stage the same archive at once.
  *
- * An archive is read once to hash its parts, and once before that where `digest` is not given. Each part of a file is read once
- * more as it is sent, while the system has it in its cache: none is held in memory. A source of another kind may be far away,
- * so it is not read again, but held in memory by `concurrency` parts.
+ * An archive is read twice: once for its digest, and then each part as it is sent, checked against the digest. No part is held in
+ * memory. A part that the store may have already is read to be compared, and one that has to be sent again is read again.
  *
  * A failure leaves the parts in the store for the next run: `abandon` drops them. `ArchiveChanged` where the archive is no
  * longer what was digested; then no object is made.
@@ -142,9 +142,29 @@ export const stage: <R>(
 ) => Effect.Effect<StagedArchive, StagingError | ArchiveError, R | ObjectStore> = Effect.fn(
   "ArchiveStaging.stage"
 )(function* <R>(archive: Archive<R>, options: StageOptions = {}) {
-  const digest = options.digest ?? (yield* ArchiveDigest.compute(archive))
+  const digest = options.digest ?? (yield* digestFor(archive, options))
   return yield* Sending.stage(archive, digest, keyOf({ sha256: digest.sha256, name: archive.name }), options)
 })
+
+const digestFor = <R>(archive: Archive<R>, options: StageOptions) =>
+  Effect.flatMap(archive.stat, ({ size }) =>
+    Effect.flatMap(digestOptions(size, options), (inParts) => ArchiveDigest.compute(archive, inParts))
+  )
+
+/**
+ * How an archive of so many bytes is digested with the parts that `stage` sends.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const digestOptions = (
+  size: number,
+  options: Pick<StageOptions, "partBytes"> = {}
+): Effect.Effect<{ readonly checkpointBytes: number; readonly parts: true }, never, ObjectStore> =>
+  Effect.map(ObjectStore, ({ limits }) => ({
+    checkpointBytes: Parts.planOf(size, limits, options).partBytes,
+    parts: true
+  }))
 
 /**
  * How far an archive is in the store: `Staged` where the store has all of it, `Unfinished` where it has parts, else `Absent`.

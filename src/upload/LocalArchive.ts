@@ -138,7 +138,7 @@ export const tell = ({ digest, found }: ArchiveInspection.Digested): Effect.Effe
  */
 export const digest = Effect.fnUntraced(function* (
   { archive, inspection, stat }: Inspected,
-  options: Pick<ArchiveInspection.DigestOptions, "alsoAt"> = {}
+  options: Pick<ArchiveInspection.DigestOptions, "alsoAt" | "checkpointBytes" | "parts"> = {}
 ) {
   yield* emit({ _tag: "DigestStarted", way: "BeforeSending" })
   const whole = yield* ArchiveInspection.digest(inspection, archive, {

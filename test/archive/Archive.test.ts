@@ -51,6 +51,44 @@ for (const [kind, make] of Object.entries(sources)) {
         )
       }
 
+      for (const [offset, end] of [
+        [0, 1],
+        [1, MiB + 1],
+        [MiB, 2 * MiB],
+        [7, 7],
+        [2 * MiB, sample.length]
+      ] as const) {
+        it.scoped(`reads from byte ${offset} to byte ${end}, into any buffers`, () =>
+          Effect.gen(function* () {
+            const archive: Archive.Archive<FileSystem.FileSystem> = yield* make(sample)
+            const expected = yield* archive.stat
+            const wanted = Buffer.from(sample.subarray(offset, end))
+            const read = yield* drain(archive.read({ offset, end, expected }))
+            assert.isTrue(wanted.equals(read.bytes))
+            for (const chunk of read.chunks) assert.isTrue(chunk.length > 0 && chunk.length <= MiB)
+
+            const into = Effect.sync(() => new Uint8Array(300_000))
+            const filled = yield* drain(archive.read({ offset, end, expected, into }))
+            assert.isTrue(wanted.equals(filled.bytes))
+            const lengths = filled.chunks.map(({ length }) => length)
+            assert.isTrue(lengths.slice(0, -1).every((length) => length === 300_000))
+          })
+        )
+      }
+
+      for (const end of [-1, 9, sample.length + 1, 20.5]) {
+        it.scoped(`dies when asked to stop at byte ${end}`, () =>
+          Effect.gen(function* () {
+            const archive: Archive.Archive<FileSystem.FileSystem> = yield* make(sample)
+            const expected = yield* archive.stat
+            const defect = yield* Stream.runDrain(archive.read({ offset: 10, end, expected })).pipe(
+              Effect.catchAllDefect(Effect.succeed)
+            )
+            assert.include(String(defect), `RangeError: end ${end} is `)
+          })
+        )
+      }
+
       for (const offset of [-1, sample.length + 1, 0.5, Number.NaN]) {
         it.scoped(`dies when asked for byte ${offset}`, () =>
           Effect.gen(function* () {

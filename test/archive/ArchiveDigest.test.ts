@@ -172,6 +172,51 @@ describe("ArchiveDigest.compute", () => {
     })
   )
 
+  it.effect.prop("knows each part, and verifies it by itself", cases, (c) =>
+    Effect.gen(function* () {
+      const archive = fromChunks(c.bytes, c.chunk)
+      const plain = yield* ArchiveDigest.compute(archive, { checkpointBytes: c.flip + 1 })
+      assert.isUndefined(plain.parts)
+      const computed = yield* ArchiveDigest.compute(archive, { checkpointBytes: c.interval, parts: true })
+      const added = yield* ArchiveDigest.withParts(plain, archive, c.interval)
+      const starts = Array.from(
+        { length: Math.ceil(c.bytes.length / c.interval) },
+        (_, part) => part * c.interval
+      )
+      const parts = {
+        partBytes: c.interval,
+        sha256: starts.map((start) => sha256(c.bytes.subarray(start, start + c.interval)))
+      }
+      for (const digest of [computed, added]) {
+        assert.deepStrictEqual(digest.parts, parts)
+        assert.strictEqual(digest.sha256, plain.sha256)
+        assert.deepStrictEqual(digest.checkpoints, computed.checkpoints)
+      }
+      // Nothing is read where the parts are known.
+      const unread = { ...archive, read: () => Stream.die("read") }
+      assert.strictEqual(yield* ArchiveDigest.withParts(computed, unread, c.interval), computed)
+
+      const flip = c.flip % c.bytes.length
+      const changed = c.bytes.slice()
+      changed[flip] = (changed[flip] ?? 0) ^ c.mask
+      const other = fromChunks(changed, c.chunk)
+      assert.strictEqual(
+        (yield* Effect.flip(ArchiveDigest.withParts(plain, other, c.interval))).reason,
+        "Modified"
+      )
+      for (const offset of starts) {
+        const end = Math.min(c.bytes.length, offset + c.interval)
+        const { bytes, exit } = yield* drain(ArchiveDigest.verifying(added, other, { offset, end }))
+        if (flip < offset || flip >= end) {
+          assert.deepStrictEqual(bytes, c.bytes.slice(offset, end))
+        } else {
+          assert.strictEqual(exit._tag === "Left" && exit.left.reason, "Modified")
+          assert.isBelow(offset + bytes.length, end)
+        }
+      }
+    })
+  )
+
   it.effect.prop("catches any flipped byte from any offset, before the end is emitted", cases, (c) =>
     Effect.gen(function* () {
       const digest = yield* ArchiveDigest.compute(fromChunks(c.bytes, c.chunk), {

@@ -167,13 +167,18 @@ export class Digester implements RunningDigest {
   private readonly noted: Array<Checkpoint> = []
   private readonly states = [emptyState()]
   private readonly tags: Array<string> = []
+  private readonly parts: PartHasher | undefined
 
-  constructor(stat: ArchiveStat, { alsoAt = [], checkpointBytes, willBeReadAgain }: RunningOptions) {
+  constructor(
+    stat: ArchiveStat,
+    { alsoAt = [], checkpointBytes, parts = false, willBeReadAgain }: RunningOptions
+  ) {
     this.stat = stat
     this.interval = Math.max(1, Math.trunc(checkpointBytes ?? defaultCheckpointBytes))
     this.stops = alsoAt.filter((offset) => offset < stat.size).sort((one, other) => one - other)
     this.key = willBeReadAgain ? makeKey() : undefined
     this.sealer = this.key === undefined ? undefined : new SegmentSealer(this.key, 0)
+    this.parts = parts ? new PartHasher() : undefined
   }
 
   get position(): number {
@@ -194,21 +199,25 @@ export class Digester implements RunningDigest {
     )) {
       this.running.update(bytes)
       this.sealer?.update(bytes)
+      this.parts?.update(bytes)
       if (!isStop) continue
       this.noted.push(this.checkpoint)
       if (end % this.interval !== 0) continue
+      this.parts?.end()
       if (this.sealer === undefined) this.states.push(this.running.state)
       else this.tags.push(this.sealer.seal())
     }
   }
 
   finish(): ArchiveDigest {
-    const { interval, key, states, tags } = this
+    const { interval, key, parts, states, tags } = this
     if (this.sealer !== undefined) tags.push(this.sealer.seal())
+    parts?.end()
     return {
       sha256: this.running.hex,
       stat: this.stat,
       checkpoints: this.noted,
+      ...(parts === undefined ? {} : { parts: { partBytes: interval, sha256: parts.sha256 } }),
       [evidence]:
         key === undefined ? { _tag: "States", states } : { _tag: "Seals", seals: { key, interval, tags } }
     }
@@ -218,6 +227,22 @@ export class Digester implements RunningDigest {
     const multiple = position + this.interval - (position % this.interval)
     const stop = Math.min(multiple, this.stops.find((offset) => offset > position) ?? multiple)
     return stop < this.stat.size ? stop : undefined
+  }
+}
+
+/** Hashes one part after the other. Mutable: make one per run, inside an Effect. */
+class PartHasher {
+  readonly sha256: Array<string> = []
+  private hash = createHash("sha256")
+
+  update(bytes: Uint8Array): void {
+    this.hash.update(bytes)
+  }
+
+  /** The next part begins. */
+  end(): void {
+    this.sha256.push(this.hash.digest("hex"))
+    this.hash = createHash("sha256")
   }
 }
 

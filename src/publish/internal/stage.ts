@@ -93,7 +93,8 @@ const read = Effect.fnUntraced(function* <R>({ archive, begun, extensionId }: Re
   // What the archive was allowed when its upload began need not be allowed again.
   const requireUsable = Option.isSome(begun) ? Effect.succeed : LocalArchive.requireUsable
   yield* requireUsable(inspected.inspection)
-  const digested = yield* LocalArchive.digest(inspected)
+  const inParts = yield* ArchiveStaging.digestOptions(inspected.stat.size)
+  const digested = yield* LocalArchive.digest(inspected, inParts)
   yield* requireUsable(digested.inspection)
   if (Option.exists(begun, (record) => record.archive.sha256 !== digested.digest.sha256)) {
     return yield* new ArchiveChanged({

@@ -92,7 +92,7 @@ export const fileOf = (parts: number) =>
     return { bytes, path, archive: Archive.file(path) }
   }).pipe(Effect.provide(Files))
 
-/** The two kinds of archives: parts of the one are kept in memory while they are sent, parts of the other are read again. */
+/** The two kinds of archives: a file is read into buffers straight away, any other source has chunks of its own. */
 export const kinds = [
   ["in memory", (parts: number) => Effect.succeed(archiveOf(parts))],
   ["in a file", fileOf]

@@ -27,35 +27,33 @@ export const read =
   (options: ReadOptions): Stream.Stream<Uint8Array, ArchiveError, FileSystem.FileSystem> =>
     ByteStream.make(
       Effect.suspend(() => {
-        source.assertOffset(options.offset, options.expected)
-        return options.into === undefined ? readLent(path, options) : readInto(path, options, options.into)
+        const reading = source.within(options)
+        return reading.into === undefined ? readLent(path, reading) : readInto(path, reading, reading.into)
       })
     )
 
 /** Buffers are taken before the file is opened: whoever has to wait for them holds nothing. */
-const readLent = (path: string, options: ReadOptions) =>
+const readLent = (path: string, options: source.Reading) =>
   Effect.flatMap(bufferSource(options), (nextBuffer) =>
     Effect.flatMap(openUnchanged(path, options), (file) =>
-      readingAhead(options, (position) =>
-        readChunk(path, file, options.expected, position, nextBuffer(position))
-      )
+      readingAhead(options, (position) => readChunk(path, file, options, position, nextBuffer(position)))
     )
   )
 
-const readInto = (path: string, options: ReadOptions, into: Effect.Effect<Uint8Array>) =>
+const readInto = (path: string, options: source.Reading, into: Effect.Effect<Uint8Array>) =>
   Effect.map(openUnchanged(path, options), (file) =>
     inOrder(options, (position) =>
-      Effect.flatMap(into, (buffer) => readWhole(path, file, options.expected, position, buffer))
+      Effect.flatMap(into, (buffer) => readWhole(path, file, options, position, buffer))
     )
   )
 
 const inOrder = (
-  { expected, offset }: ReadOptions,
+  { end, offset }: source.Reading,
   readAt: (position: number) => Effect.Effect<Uint8Array, ArchiveError>
 ): ByteStream.Pull<ArchiveError> => {
   let position = offset
   return Effect.suspend(() =>
-    position === expected.size
+    position === end
       ? Effect.fail(Option.none())
       : Effect.mapBoth(readAt(position), {
           onFailure: Option.some,
@@ -73,7 +71,7 @@ const inOrder = (
  * is waited for at the end: until then the operating system still writes to its buffer.
  */
 const readingAhead = (
-  { expected, offset }: ReadOptions,
+  { end, offset }: source.Reading,
   readAt: (position: number) => Effect.Effect<Uint8Array, ArchiveError>
 ): Effect.Effect<ByteStream.Pull<ArchiveError>, never, Scope.Scope> =>
   Effect.suspend(() => {
@@ -94,12 +92,10 @@ const readingAhead = (
     const take = (bytes: Uint8Array) => {
       position += bytes.length
       ahead = undefined
-      return bytes.length < worthReadingAhead || position === expected.size
-        ? Effect.succeed(bytes)
-        : begin(bytes)
+      return bytes.length < worthReadingAhead || position === end ? Effect.succeed(bytes) : begin(bytes)
     }
     const pull = Effect.suspend(() =>
-      position === expected.size
+      position === end
         ? Effect.fail(Option.none())
         : Effect.mapError(Effect.flatMap(current(), take), Option.some)
     )
@@ -144,19 +140,19 @@ const assertUnchanged = (
 const readChunk = (
   path: string,
   file: FileSystem.File,
-  expected: ArchiveStat,
+  { end, expected }: source.Reading,
   position: number,
   buffer: Uint8Array
 ): Effect.Effect<Uint8Array, ArchiveError> =>
   Effect.suspend(() => {
-    const wanted = buffer.subarray(0, Math.min(buffer.length, expected.size - position))
+    const wanted = buffer.subarray(0, Math.min(buffer.length, end - position))
     return Effect.flatMap(
       Effect.mapError(Effect.uninterruptible(file.read(wanted)), unreadable(path)),
       (read): Effect.Effect<Uint8Array, ArchiveError> => {
         const count = Number(read)
         if (count === 0) return source.endedEarly(path, expected, position)
         const bytes = Effect.succeed(wanted.subarray(0, count))
-        return position + count === expected.size
+        return position + count === end
           ? Effect.zipRight(assertUnchanged(path, file, expected), bytes)
           : bytes
       }
@@ -167,14 +163,14 @@ const readChunk = (
 const readWhole = (
   path: string,
   file: FileSystem.File,
-  expected: ArchiveStat,
+  options: source.Reading,
   position: number,
   buffer: Uint8Array
 ): Effect.Effect<Uint8Array, ArchiveError> => {
-  const wanted = buffer.subarray(0, Math.min(buffer.length, expected.size - position))
+  const wanted = buffer.subarray(0, Math.min(buffer.length, options.end - position))
   const rest = (filled: number): Effect.Effect<Uint8Array, ArchiveError> =>
     Effect.flatMap(
-      readChunk(path, file, expected, position + filled, wanted.subarray(filled)),
+      readChunk(path, file, options, position + filled, wanted.subarray(filled)),
       ({ length }) => (filled + length < wanted.length ? rest(filled + length) : Effect.succeed(wanted))
     )
   return rest(0)
@@ -183,21 +179,21 @@ const readWhole = (
 /** A ring of buffers, one of them to read ahead, or a fresh one each time. Never larger than what is left to read. */
 const bufferSource = ({
   chunkBytes = source.chunkBytes,
-  expected,
+  end,
   offset,
   recycle
-}: ReadOptions): Effect.Effect<(position: number) => Uint8Array, never, Scope.Scope> => {
+}: source.Reading): Effect.Effect<(position: number) => Uint8Array, never, Scope.Scope> => {
   if (recycle === undefined) {
-    return Effect.succeed((position) => new Uint8Array(Math.min(chunkBytes, expected.size - position)))
+    return Effect.succeed((position) => new Uint8Array(Math.min(chunkBytes, end - position)))
   }
-  const bufferBytes = Math.min(chunkBytes, expected.size - offset)
+  const bufferBytes = Math.min(chunkBytes, end - offset)
   return Effect.flatMap(BufferPool, ({ ring }) =>
     ring({ buffers: Math.max(1, recycle) + 1, bufferBytes })
   ).pipe(
     Effect.map(
       ({ next }) =>
         (position) =>
-          next(expected.size - position)
+          next(end - position)
     )
   )
 }

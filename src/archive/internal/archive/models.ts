@@ -24,6 +24,8 @@ export interface ArchiveStat {
 export interface ReadOptions {
   /** First byte to read, in bytes from the start of the archive. At most the expected size; at it, nothing is read. */
   readonly offset: number
+  /** Where to stop, in bytes from the start of the archive, not before `offset`. Default: at the expected size. */
+  readonly end?: number | undefined
   /** What the archive was when the upload began; the stream fails with `ArchiveChanged` when it no longer is. */
   readonly expected: ArchiveStat
   /**
@@ -39,8 +41,8 @@ export interface ReadOptions {
    */
   readonly chunkBytes?: number | undefined
   /**
-   * Gives the buffer for the next chunk, which a file fills to its end or to that of the archive, and reads nothing ahead. Then
-   * `recycle` and `chunkBytes` say nothing. Sources of other kinds have chunks of their own all the same.
+   * Gives the buffer for the next chunk, which is filled to its end or to that of the reading; nothing is read ahead. Then
+   * `recycle` and `chunkBytes` say nothing.
    */
   readonly into?: Effect.Effect<Uint8Array> | undefined
 }

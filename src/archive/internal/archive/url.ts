@@ -5,7 +5,6 @@ import * as HttpClient from "@effect/platform/HttpClient"
 import type * as HttpClientError from "@effect/platform/HttpClientError"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type { HttpClientResponse } from "@effect/platform/HttpClientResponse"
-import * as Chunk from "effect/Chunk"
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -19,10 +18,11 @@ import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as ByteStream from "../../../byteStream.ts"
 import { attribute, serverOf, spanned } from "../../../telemetry.ts"
 import { ArchiveChanged, type ArchiveError, ArchiveUnreadable } from "../../ArchiveError.ts"
 import type { ArchiveStat, ReadOptions, UrlOptions } from "./models.ts"
-import { assertOffset, baseName, changeBetween, describe, ofLength } from "./source.ts"
+import { baseName, changeBetween, describe, keptTo, type Reading, within } from "./source.ts"
 
 const isLost = (error: Lost | ArchiveError): boolean => error._tag === "Lost"
 
@@ -64,17 +64,14 @@ const firstBytes = 128 * 1024
 
 export const read =
   (source: UrlSource) =>
-  ({ expected, offset }: ReadOptions): Stream.Stream<Uint8Array, ArchiveError, HttpClient.HttpClient> =>
-    Stream.suspend(() => {
-      assertOffset(offset, expected)
+  (options: ReadOptions): Stream.Stream<Uint8Array, ArchiveError, HttpClient.HttpClient> =>
+    ByteStream.suspend(() => {
+      const reading = within(options)
+      const { end, expected, offset } = reading
       if (offset === expected.size) return Stream.execute(assertUnchanged(source, expected))
-
-      const readUpTo = makeReader(source, expected, offset)
-      const first = Math.min(expected.size, offset + firstBytes)
-      return Stream.concat(readUpTo(first), readUpTo(expected.size)).pipe(
-        Stream.mapError((error) => (error._tag === "Lost" ? giveUp(source, error) : error)),
-        ofLength(source.path, expected, offset)
-      )
+      // Who says how much he takes has no use for a first request.
+      const first = options.end ?? Math.min(end, offset + firstBytes)
+      return keptTo(source.path, reading)(ByteStream.make(requestsFor(source, reading, first)))
     })
 
 const assertUnchanged = (source: UrlSource, expected: ArchiveStat) =>
@@ -83,41 +80,82 @@ const assertUnchanged = (source: UrlSource, expected: ArchiveStat) =>
     return change === undefined ? Effect.void : change
   })
 
-/** Streams that go on where the one before ended. What was passed on is never asked for again, and nothing is left out. */
-const makeReader = (source: UrlSource, expected: ArchiveStat, offset: number) => {
-  let position = offset
+/** One answer that is being read. */
+interface Answer {
+  readonly pull: ByteStream.Pull<Lost | ArchiveUnreadable>
+  /** The end of what it holds, in bytes from the start of the archive. */
+  readonly end: number
+}
 
-  const advance = (end: number) => (chunk: Chunk.Chunk<Uint8Array>) =>
-    Effect.suspend(() => {
-      position = Chunk.reduce(chunk, position, (sum, bytes) => sum + bytes.length)
-      // Beyond the archive's own end, it has grown: the length of the whole is kept elsewhere.
-      return position > end && end < expected.size
-        ? unreadable(source, `the server sent more than the bytes up to ${end} that it announced`)
-        : Effect.succeed(chunk)
+/**
+ * The bytes of a reading, over as many requests as it takes: one up to `first`, one for the rest, and another one wherever the line
+ * was lost. What was passed on is never asked for again, and nothing is left out.
+ */
+const requestsFor = (
+  source: UrlSource,
+  { end, expected, offset }: Reading,
+  first: number
+): ByteStream.Begin<ArchiveError, HttpClient.HttpClient> =>
+  Effect.gen(function* () {
+    const context = yield* Effect.context<HttpClient.HttpClient>()
+    const whole = yield* Effect.scope
+    const patience = yield* Schedule.driver(source.retry)
+    let position = offset
+    let answer: Answer | undefined
+    let closeAnswer: Effect.Effect<void> = Effect.void
+    let hasRetried = false
+
+    const open = Effect.gen(function* () {
+      const wanted = { start: position, end: position < first ? first : end }
+      const response = yield* send(source, "GET", conditions(expected, wanted))
+      const announced = yield* endIn(source, response, expected, wanted)
+      answer = { end: announced, pull: yield* ByteStream.begin(body(source, response)) }
+    })
+    const ask = Effect.flatMap(Scope.fork(whole, ExecutionStrategy.sequential), (scope) => {
+      closeAnswer = Scope.close(scope, Exit.void)
+      return Effect.provide(Scope.extend(open, scope), context)
     })
 
-  const request = (wanted: Range) =>
-    Stream.unwrapScoped(
-      Effect.gen(function* () {
-        const response = yield* send(source, "GET", conditions(expected, wanted))
-        const end = yield* endIn(source, response, expected, wanted)
-        const cutShort = Effect.suspend(() =>
-          position < end
-            ? new Lost({ detail: `the answer ended at byte ${position} of ${end}` })
-            : Effect.void
-        )
-        return body(source, response).pipe(
-          Stream.mapChunksEffect(advance(end)),
-          Stream.concat(Stream.execute(cutShort))
-        )
+    const next: ByteStream.Pull<ArchiveError> = Effect.suspend(() => {
+      if (answer !== undefined) return pullFrom(answer)
+      if (position >= end) return Effect.fail(Option.none())
+      return Effect.matchEffect(ask, { onFailure: failed, onSuccess: () => next })
+    })
+    const pullFrom = (answer: Answer) =>
+      Effect.matchEffect(answer.pull, {
+        onFailure: Option.match({ onNone: () => ended(answer), onSome: failed }),
+        onSuccess: (bytes) => taken(answer, bytes)
       })
-    )
-
-  return (end: number) =>
-    Stream.suspend(() => (position < end ? request({ start: position, end }) : Stream.empty)).pipe(
-      Stream.retry(Schedule.whileInput(source.retry, isLost))
-    )
-}
+    const taken = (answer: Answer, bytes: Uint8Array) => {
+      position += bytes.length
+      // Beyond the archive's own end, it has grown: the length of the whole is kept elsewhere.
+      if (position > answer.end && answer.end < expected.size) {
+        const detail = `the server sent more than the bytes up to ${answer.end} that it announced`
+        return Effect.mapError(unreadable(source, detail), Option.some)
+      }
+      if (!hasRetried) return Effect.succeed(bytes)
+      hasRetried = false
+      return Effect.as(patience.reset, bytes)
+    }
+    const ended = ({ end }: Answer) =>
+      position < end
+        ? failed(new Lost({ detail: `the answer ended at byte ${position} of ${end}` }))
+        : Effect.zipRight(close, next)
+    const close = Effect.suspend(() => {
+      answer = undefined
+      return closeAnswer
+    })
+    const failed = (error: Lost | ArchiveError): ByteStream.Pull<ArchiveError> => {
+      if (error._tag !== "Lost") return Effect.fail(Option.some(error))
+      hasRetried = true
+      const again = Effect.matchEffect(patience.next(error), {
+        onFailure: () => Effect.fail(Option.some(giveUp(source, error))),
+        onSuccess: () => next
+      })
+      return Effect.zipRight(close, again)
+    }
+    return next
+  })
 
 /**
  * A server that knows conditions refuses to send a byte of a changed archive; one that does not is found out by its
@@ -370,9 +408,9 @@ const body = (
   source: UrlSource,
   response: HttpClientResponse
 ): Stream.Stream<Uint8Array, Lost | ArchiveUnreadable> =>
-  response.stream.pipe(
-    Stream.mapError((error) => failureOf(source, error)),
-    Stream.timeoutFail(() => silent(source), source.stallTimeout)
+  ByteStream.timeoutFail(
+    ByteStream.mapError(response.stream, (error) => failureOf(source, error)),
+    { limitMillis: Duration.toMillis(source.stallTimeout), onTimeout: () => silent(source) }
   )
 
 const silent = (source: UrlSource): Lost =>

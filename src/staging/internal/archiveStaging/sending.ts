@@ -1,41 +1,31 @@
 /** From an archive to an object: what is there is kept, the rest is sent, and then they are put together. */
 import { createHash } from "node:crypto"
-import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
-import * as FiberSet from "effect/FiberSet"
 import * as Option from "effect/Option"
-import * as Order from "effect/Order"
 import type * as Stream from "effect/Stream"
 import type { Archive } from "../../../archive/Archive.ts"
 import * as ArchiveDigest from "../../../archive/ArchiveDigest.ts"
-import { ArchiveChanged, type ArchiveError } from "../../../archive/ArchiveError.ts"
+import type { ArchiveError } from "../../../archive/ArchiveError.ts"
 import * as ByteStream from "../../../byteStream.ts"
 import type { StagedArchive, StageOptions } from "../../ArchiveStaging.ts"
 import { ObjectStore, type StoredPart, type UnfinishedUpload } from "../../ObjectStore.ts"
 import { StagedArchiveDiffers, type StagingError, type StoreUploadLost } from "../../StagingError.ts"
 import { emit, nobody, retrying, StagingEvents } from "../../StagingEvent.ts"
-import * as PartSources from "./partSources.ts"
-import {
-  type Candidate,
-  candidates,
-  isThere,
-  offsetOfPart,
-  type Plan,
-  planOf,
-  sizeOfPart,
-  sumOf
-} from "./parts.ts"
+import * as PartReading from "./partReading.ts"
+import { type Candidate, candidates, isThere, type Plan, planOf, sizeOfPart, sumOf } from "./parts.ts"
 
 /** One archive on its way. Mutable: made per run, inside an Effect. */
 interface Job<R> {
   readonly archive: Archive<R>
-  readonly digest: ArchiveDigest.ArchiveDigest
+  readonly digest: ArchiveDigest.DigestInParts
   readonly key: string
   readonly plan: Plan
-  /** Parts that this run has sent and the store has taken. */
-  readonly sent: Set<number>
-  /** Bytes of parts that left, those of failed attempts included. */
-  bytesSent: number
+  readonly sent: {
+    /** Those that the store has taken. */
+    readonly parts: Set<number>
+    /** Bytes of parts that left, those of failed attempts included. */
+    bytes: number
+  }
 }
 
 export const stage = Effect.fnUntraced(function* <R>(
@@ -50,20 +40,23 @@ export const stage = Effect.fnUntraced(function* <R>(
   const plan = planOf(stat.size, store.limits, options)
   const { count, partBytes, size } = plan
   yield* emit({ _tag: "StagingStarted", location, total: size, partBytes, parts: count })
-  const job: Job<R> = { archive, digest, key, plan, sent: new Set(), bytesSent: 0 }
   const wasThere = yield* isThere(key, size)
-  if (!wasThere) yield* deliver(job, 1)
+  const sent = { parts: new Set<number>(), bytes: 0 }
+  if (!wasThere) {
+    const inParts = yield* ArchiveDigest.withParts(digest, archive, partBytes)
+    yield* deliver({ archive, digest: inParts, key, plan, sent }, 1)
+  }
   yield* emit({ _tag: "StagingCompleted", location, wasThere })
-  const bytesOfParts = [...job.sent].reduce((sum, number) => sum + sizeOfPart(plan, number), 0)
+  const bytesOfParts = [...sent.parts].reduce((sum, number) => sum + sizeOfPart(plan, number), 0)
   return {
     location,
     key,
     size,
     sha256,
-    bytesSent: job.bytesSent,
+    bytesSent: sent.bytes,
     bytesKept: size - bytesOfParts,
-    partsSent: job.sent.size,
-    partsKept: count - job.sent.size
+    partsSent: sent.parts.size,
+    partsKept: count - sent.parts.size
   }
 }, inTurn)
 
@@ -163,92 +156,37 @@ const dropLeftovers = (leftovers: ReadonlyArray<Candidate>) =>
     )
   )
 
-/** A part whose bytes were read once, and were those of the digest. */
-interface Part<out R> {
-  readonly number: number
-  /** In bytes. */
-  readonly size: number
-  readonly sha256: string
-  /** What the store has already of exactly these bytes. */
-  readonly kept: Option.Option<StoredPart>
-  /** Read anew with each run, one after the other. Of a file they are not certain to be the same. */
-  readonly bytes: Stream.Stream<Uint8Array, ArchiveError, R>
-}
-
-/** Reads the archive once, to its end, and has every part in the store by then. */
+/** Has every part in the store: those that are there and right are kept, the others are sent. */
 const sendParts = Effect.fnUntraced(function* <R>(
   job: Job<R>,
   upload: UnfinishedUpload,
   fitting: ReadonlyArray<StoredPart>
 ) {
   const { archive, digest, plan } = job
-  const sources = PartSources.make(archive, digest, plan)
   const listed = new Map(fitting.map((part) => [part.number, part]))
-  const sending = yield* FiberSet.make<void, StagingError | ArchiveError>()
+  const withBytesOf = PartReading.make(archive, digest, plan)
   const deliverPart = yield* partDelivery(job, upload)
-  const stored: Array<StoredPart> = []
-
-  const dispatch = (part: Part<R>, source: PartSources.PartSource<R>) =>
-    deliverPart(part).pipe(
-      Effect.flatMap((taken) =>
-        Effect.sync(() => {
-          stored.push(taken)
-        })
-      ),
-      Effect.ensuring(sources.give(source)),
-      FiberSet.run(sending)
-    )
-
-  /** What takes the bytes of the next part: nothing is read for a part before there is room for it. */
-  const begin = (number: number) =>
-    Effect.map(sources.take, (source) => {
-      const there = listed.get(number)
+  return yield* Effect.forEach(
+    digest.parts.sha256,
+    (sha256, index) => {
+      const number = index + 1
+      const there = Option.fromNullable(listed.get(number))
       const size = sizeOfPart(plan, number)
-      const hash = makeHash(there !== undefined)
-      let filled = 0
-      return {
-        /** Takes what belongs to the part, and tells what is left. */
-        accept: (bytes: Uint8Array): Uint8Array => {
-          const piece = bytes.subarray(0, size - filled)
-          hash.update(piece)
-          source.accept(piece, filled)
-          filled += piece.length
-          return bytes.subarray(piece.length)
-        },
-        isWhole: () => filled === size,
-        dispatch: Effect.suspend(() => {
-          const { md5, sha256 } = hash.digest()
-          const kept = Option.filter(Option.fromNullable(there), (part) => isMd5(part, md5))
-          return dispatch({ number, size, sha256, kept, bytes: source.bytesOf(number) }, source)
-        })
-      }
-    })
-
-  let number = 1
-  let current = yield* begin(number)
-  const accept = (chunk: Uint8Array): Effect.Effect<void, never, R> => {
-    const rest = current.accept(chunk)
-    if (!current.isWhole()) return Effect.void
-    return Effect.flatMap(current.dispatch, () => {
-      number += 1
-      if (number > plan.count) return Effect.void
-      return Effect.flatMap(begin(number), (next) => {
-        current = next
-        return rest.length === 0 ? Effect.void : accept(rest)
-      })
-    })
-  }
-
-  const failure = FiberSet.join(sending)
-  const bytes = ArchiveDigest.verifying(digest, archive, { offset: 0, ...sources.reading })
-  const reading = ByteStream.forEach(bytes, accept).pipe(
-    Effect.zipRight(FiberSet.awaitEmpty(sending)),
-    // The last fiber may have gone because it failed.
-    Effect.zipRight(Effect.suspend(() => (stored.length === plan.count ? Effect.void : failure)))
+      return withBytesOf(number, (bytes) => deliverPart({ number, size, sha256, there, bytes }))
+    },
+    { concurrency: plan.concurrency }
   )
-  yield* Effect.raceFirst(reading, failure)
-  return Arr.sortWith(stored, (part) => part.number, Order.number)
-}, Effect.scoped)
+})
+
+interface Part<out R> {
+  readonly number: number
+  /** In bytes. */
+  readonly size: number
+  readonly sha256: string
+  /** What the store has of this number and size, whatever its bytes are. */
+  readonly there: Option.Option<StoredPart>
+  readonly bytes: PartReading.PartBytes<R>
+}
 
 /** Has one part in the store: the one that is there, where its bytes are these, or else these are sent. */
 const partDelivery = Effect.fnUntraced(function* <R>(job: Job<R>, upload: UnfinishedUpload) {
@@ -260,7 +198,8 @@ const partDelivery = Effect.fnUntraced(function* <R>(job: Job<R>, upload: Unfini
     return onEvent({ _tag: "StagingProgress", bytes: progress, total: job.plan.size })
   }
 
-  return Effect.fnUntraced(function* ({ bytes, kept, number, sha256, size }: Part<R>) {
+  return Effect.fnUntraced(function* ({ bytes, number, sha256, size, there }: Part<R>) {
+    const kept = yield* ifSame(there, size, bytes)
     if (Option.isSome(kept)) {
       yield* emit({ _tag: "PartKept", part: number, bytes: size })
       yield* moved(size)
@@ -278,16 +217,9 @@ const partDelivery = Effect.fnUntraced(function* <R>(job: Job<R>, upload: Unfini
       if (total < written) startOver()
       const more = total - written
       written = total
-      job.bytesSent += more
+      job.sent.bytes += more
       return moved(more)
     }
-    /** The MD5 of the part, which is still the same one. */
-    const md5Again = Effect.flatMap(hashesOf(bytes), (again): Effect.Effect<string, ArchiveChanged> => {
-      if (again.sha256 === sha256) return Effect.succeed(again.md5)
-      const start = offsetOfPart(job.plan, number)
-      const detail = `bytes ${start} to ${start + size} are not those that were digested`
-      return new ArchiveChanged({ path: job.archive.path, reason: "Modified", detail })
-    })
     const put = Effect.suspend(() => {
       startOver()
       return store.putPart(upload, { number, size, body: bytes, sha256, onWritten })
@@ -296,56 +228,38 @@ const partDelivery = Effect.fnUntraced(function* <R>(job: Job<R>, upload: Unfini
         Effect.sync(() => {
           hasArrived = written === size
         })
-      ),
-      // That may be the line's doing, or the archive's.
-      Effect.tapErrorTag("StorePartRefused", ({ reason }) =>
-        reason === "WrongBytes" ? md5Again : Effect.void
       )
     )
     // A part whose answer was lost is asked for before it is sent again.
-    const found = Effect.gen(function* () {
-      const part = yield* store.part(upload, number)
-      if (!Option.exists(part, (found) => found.size === size)) return Option.none()
-      const md5 = yield* md5Again
-      return Option.filter(part, (found) => isMd5(found, md5))
-    })
+    const found = Effect.flatMap(store.part(upload, number), (part) => ifSame(part, size, bytes))
     const attempt = Effect.suspend(() =>
       hasArrived ? Effect.flatMap(found, Option.match({ onNone: () => put, onSome: Effect.succeed })) : put
     )
     const taken = yield* retrying(attempt)
     // A transport that tells nothing on the way has sent it all the same.
     if (written < size) yield* onWritten(size)
-    job.sent.add(number)
+    job.sent.parts.add(number)
     yield* emit({ _tag: "PartSent", part: number, bytes: size })
     return taken
   })
 })
 
-const isMd5 = ({ etag }: StoredPart, md5: string): boolean => etag.toLowerCase() === md5
+/** What the store has, where it is of these bytes: an entity tag is their MD5. */
+const ifSame = <E, R>(
+  part: Option.Option<StoredPart>,
+  size: number,
+  bytes: Stream.Stream<Uint8Array, E, R>
+): Effect.Effect<Option.Option<StoredPart>, E, R> =>
+  Option.exists(part, (there) => there.size === size && isMd5(there.etag))
+    ? Effect.map(md5Of(bytes), (md5) => Option.filter(part, ({ etag }) => etag.toLowerCase() === md5))
+    : Effect.succeedNone
 
-/** What a part is recognised by, in hex. */
-interface Hashes {
-  readonly sha256: string
-  /** Empty where it was not asked for: it takes more time than the other. */
-  readonly md5: string
-}
+/** Others are not worth a reading: a store that encrypts has them. */
+const isMd5 = (etag: string): boolean => /^[0-9a-f]{32}$/i.test(etag)
 
-/** On this thread: the other ways copy the bytes first, and the copies take more memory than the parts. */
-const makeHash = (isMd5Wanted: boolean) => {
-  const sha256 = createHash("sha256")
-  const md5 = isMd5Wanted ? createHash("md5") : undefined
-  return {
-    update: (bytes: Uint8Array): void => {
-      sha256.update(bytes)
-      md5?.update(bytes)
-    },
-    digest: (): Hashes => ({ sha256: sha256.digest("hex"), md5: md5?.digest("hex") ?? "" })
-  }
-}
-
-const hashesOf = <E, R>(bytes: Stream.Stream<Uint8Array, E, R>): Effect.Effect<Hashes, E, R> =>
+const md5Of = <E, R>(bytes: Stream.Stream<Uint8Array, E, R>): Effect.Effect<string, E, R> =>
   Effect.suspend(() => {
-    const hash = makeHash(true)
+    const hash = createHash("md5")
     const whole = ByteStream.forEach(bytes, (chunk) => Effect.sync(() => hash.update(chunk)))
-    return Effect.map(whole, hash.digest)
+    return Effect.map(whole, () => hash.digest("hex"))
   })

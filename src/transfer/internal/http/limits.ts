@@ -2,6 +2,7 @@
 import type { Clock } from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type * as ByteStream from "../../../byteStream.ts"
 import * as Monotonic from "../../Monotonic.ts"
 import { ConnectTimeout, DeadlineExceeded, type Phase, UploadStalled } from "../../TransferError.ts"
 
@@ -139,22 +140,19 @@ export const withinDeadline =
         })
 
 /**
- * For reading an answer, which may go on after the exchange was handed over: each wait for more may take as long as a
- * stall, and no longer than what is left until the deadline, a moment on the monotonic clock.
+ * For reading an answer, which may go on after the exchange was handed over: each chunk of it may take as long as a stall, and all of
+ * them no longer than until the deadline.
  */
-export const withinSilence =
-  (progress: Progress, limits: Limits, deadlineAt: number) =>
-  <A, E, R>(wait: Effect.Effect<A, E, R>): Effect.Effect<A, E | UploadStalled | DeadlineExceeded, R> =>
-    Effect.suspend(() => {
-      const left = Math.max(0, Math.ceil(deadlineAt - progress.now()))
-      const patience = Math.min(limits.stall, left)
-      if (patience === Number.POSITIVE_INFINITY) return wait
-      return Effect.timeoutFail(wait, {
-        duration: Duration.millis(patience),
-        onTimeout: () =>
-          left <= limits.stall ? deadlineExceeded(progress, limits.deadline) : stalled(progress, limits.stall)
-      })
-    })
+export const silenceOf = (
+  progress: Progress,
+  { deadline, stall }: Limits,
+  deadlineAt: number
+): ByteStream.TimeoutOptions<UploadStalled | DeadlineExceeded> => ({
+  limitMillis: stall,
+  deadlineAt,
+  onTimeout: () =>
+    progress.now() >= deadlineAt ? deadlineExceeded(progress, deadline) : stalled(progress, stall)
+})
 
 const connectTimeout = (progress: Progress, limitMillis: number): ConnectTimeout =>
   new ConnectTimeout({ ...progress.snapshot, limitMillis })

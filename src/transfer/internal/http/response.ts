@@ -17,7 +17,7 @@ import type * as Stream from "effect/Stream"
 import * as ByteStream from "../../../byteStream.ts"
 import type { ConnectionFailed, DeadlineExceeded, UploadStalled } from "../../TransferError.ts"
 import { type Connection, connectionFailed } from "./connection.ts"
-import { type Limits, withinSilence } from "./limits.ts"
+import { type Limits, silenceOf } from "./limits.ts"
 
 /** What can end an answer before its time. */
 type ReceivingError = ConnectionFailed | UploadStalled | DeadlineExceeded
@@ -176,7 +176,6 @@ const makeBody = (answer: FinalResponse): Stream.Stream<Uint8Array, ReceivingErr
     if (!message.complete) failed(new Error("the answer was cut short"))
   })
 
-  const limited = withinSilence(connection.progress, answer.limits, answer.deadlineAt)
   let whole: Uint8Array | null = message.complete && source === message ? message.read() : null
   const read = (): Uint8Array | null => {
     const bytes: Uint8Array | null = whole ?? source.read()
@@ -191,18 +190,19 @@ const makeBody = (answer: FinalResponse): Stream.Stream<Uint8Array, ReceivingErr
     if (ended || (isOver && !connection.isShared)) return Effect.fail(Option.none())
     // The end of a whole answer is told a turn later: until then the connection does not serve others.
     const more = news(message, source)
-    return Effect.zipRight(isOver ? more : Effect.mapError(limited(more), Option.some), pull)
+    return Effect.zipRight(more, pull)
   })
   const close = Effect.sync(() => {
     connection.close()
     if (source !== message) source.destroy()
   })
-  return ByteStream.make<ReceivingError, never>(
+  const bytes = ByteStream.make<ReceivingError, never>(
     Effect.as(
       Effect.addFinalizer(() => close),
       pull
     )
   )
+  return ByteStream.timeoutFail(bytes, silenceOf(connection.progress, answer.limits, answer.deadlineAt))
 }
 
 /**
