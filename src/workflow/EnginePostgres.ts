@@ -6,7 +6,6 @@
  *
  * @since 0.1.0
  */
-import * as ClusterWorkflowEngine from "@effect/cluster/ClusterWorkflowEngine"
 import { RunnerAddress } from "@effect/cluster/RunnerAddress"
 import * as RunnerHealth from "@effect/cluster/RunnerHealth"
 import * as RunnerServer from "@effect/cluster/RunnerServer"
@@ -28,6 +27,7 @@ import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import type { AddressInUse, EngineMismatch, EngineUnavailable } from "./EngineError.ts"
+import { layerEngine } from "./internal/activities.ts"
 import { layerDatabase, layerInsight, unlessMismatched } from "./internal/cluster.ts"
 import { exclusively, layerAddress, saveEnd } from "./internal/database.ts"
 import { layerOrUnavailable, toUnavailable } from "./internal/engine.ts"
@@ -304,4 +304,4 @@ const listening = ({ listen, runner, url }: PostgresRunnerOptions) => {
   )
 }
 
-const engine = Layer.mergeAll(ClusterWorkflowEngine.layer, layerInsight, layerLateSharding)
+const engine = Layer.mergeAll(layerEngine, layerInsight, layerLateSharding)

@@ -11,7 +11,6 @@ import { hostname, tmpdir, userInfo } from "node:os"
 import process from "node:process"
 import { setTimeout } from "node:timers/promises"
 import { pathToFileURL } from "node:url"
-import * as ClusterWorkflowEngine from "@effect/cluster/ClusterWorkflowEngine"
 import * as RunnerHealth from "@effect/cluster/RunnerHealth"
 import * as RunnerStorage from "@effect/cluster/RunnerStorage"
 import * as Runners from "@effect/cluster/Runners"
@@ -32,6 +31,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { EngineLocked, type EngineMismatch, EngineUnavailable } from "./EngineError.ts"
+import { layerEngine } from "./internal/activities.ts"
 import { layerDatabase, layerInsight, unlessMismatched } from "./internal/cluster.ts"
 import { exclusively } from "./internal/database.ts"
 import { layerOrUnavailable, toUnavailable } from "./internal/engine.ts"
@@ -100,7 +100,7 @@ const onFile = (
           Layer.merge(layerLock(absolute, absolute, resource), layerLock(absolute, lockFile, resource))
         )
       )
-      return Layer.mergeAll(ClusterWorkflowEngine.layer, layerInsight, layerLateSharding).pipe(
+      return Layer.mergeAll(layerEngine, layerInsight, layerLateSharding).pipe(
         Layer.provide(runner(options, resource, config)),
         Layer.provide(layerFile(absolute, resource, busyLimitMillis)),
         unlessMismatched(resource),

@@ -88,25 +88,31 @@ export const layerDatabase = ({
     })
   ).pipe(Layer.provide(SqlJournal.layer({ lease })), Layer.provide(Database.layerTables(resource, namespace)))
 
+/**
+ * The engine addresses the messages of a workflow so, and tells nobody how: `poll` says the same of a release that has no result yet
+ * and of one that it never saw.
+ */
+export const addressOf = (
+  sharding: Sharding.Sharding["Type"],
+  workflow: Workflow.Any,
+  executionId: string
+): EntityAddress => {
+  const entityId = EntityId.make(executionId)
+  const group = Context.get(workflow.annotations, ClusterSchema.ShardGroup)(entityId)
+  return new EntityAddress({
+    entityType: EntityType.make(`Workflow/${workflow.name}`),
+    entityId,
+    shardId: sharding.getShardId(entityId, group)
+  })
+}
+
 const make = Effect.gen(function* () {
   const storage = yield* MessageStorage.MessageStorage
   const sharding = yield* Sharding.Sharding
 
-  // The engine addresses its messages so, and tells nobody how: `poll` says the same of a release that has no result yet
-  // and of one that it never saw.
-  const addressOf = (workflow: Workflow.Any, executionId: string) => {
-    const entityId = EntityId.make(executionId)
-    const group = Context.get(workflow.annotations, ClusterSchema.ShardGroup)(entityId)
-    return new EntityAddress({
-      entityType: EntityType.make(`Workflow/${workflow.name}`),
-      entityId,
-      shardId: sharding.getShardId(entityId, group)
-    })
-  }
-
   const isStored = (workflow: Workflow.Any, executionId: string, tag: string, id: string) =>
     Effect.map(
-      storage.requestIdForPrimaryKey({ address: addressOf(workflow, executionId), tag, id }),
+      storage.requestIdForPrimaryKey({ address: addressOf(sharding, workflow, executionId), tag, id }),
       Option.isSome
     )
 

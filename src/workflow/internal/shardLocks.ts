@@ -14,7 +14,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
-import { answerLimit } from "./storage.ts"
+import { answerLimit } from "./storing.ts"
 
 interface Release {
   readonly address: RunnerAddress

@@ -5,7 +5,7 @@
  * ten minutes on messages whose reading was cut off, and on runs that are woken while it notes that they were answered. In each
  * case the release would stand still, and nobody would be told.
  */
-import type { MalformedMessage, PersistenceError } from "@effect/cluster/ClusterError"
+import type { PersistenceError } from "@effect/cluster/ClusterError"
 import * as Message from "@effect/cluster/Message"
 import * as MessageStorage from "@effect/cluster/MessageStorage"
 import * as Reply from "@effect/cluster/Reply"
@@ -17,21 +17,18 @@ import { Suspended } from "@effect/workflow/Workflow"
 import * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
-import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Ref from "effect/Ref"
-import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
-import { attribute } from "../../telemetry.ts"
 import { UnreadableRelease } from "../EngineError.ts"
 import { makeAdmission } from "./admission.ts"
 import { makeAnswers } from "./answers.ts"
 import { isDatabaseFailure, toUnavailable } from "./engine.ts"
+import { type Storing, soon, untilStored } from "./storing.ts"
 
 /** What the store asks of the sharding, which is made after it. */
 type Asked = Pick<Sharding.Sharding["Type"], "hasShardId" | "pollStorage">
@@ -41,21 +38,6 @@ class LateSharding extends Context.Tag("effect-elastic-extensions/workflow/LateS
   LateSharding,
   Ref.Ref<Asked>
 >() {}
-
-type Storing = Effect.Effect<void, PersistenceError | MalformedMessage>
-
-class Unanswered extends Data.TaggedError("Unanswered") {}
-
-type StoringError = PersistenceError | MalformedMessage | Unanswered
-
-/** A statement that is not answered within this time is taken for lost, and made again. */
-export const answerLimit = "10 seconds"
-
-const notStored = "A result could not be stored. It is kept, and tried again."
-
-const firstWait = "200 millis"
-
-const soon = Schedule.exponential(firstWait).pipe(Schedule.union(Schedule.spaced("1 second")))
 
 const isSuspended = Predicate.isTagged("Suspended")
 
@@ -142,12 +124,18 @@ const make = Effect.fnUntraced(function* <R>({
             answering(
               message.envelope.requestId,
               untilStored(
-                message,
+                resultOf(message),
                 Effect.suspend(() => Effect.flatMap(readableBySome(message, reply), outer.saveReply))
               )
             )
         })
       : message
+
+  const resultOf = <R extends Rpc.Any>({ envelope: { address, tag } }: Message.IncomingRequest<R>) => ({
+    executionId: address.entityId,
+    tag,
+    isOurs: Effect.map(Ref.get(sharding), ({ hasShardId }) => hasShardId(address.shardId))
+  })
 
   const answering = (request: Snowflake, storing: Storing): Storing =>
     Effect.suspend(() => {
@@ -161,41 +149,6 @@ const make = Effect.fnUntraced(function* <R>({
         })
       )
     )
-
-  /**
-   * Tries until the result is stored, or this runner has lost the shard and the next one will come to the result itself. In a
-   * fiber of its own: whoever answers cannot be interrupted, and a statement that hangs has to be.
-   */
-  const untilStored = <R extends Rpc.Any>(
-    { envelope: { address, tag } }: Message.IncomingRequest<R>,
-    store: Storing
-  ): Storing => {
-    const attempt = Effect.disconnect(store).pipe(
-      Effect.timeoutFail({ duration: answerLimit, onTimeout: (): StoringError => new Unanswered() })
-    )
-    const isWorthwhile = (error: StoringError) =>
-      error._tag === "MalformedMessage"
-        ? Effect.succeed(false)
-        : Effect.map(Ref.get(sharding), ({ hasShardId }) => hasShardId(address.shardId))
-    const tryAgain = attempt.pipe(
-      Effect.tapError((error) => Effect.logDebug(notStored, error)),
-      Effect.retry({ schedule: soon, while: isWorthwhile }),
-      Effect.delay(firstWait),
-      Effect.zipLeft(Effect.logInfo("The result is stored now."))
-    )
-    const storing = Effect.catchAll(attempt, (error) =>
-      Effect.logWarning(notStored, error).pipe(
-        Effect.zipRight(isWorthwhile(error)),
-        Effect.flatMap((worthwhile) => (worthwhile ? tryAgain : Effect.fail(error))),
-        Effect.annotateLogs({
-          [attribute.releaseExecution]: address.entityId,
-          [attribute.releaseMessage]: tag
-        }),
-        Effect.catchTags({ PersistenceError: () => Effect.interrupt, Unanswered: () => Effect.interrupt })
-      )
-    )
-    return Effect.flatMap(Effect.forkDaemon(Effect.interruptible(storing)), Fiber.join)
-  }
 
   /** Releases that could not begin when they were read. */
   const waited = Effect.fnUntraced(function* (shards: ReadonlyArray<ShardId>) {
