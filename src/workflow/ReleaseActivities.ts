@@ -70,6 +70,59 @@ interface Named {
 }
 
 /**
+ * The extension that gets the archive, and whether this activity created it.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const EnsuredExtension = Schema.Struct({ extensionId: ExtensionId, created: Schema.Boolean })
+
+/**
+ * The extension that gets the archive.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type EnsuredExtension = typeof EnsuredExtension.Type
+
+/**
+ * What the steps come to. Made once: how a schema reads and writes is worked out when it is first used, and takes longer than most
+ * of what it is used for.
+ */
+const results = {
+  inspect: {
+    success: ArchiveInspection.ArchiveInspection,
+    error: Schema.Union(ArchiveUnreadable, ArchiveChanged, ArchiveInspection.InvalidArchive, ReleaseCancelled)
+  },
+  digest: {
+    success: Schema.Struct({
+      /** Bytes. */
+      size: Schema.NonNegativeInt,
+      sha256: ArchiveDigest.Sha256
+    }),
+    error: Schema.Union(ArchiveUnreadable, ArchiveChanged, ReleaseCancelled)
+  },
+  ensure: {
+    success: EnsuredExtension,
+    error: Schema.Union(UploadError, AmbiguousExtension, NameTaken, ReleaseCancelled)
+  },
+  transfer: { success: UploadReceipt, error: Schema.Union(DeliveryError, ReleaseCancelled) },
+  verify: {
+    success: Proof,
+    error: Schema.Union(
+      ExtensionsError,
+      TransferError,
+      UploadConflict,
+      VerificationFailed,
+      JournalError,
+      ReleaseCancelled
+    )
+  },
+  announce: { error: Schema.Union(AnnouncementFailed, ReleaseCancelled) },
+  watch: { error: Schema.Union(ExtensionsError, TransferError, AnnouncementFailed, ReleaseCancelled) }
+} as const
+
+/**
  * Looks into the archive and refuses one that Elastic Cloud could not use, but for the errors in `allow`.
  *
  * @since 0.1.0
@@ -85,13 +138,7 @@ export const inspect = (
 ) =>
   Activity.make({
     name: input.name ?? "ExtensionRelease/inspect",
-    success: ArchiveInspection.ArchiveInspection,
-    error: Schema.Union(
-      ArchiveUnreadable,
-      ArchiveChanged,
-      ArchiveInspection.InvalidArchive,
-      ReleaseCancelled
-    ),
+    ...results.inspect,
     execute: work(
       "inspect",
       ArchiveInspection.inspect(toArchive(input.archive), { expected: input.expected }).pipe(
@@ -115,12 +162,7 @@ export const inspect = (
 export const digest = (input: Named & { readonly archive: ArchiveLocator; readonly sha256: string }) =>
   Activity.make({
     name: input.name ?? "ExtensionRelease/digest",
-    success: Schema.Struct({
-      /** Bytes. */
-      size: Schema.NonNegativeInt,
-      sha256: ArchiveDigest.Sha256
-    }),
-    error: Schema.Union(ArchiveUnreadable, ArchiveChanged, ReleaseCancelled),
+    ...results.digest,
     execute: work(
       "digest",
       unlessCancelled(
@@ -133,22 +175,6 @@ export const digest = (input: Named & { readonly archive: ArchiveLocator; readon
   })
 
 /**
- * The extension that gets the archive, and whether this activity created it.
- *
- * @since 0.1.0
- * @category schemas
- */
-export const EnsuredExtension = Schema.Struct({ extensionId: ExtensionId, created: Schema.Boolean })
-
-/**
- * The extension that gets the archive.
- *
- * @since 0.1.0
- * @category models
- */
-export type EnsuredExtension = typeof EnsuredExtension.Type
-
-/**
  * Makes sure that the extension exists and, where it is named, that its version and description are those of the release.
  * An extension that was created and not yet filled is found again.
  *
@@ -158,8 +184,7 @@ export type EnsuredExtension = typeof EnsuredExtension.Type
 export const ensure = (input: Named & { readonly extension: ReleaseTarget }) =>
   Activity.make({
     name: input.name ?? "ExtensionRelease/ensure",
-    success: EnsuredExtension,
-    error: Schema.Union(UploadError, AmbiguousExtension, NameTaken, ReleaseCancelled),
+    ...results.ensure,
     execute: work("ensure", ensureTarget(input.extension), ({ created, extensionId }) => ({
       extensionId,
       created
@@ -188,8 +213,7 @@ export const transfer = (
 ) =>
   Activity.make({
     name: input.name ?? "ExtensionRelease/transfer",
-    success: UploadReceipt,
-    error: Schema.Union(DeliveryError, ReleaseCancelled),
+    ...results.transfer,
     execute: work(
       "transfer",
       Effect.flatMap(slotsOfOne, (slots) =>
@@ -227,15 +251,7 @@ const slotsOfOne = Effect.gen(function* () {
 export const verify = (input: Named & { readonly upload: UploadReceipt }) =>
   Activity.make({
     name: input.name ?? "ExtensionRelease/verify",
-    success: Proof,
-    error: Schema.Union(
-      ExtensionsError,
-      TransferError,
-      UploadConflict,
-      VerificationFailed,
-      JournalError,
-      ReleaseCancelled
-    ),
+    ...results.verify,
     execute: work(
       "verify",
       unlessCancelled(
@@ -277,7 +293,7 @@ export const announce = (input: Named & { readonly receipt: ReleaseReceipt }) =>
 export const watch = (input: Named & { readonly receipt: ReleaseReceipt }) =>
   Activity.make({
     name: input.name ?? "ExtensionRelease/watch",
-    error: Schema.Union(ExtensionsError, TransferError, AnnouncementFailed, ReleaseCancelled),
+    ...results.watch,
     execute: work(
       "watch",
       unlessCancelled(Effect.asVoid(ExtensionUpload.verify(input.receipt.upload))).pipe(
@@ -514,7 +530,7 @@ const announcing = (
 ) =>
   Activity.make({
     name: name ?? `ExtensionRelease/${step}`,
-    error: Schema.Union(AnnouncementFailed, ReleaseCancelled),
+    ...results.announce,
     execute: work(step, callHook(hook, receipt, step))
   })
 

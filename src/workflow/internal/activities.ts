@@ -19,6 +19,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import type * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import { addressOf } from "./cluster.ts"
 import { untilStored } from "./storing.ts"
@@ -214,10 +215,24 @@ const make = Effect.gen(function* () {
   return engine
 })
 
+/** By the schema of the success where there is one: that of an exit is another one for each activity, and has to be worked out anew. */
 const decoded = <Success extends Schema.Schema.Any, Error extends Schema.Schema.All, R>(
-  { exitSchema }: Activity.Activity<Success, Error, R>,
+  { exitSchema, successSchema }: Activity.Activity<Success, Error, R>,
   { exit }: Workflow.Complete<Success["Encoded"], Error["Encoded"]>
-) => Effect.map(Effect.orDie(Schema.decode(exitSchema)(exit)), (exit) => new Workflow.Complete({ exit }))
+): Effect.Effect<
+  Workflow.Result<Success["Type"], Error["Type"]>,
+  never,
+  Success["Context"] | Error["Context"]
+> => {
+  const decode: Effect.Effect<
+    Exit.Exit<Success["Type"], Error["Type"]>,
+    ParseResult.ParseError,
+    Success["Context"] | Error["Context"]
+  > = Exit.isSuccess(exit)
+    ? Effect.map(Schema.decode(successSchema)(exit.value), Exit.succeed)
+    : Schema.decode(exitSchema)(exit)
+  return Effect.map(Effect.orDie(decode), (exit) => new Workflow.Complete({ exit }))
+}
 
 /** The engine of the cluster, whose activities are run in this way. */
 export const layerEngine: Layer.Layer<
