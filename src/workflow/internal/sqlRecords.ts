@@ -190,31 +190,51 @@ export const makeRecords = Effect.fnUntraced(function* (
       ) ON CONFLICT (execution_id) DO NOTHING`
   }
 
-  const writeMove = (executionId: string, move: Move) => {
-    const where = sql`WHERE execution_id = ${executionId} AND state NOT IN ${ended}`
+  /** A release that has ended stays as it is. */
+  const unlessEnded = (column: string, value: Fragment) =>
+    sql`${sql(column)} = CASE WHEN state IN ${ended} THEN ${sql(column)} ELSE ${value} END`
+
+  const movedTo = (state: ReleaseState, atMillis: number) => [
+    unlessEnded("state", sql`${state}`),
+    unlessEnded("updated_at", sql`${atMillis}`)
+  ]
+
+  const changesOf = (move: Move): ReadonlyArray<Fragment> => {
     switch (move._tag) {
       case "Runs":
-        return sql`UPDATE release_list SET state = 'running', runner = ${runner}, updated_at = ${move.atMillis} ${where}`
+        return [...movedTo("running", move.atMillis), unlessEnded("runner", sql`${runner}`)]
       case "Waits": {
         const key = waitKey(move.waitsFor)
-        return sql`UPDATE release_list SET state = ${stateOfWait(move.waitsFor)}, updated_at = ${move.atMillis},
-          waits_for = CASE WHEN wait_key = ${key} THEN waits_for ELSE ${encodeWait(move.waitsFor)} END,
-          wait_key = ${key} ${where}`
+        const waitsFor = sql`CASE WHEN wait_key = ${key} THEN waits_for ELSE ${encodeWait(move.waitsFor)} END`
+        return [
+          ...movedTo(stateOfWait(move.waitsFor), move.atMillis),
+          unlessEnded("waits_for", waitsFor),
+          unlessEnded("wait_key", sql`${key}`)
+        ]
       }
       case "Ended": {
         const failure = move.failure === null ? null : encodeFailure(move.failure)
-        return sql`UPDATE release_list SET state = ${move.state}, failure = ${failure}, updated_at = ${move.atMillis} ${where}`
+        return [...movedTo(move.state, move.atMillis), unlessEnded("failure", sql`${failure}`)]
       }
     }
   }
 
+  /** One statement for each release, unless nobody has told of it when it was submitted. */
   const writeRelease = Effect.fnUntraced(function* (executionId: string, news: News) {
-    if (news.payload !== undefined) yield* insert(executionId, news.payload)
-    if (news.extensionId !== undefined)
-      yield* sql`UPDATE release_list SET extension_id = ${news.extensionId} WHERE execution_id = ${executionId}`
-    if (news.decision !== undefined)
-      yield* sql`UPDATE release_list SET decision = ${encodeDecision(news.decision)} WHERE execution_id = ${executionId}`
-    if (news.move !== undefined) yield* writeMove(executionId, news.move)
+    const { decision, extensionId, move, payload } = news
+    const changes = [
+      ...(extensionId === undefined ? [] : [sql`extension_id = ${extensionId}`]),
+      ...(decision === undefined ? [] : [sql`decision = ${encodeDecision(decision)}`]),
+      ...(move === undefined ? [] : changesOf(move))
+    ]
+    const update =
+      changes.length === 0
+        ? Effect.succeed([])
+        : sql`UPDATE release_list SET ${sql.csv(changes)} WHERE execution_id = ${executionId} RETURNING execution_id`
+    const updated = yield* update
+    if (updated.length > 0 || payload === undefined) return
+    yield* insert(executionId, payload)
+    yield* update
   })
 
   const writeSteps = (news: ReadonlyArray<StepNews>, where: Fragment) =>
