@@ -31,7 +31,7 @@ import { layerEngine } from "./internal/activities.ts"
 import { layerDatabase, layerInsight, unlessMismatched } from "./internal/cluster.ts"
 import { exclusively, layerAddress, saveEnd } from "./internal/database.ts"
 import { layerOrUnavailable, toUnavailable } from "./internal/engine.ts"
-import { layerTogether } from "./internal/shardLocks.ts"
+import { layerHeldUncertainly, layerNoting, layerTogether } from "./internal/shardLocks.ts"
 import { layerLasting, layerLateSharding } from "./internal/storage.ts"
 
 /**
@@ -189,8 +189,8 @@ const storage = (
   const tables = Layer.mergeAll(
     layerLasting(SqlMessageStorage.layer, { exclusively, releasesAtOnce, saveEnd }),
     settingsOf(options).shardLockDisableAdvisory
-      ? layerTogether(SqlRunnerStorage.layer)
-      : SqlRunnerStorage.layer
+      ? layerNoting(layerTogether(SqlRunnerStorage.layer), leaseOf(options))
+      : Layer.merge(SqlRunnerStorage.layer, layerHeldUncertainly)
   ).pipe(layerOrUnavailable(resource))
   return inTurn(
     layerDatabase({ resource, namespace, retention, runner, lease: leaseOf(options), transfersAtOnce }).pipe(

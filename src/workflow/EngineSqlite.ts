@@ -35,6 +35,7 @@ import { layerEngine } from "./internal/activities.ts"
 import { layerDatabase, layerInsight, unlessMismatched } from "./internal/cluster.ts"
 import { exclusively } from "./internal/database.ts"
 import { layerOrUnavailable, toUnavailable } from "./internal/engine.ts"
+import { layerHeldForLife } from "./internal/shardLocks.ts"
 import { layerLasting, layerLateSharding } from "./internal/storage.ts"
 
 /**
@@ -146,6 +147,7 @@ const runner = (
       layerLasting(SqlMessageStorage.layer, { exclusively, releasesAtOnce: options.releasesAtOnce })
     ),
     Layer.provide([RunnerStorage.layerMemory, RunnerHealth.layerNoop]),
+    Layer.provideMerge(layerHeldForLife),
     Layer.provide(config)
   )
 

@@ -3,7 +3,8 @@
  *
  * The engine of the cluster has a workflow send each of them to itself, as a message that is stored, read, handed out and answered.
  * What the database holds in the end is the same, so runners that do it in either way go on with each other's workflows. One that
- * was sent in that way, and has no end yet, is left to the engine.
+ * was sent in that way, and has no end yet, is left to the engine, and so is every one while it is not certain that nobody else has
+ * taken over: the engine finds out as it stores the message.
  */
 import { type MalformedMessage, PersistenceError } from "@effect/cluster/ClusterError"
 import * as ClusterWorkflowEngine from "@effect/cluster/ClusterWorkflowEngine"
@@ -22,13 +23,14 @@ import * as Option from "effect/Option"
 import type * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import { addressOf } from "./cluster.ts"
+import { HeldShards } from "./shardLocks.ts"
 import { untilStored } from "./storing.ts"
 
 /** How an activity has ended, its result encoded. */
 type End = Workflow.Complete<unknown, unknown>
 
-/** By the names of their messages: none for one that has no end, or that is suspended. */
-type Ends = Map<string, Option.Option<End>>
+/** The answers to activities by the names of their messages, as they are stored. Null for one that has none. */
+type Answers = Map<string, string | null>
 
 /** One that is stored under another name, because its own is too long for the database, is left to the engine. */
 const longestName = 255
@@ -53,24 +55,18 @@ interface NewEnd {
   readonly replyId: string
 }
 
-interface StoredRow {
-  readonly message_id: string
-  /** Of its answer, if it has one. */
-  readonly payload: string | null
-}
-
 const makeStore = Effect.map(SqlClient.SqlClient, (client) => {
   const sql = client.withoutTransforms()
 
-  const ends = ({ entityId, entityType }: EntityAddress): Effect.Effect<Ends, PersistenceError> =>
-    sql<StoredRow>`
+  /** Of all activities of one execution. */
+  const answers = ({ entityId, entityType }: EntityAddress): Effect.Effect<Answers, PersistenceError> =>
+    sql<{ message_id: string; payload: string | null }>`
       SELECT m.message_id, r.payload FROM cluster_messages m
       LEFT JOIN cluster_replies r ON r.request_id = m.id AND r.kind = 0
       WHERE m.entity_id = ${entityId} AND m.entity_type = ${entityType} AND m.tag = ${tag}`.pipe(
+      Effect.map((rows) => new Map(rows.map(({ message_id, payload }) => [message_id, payload]))),
       Effect.withTracerEnabled(false),
-      PersistenceError.refail,
-      Effect.flatMap(Effect.forEach(entryOf)),
-      Effect.map((entries) => new Map(entries))
+      PersistenceError.refail
     )
 
   const rowOf = ({ address, messageId, name, payload, replyId }: NewEnd) => ({
@@ -116,12 +112,10 @@ const makeStore = Effect.map(SqlClient.SqlClient, (client) => {
       PersistenceError.refail
     )
 
-  return { ends, save }
+  return { answers, save }
 })
 
-const entryOf = ({ message_id: name, payload }: StoredRow) =>
-  Effect.map(endIn(payload), (end): [name: string, end: Option.Option<End>] => [name, end])
-
+/** None where it is no end: the activity is suspended, or another runner was given it. */
 const endIn = (answer: string | null): Effect.Effect<Option.Option<End>> =>
   answer === null
     ? Effect.succeedNone
@@ -135,38 +129,39 @@ const isEnd = (result: Workflow.Result<unknown, unknown>): result is End => resu
 const make = Effect.gen(function* () {
   const ofCluster = yield* WorkflowEngine
   const sharding = yield* Sharding.Sharding
+  const { isHeld } = yield* HeldShards
   const store = yield* makeStore
   /** What was there when a workflow was taken up, and what has come to it since. */
-  const known = new WeakMap<WorkflowInstance["Type"], Ends>()
+  const known = new WeakMap<WorkflowInstance["Type"], Answers>()
 
-  const endsFor = (instance: WorkflowInstance["Type"], address: EntityAddress) =>
+  const answersFor = (instance: WorkflowInstance["Type"], address: EntityAddress) =>
     Effect.suspend(() => {
-      const ends = known.get(instance)
-      if (ends !== undefined) return Effect.succeed(ends)
-      return Effect.tap(store.ends(address), (read) => Effect.sync(() => known.set(instance, read)))
+      const answers = known.get(instance)
+      if (answers !== undefined) return Effect.succeed(answers)
+      return Effect.tap(store.answers(address), (read) => Effect.sync(() => known.set(instance, read)))
     })
 
-  /** What counts: another end, if the answer to an earlier attempt was lost, or another runner has taken over. */
-  const stored = Effect.fnUntraced(function* (
-    address: EntityAddress,
-    name: string,
-    payload: NewEnd["payload"],
+  /** Stores an end, and gives the one that counts: another one, if an earlier try was taken, or another runner has taken over. */
+  const keep = Effect.fnUntraced(function* (
+    answers: Answers,
+    message: Pick<NewEnd, "address" | "name" | "payload">,
     end: End
   ) {
+    const { address, name } = message
     const answer = yield* Effect.orDie(Schema.encode(Answer)(Exit.succeed(end)))
     const [messageId, replyId] = [yield* sharding.getSnowflake, yield* sharding.getSnowflake]
-    const saving = store.save({
-      ...{ address, name, payload, answer },
-      messageId: String(messageId),
-      replyId: String(replyId)
-    })
+    const ids = { messageId: String(messageId), replyId: String(replyId) }
     const isOurs = Effect.sync(() => sharding.hasShardId(address.shardId))
-    const isStored = yield* untilStored({ executionId: address.entityId, tag, isOurs }, saving)
-    if (isStored) return Option.some(end)
-    return Option.flatten(Option.fromNullable((yield* store.ends(address)).get(name)))
+    const isStored = yield* untilStored(
+      { executionId: address.entityId, tag, isOurs },
+      store.save({ ...message, ...ids, answer })
+    )
+    const counts = isStored ? answer : ((yield* store.answers(address)).get(name) ?? null)
+    answers.set(name, counts)
+    return isStored ? Option.some(end) : yield* endIn(counts)
   })
 
-  /** How it has ended; none if that is for the engine to find out. Once there is a result it is kept, whatever happens meanwhile. */
+  /** How it has ended; none if that is for the engine to find out. */
   const resultOf = Effect.fnUntraced(function* <
     Success extends Schema.Schema.Any,
     Error extends Schema.Schema.All,
@@ -183,20 +178,26 @@ const make = Effect.gen(function* () {
     const { executionId, workflow } = instance
     const address = addressOf(sharding, workflow, executionId)
     const name = Envelope.primaryKeyByAddress({ address, tag, id: `${activity.name}/${attempt}` })
-    if (name.length > longestName) return Option.none()
-    const ends = yield* endsFor(instance, address)
-    const there = ends.get(name)
-    if (there !== undefined) return there
-    const result = yield* activity.executeEncoded.pipe(
+    // A process that was frozen must not go on beside the one that has taken over, which may have done this already.
+    if (name.length > longestName || !(yield* isHeld(address.shardId))) return Option.none()
+
+    const answers = yield* answersFor(instance, address)
+    const answer = answers.get(name)
+    if (answer !== undefined) return yield* endIn(answer)
+
+    const execute = activity.executeEncoded.pipe(
       Workflow.intoResult,
       Effect.provideService(WorkflowInstance, WorkflowInstance.initial(workflow, executionId)),
       Effect.provideService(Activity.CurrentAttempt, attempt)
     )
-    if (!isEnd(result)) return Option.some(result)
-    const end = yield* stored(address, name, { name: activity.name, attempt }, result)
-    ends.set(name, end)
-    return end
-  }, Effect.uninterruptible)
+    const message = { address, name, payload: { name: activity.name, attempt } }
+    const ending = Effect.gen(function* () {
+      const result = yield* execute
+      return isEnd(result) ? yield* keep(answers, message, result) : Option.some(result)
+    })
+    // Once there is a result it is kept, whatever happens to this runner meanwhile.
+    return yield* Effect.uninterruptible(ending)
+  })
 
   const engine: WorkflowEngine["Type"] = WorkflowEngine.of({
     ...ofCluster,
@@ -238,5 +239,5 @@ const decoded = <Success extends Schema.Schema.Any, Error extends Schema.Schema.
 export const layerEngine: Layer.Layer<
   WorkflowEngine,
   never,
-  Sharding.Sharding | MessageStorage.MessageStorage | SqlClient.SqlClient
+  Sharding.Sharding | MessageStorage.MessageStorage | SqlClient.SqlClient | HeldShards
 > = Layer.provide(Layer.effect(WorkflowEngine, make), ClusterWorkflowEngine.layer)
