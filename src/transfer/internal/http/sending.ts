@@ -63,6 +63,8 @@ const fromRaw = (raw: HttpBody.Raw): Effect.Effect<RequestBody, string> => {
 const fromFormData = (formData: FormData): Effect.Effect<RequestBody, string> =>
   Effect.sync(() => {
     const encoded = new Response(formData)
+    // Read before the body is: Bun no longer tells it afterwards.
+    const contentType = encoded.headers.get("content-type") ?? undefined
     const chunks = Option.match(Option.fromNullable(encoded.body), {
       onNone: () => Stream.empty,
       onSome: (body) =>
@@ -73,7 +75,7 @@ const fromFormData = (formData: FormData): Effect.Effect<RequestBody, string> =>
     })
     return {
       length: undefined,
-      contentType: encoded.headers.get("content-type") ?? undefined,
+      contentType,
       content: { _tag: "Chunks", chunks }
     }
   })
