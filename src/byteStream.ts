@@ -123,46 +123,46 @@ export const timeoutFail = <E, R, E2>(
   stream: ByteStream<E, R>,
   { deadlineAt = Number.POSITIVE_INFINITY, limitMillis, onTimeout }: TimeoutOptions<E2>
 ): ByteStream<E | E2, R> =>
-  make(
-    Effect.gen(function* () {
-      const pull = yield* begin<E | E2, R>(stream)
-      if (limitMillis === Number.POSITIVE_INFINITY && deadlineAt === limitMillis) return pull
+  limitMillis === Number.POSITIVE_INFINITY && deadlineAt === Number.POSITIVE_INFINITY
+    ? stream
+    : make(
+        Effect.flatMap(
+          Effect.all([begin<E | E2, R>(stream), Effect.runtime<never>(), Effect.clock]),
+          ([pull, runtime, clock]) => {
+            const fork = Runtime.runFork(runtime)
+            const now = () => Number(clock.unsafeCurrentTimeNanos()) / 1_000_000
+            const late = Effect.suspend(() => Effect.fail(Option.some(onTimeout())))
+            let waiting: { readonly since: number; readonly giveUp: () => void } | undefined
 
-      const fork = Runtime.runFork(yield* Effect.runtime())
-      const clock = yield* Effect.clock
-      const now = () => Number(clock.unsafeCurrentTimeNanos()) / 1_000_000
-      const late = Effect.suspend(() => Effect.fail(Option.some(onTimeout())))
-      let waiting: { readonly since: number; readonly giveUp: () => void } | undefined
-
-      const watch: Effect.Effect<void> = Effect.suspend(() => {
-        const time = now()
-        const left = Math.min((waiting?.since ?? time) + limitMillis, deadlineAt) - time
-        if (left > 0) return Effect.zipRight(Effect.sleep(Duration.millis(Math.ceil(left))), watch)
-        waiting?.giveUp()
-        return Effect.void
-      })
-      yield* Effect.forkScoped(watch)
-
-      return Effect.suspend(() => {
-        if (now() >= deadlineAt) return late
-        // It runs here and now, until it has to wait.
-        const pulling = fork(Effect.exit(pull))
-        const exit = pulling.unsafePoll()
-        if (exit !== null) return Effect.flatten(exit)
-        return Effect.async<Uint8Array, Option.Option<E | E2>>((resume) => {
-          waiting = {
-            since: now(),
-            giveUp: () => resume(Effect.zipRight(Fiber.interrupt(pulling), late))
+            const watch: Effect.Effect<void> = Effect.suspend(() => {
+              const time = now()
+              const left = Math.min((waiting?.since ?? time) + limitMillis, deadlineAt) - time
+              if (left > 0) return Effect.zipRight(Effect.sleep(Duration.millis(Math.ceil(left))), watch)
+              waiting?.giveUp()
+              return Effect.void
+            })
+            const limited: Pull<E | E2> = Effect.suspend(() => {
+              if (now() >= deadlineAt) return late
+              // It runs here and now, until it has to wait.
+              const pulling = fork(Effect.exit(pull))
+              const exit = pulling.unsafePoll()
+              if (exit !== null) return Effect.flatten(exit)
+              return Effect.async((resume) => {
+                waiting = {
+                  since: now(),
+                  giveUp: () => resume(Effect.zipRight(Fiber.interrupt(pulling), late))
+                }
+                pulling.addObserver((exit) => {
+                  waiting = undefined
+                  resume(Effect.flatten(exit))
+                })
+                return Fiber.interrupt(pulling)
+              })
+            })
+            return Effect.as(Effect.forkScoped(watch), limited)
           }
-          pulling.addObserver((exit) => {
-            waiting = undefined
-            resume(Effect.flatten(exit))
-          })
-          return Fiber.interrupt(pulling)
-        })
-      })
-    })
-  )
+        )
+      )
 
 /** The same bytes in buffers of the reader's own, which are full but for the last one. */
 export const into = <E, R>(

@@ -5,6 +5,7 @@ import * as HttpClient from "@effect/platform/HttpClient"
 import type * as HttpClientError from "@effect/platform/HttpClientError"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type { HttpClientResponse } from "@effect/platform/HttpClientResponse"
+import type * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -95,11 +96,12 @@ const requestsFor = (
   source: UrlSource,
   { end, expected, offset }: Reading,
   first: number
-): ByteStream.Begin<ArchiveError, HttpClient.HttpClient> =>
-  Effect.gen(function* () {
-    const context = yield* Effect.context<HttpClient.HttpClient>()
-    const whole = yield* Effect.scope
-    const patience = yield* Schedule.driver(source.retry)
+): ByteStream.Begin<ArchiveError, HttpClient.HttpClient> => {
+  const reading = ([context, whole, patience]: readonly [
+    Context.Context<HttpClient.HttpClient>,
+    Scope.Scope,
+    Schedule.ScheduleDriver<unknown, unknown>
+  ]): ByteStream.Pull<ArchiveError> => {
     let position = offset
     let answer: Answer | undefined
     let closeAnswer: Effect.Effect<void> = Effect.void
@@ -155,7 +157,12 @@ const requestsFor = (
       return Effect.zipRight(close, again)
     }
     return next
-  })
+  }
+  return Effect.map(
+    Effect.all([Effect.context<HttpClient.HttpClient>(), Effect.scope, Schedule.driver(source.retry)]),
+    reading
+  )
+}
 
 /**
  * A server that knows conditions refuses to send a byte of a changed archive; one that does not is found out by its
