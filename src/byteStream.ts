@@ -5,6 +5,7 @@
  * Who knows nothing of this has an ordinary stream. The operators here take any stream, and make one that can be pulled.
  */
 import type * as Chunk from "effect/Chunk"
+import type * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -121,48 +122,54 @@ export interface TimeoutOptions<out E> {
  */
 export const timeoutFail = <E, R, E2>(
   stream: ByteStream<E, R>,
-  { deadlineAt = Number.POSITIVE_INFINITY, limitMillis, onTimeout }: TimeoutOptions<E2>
-): ByteStream<E | E2, R> =>
-  limitMillis === Number.POSITIVE_INFINITY && deadlineAt === Number.POSITIVE_INFINITY
-    ? stream
-    : make(
-        Effect.flatMap(
-          Effect.all([begin<E | E2, R>(stream), Effect.runtime<never>(), Effect.clock]),
-          ([pull, runtime, clock]) => {
-            const fork = Runtime.runFork(runtime)
-            const now = () => Number(clock.unsafeCurrentTimeNanos()) / 1_000_000
-            const late = Effect.suspend(() => Effect.fail(Option.some(onTimeout())))
-            let waiting: { readonly since: number; readonly giveUp: () => void } | undefined
+  options: TimeoutOptions<E2>
+): ByteStream<E | E2, R> => {
+  const { deadlineAt = Number.POSITIVE_INFINITY, limitMillis } = options
+  if (Math.min(deadlineAt, limitMillis) === Number.POSITIVE_INFINITY) return stream
+  return make(
+    Effect.flatMap(
+      Effect.all([begin<E | E2, R>(stream), Effect.runtime<never>(), Effect.clock]),
+      ([pull, runtime, clock]) => watched(pull, { ...options, deadlineAt }, runtime, clock)
+    )
+  )
+}
 
-            const watch: Effect.Effect<void> = Effect.suspend(() => {
-              const time = now()
-              const left = Math.min((waiting?.since ?? time) + limitMillis, deadlineAt) - time
-              if (left > 0) return Effect.zipRight(Effect.sleep(Duration.millis(Math.ceil(left))), watch)
-              waiting?.giveUp()
-              return Effect.void
-            })
-            const limited: Pull<E | E2> = Effect.suspend(() => {
-              if (now() >= deadlineAt) return late
-              // It runs here and now, until it has to wait.
-              const pulling = fork(Effect.exit(pull))
-              const exit = pulling.unsafePoll()
-              if (exit !== null) return Effect.flatten(exit)
-              return Effect.async((resume) => {
-                waiting = {
-                  since: now(),
-                  giveUp: () => resume(Effect.zipRight(Fiber.interrupt(pulling), late))
-                }
-                pulling.addObserver((exit) => {
-                  waiting = undefined
-                  resume(Effect.flatten(exit))
-                })
-                return Fiber.interrupt(pulling)
-              })
-            })
-            return Effect.as(Effect.forkScoped(watch), limited)
-          }
-        )
-      )
+const watched = <E, E2>(
+  pull: Pull<E>,
+  { deadlineAt, limitMillis, onTimeout }: TimeoutOptions<E2> & { readonly deadlineAt: number },
+  runtime: Runtime.Runtime<never>,
+  clock: Clock.Clock
+): Effect.Effect<Pull<E | E2>, never, Scope.Scope> => {
+  const fork = Runtime.runFork(runtime)
+  // As `Monotonic` does, which is above this file.
+  const now = () => Number(clock.unsafeCurrentTimeNanos()) / 1_000_000
+  const late = Effect.suspend(() => Effect.fail(Option.some(onTimeout())))
+  let waiting: { readonly since: number; readonly giveUp: () => void } | undefined
+
+  const watch: Effect.Effect<void> = Effect.suspend(() => {
+    const time = now()
+    const left = Math.min((waiting?.since ?? time) + limitMillis, deadlineAt) - time
+    if (left > 0) return Effect.zipRight(Effect.sleep(Duration.millis(Math.ceil(left))), watch)
+    waiting?.giveUp()
+    return Effect.void
+  })
+  const limited: Pull<E | E2> = Effect.suspend(() => {
+    if (now() >= deadlineAt) return late
+    // It runs here and now, until it has to wait.
+    const pulling = fork(Effect.exit(pull))
+    const exit = pulling.unsafePoll()
+    if (exit !== null) return Effect.flatten(exit)
+    return Effect.async((resume) => {
+      waiting = { since: now(), giveUp: () => resume(Effect.zipRight(Fiber.interrupt(pulling), late)) }
+      pulling.addObserver((exit) => {
+        waiting = undefined
+        resume(Effect.flatten(exit))
+      })
+      return Fiber.interrupt(pulling)
+    })
+  })
+  return Effect.as(Effect.forkScoped(watch), limited)
+}
 
 /** The same bytes in buffers of the reader's own, which are full but for the last one. */
 export const into = <E, R>(

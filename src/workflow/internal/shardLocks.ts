@@ -112,6 +112,11 @@ const makeNoting = (lease: Duration.Duration) =>
         Effect.suspend(() => {
           confirmedAt.delete(shardId.toString())
           return inner.release(address, shardId)
+        }),
+      releaseAll: (address) =>
+        Effect.suspend(() => {
+          confirmedAt.clear()
+          return inner.releaseAll(address)
         })
     })
     const held = HeldShards.of({

@@ -92,7 +92,7 @@ export const fileOf = (parts: number) =>
     return { bytes, path, archive: Archive.file(path) }
   }).pipe(Effect.provide(Files))
 
-/** The two kinds of archives: a file is read into buffers straight away, any other source has chunks of its own. */
+/** The two kinds of archives: a file is read into the buffers of the reader, what comes in chunks of its own is copied into them. */
 export const kinds = [
   ["in memory", (parts: number) => Effect.succeed(archiveOf(parts))],
   ["in a file", fileOf]

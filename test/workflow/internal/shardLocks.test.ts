@@ -36,7 +36,7 @@ describe("a shard", () => {
   it.effect("is held from the moment at which its lock was asked for, for as long as the lease", () => {
     const others = new Set<ShardId.ShardId>()
     return Effect.gen(function* () {
-      const { acquire, refresh, release } = yield* RunnerStorage.RunnerStorage
+      const { acquire, refresh, release, releaseAll } = yield* RunnerStorage.RunnerStorage
       const held = yield* HeldShards
       const areHeld = Effect.all([held.isHeld(one), held.isHeld(two)])
       expect(yield* areHeld).toEqual([false, false])
@@ -54,6 +54,11 @@ describe("a shard", () => {
       yield* inTime(refresh(address, [one, two]))
       expect(yield* areHeld).toEqual([true, false])
       yield* release(address, one)
+      expect(yield* areHeld).toEqual([false, false])
+
+      yield* inTime(acquire(address, [one]))
+      expect(yield* areHeld).toEqual([true, false])
+      yield* releaseAll(address)
       expect(yield* areHeld).toEqual([false, false])
     }).pipe(Effect.provide(layerNoting(storage(others, "2 seconds"), Duration.seconds(15))))
   })

@@ -20,7 +20,7 @@ const pieceBytes = 256 * 1024
 export const make = <R>(archive: Archive<R>, digest: ArchiveDigest.ArchiveDigest, plan: Plan) => {
   const free: Array<Effect.Effect<Uint8Array>> = []
 
-  /** Runs with the bytes of a part. A file is read into buffers that an earlier part has used. */
+  /** Runs with the bytes of a part, which are read into buffers that an earlier part has used. */
   return <A, E, R2>(
     number: number,
     use: (bytes: PartBytes<R>) => Effect.Effect<A, E, R2>
